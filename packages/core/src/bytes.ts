@@ -1,0 +1,185 @@
+import { StoreError } from './errors.js'
+
+const utf8 = new TextEncoder()
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Growable little encoder. Integers are LEB128 unless the name says otherwise. `finish` hands over the bytes. */
+export class ByteWriter {
+  #bytes: Uint8Array
+  #view: DataView
+  #length = 0
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity)
+    this.#view = new DataView(this.#bytes.buffer)
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  #reserve(count: number): number {
+    const at = this.#length
+    if (at + count > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, at + count))
+      grown.set(this.#bytes.subarray(0, at))
+      this.#bytes = grown
+      this.#view = new DataView(grown.buffer)
+    }
+    this.#length = at + count
+    return at
+  }
+
+  u8(value: number): this {
+    this.#bytes[this.#reserve(1)] = value
+    return this
+  }
+
+  u16(value: number): this {
+    this.#view.setUint16(this.#reserve(2), value)
+    return this
+  }
+
+  u32(value: number): this {
+    this.#view.setUint32(this.#reserve(4), value)
+    return this
+  }
+
+  /** Big-endian, so that byte order is time order. */
+  u48(value: number): this {
+    const at = this.#reserve(6)
+    this.#view.setUint16(at, Math.floor(value / 0x100000000))
+    this.#view.setUint32(at + 2, value >>> 0)
+    return this
+  }
+
+  /** Any integer from 0 to `Number.MAX_SAFE_INTEGER`. */
+  varuint(value: number): this {
+    let rest = value
+    while (rest > 0x7f) {
+      this.u8((rest % 0x80) | 0x80)
+      rest = Math.floor(rest / 0x80)
+    }
+    return this.u8(rest)
+  }
+
+  u64(value: bigint): this {
+    this.#view.setBigUint64(this.#reserve(8), value)
+    return this
+  }
+
+  raw(bytes: Uint8Array): this {
+    const at = this.#reserve(bytes.length)
+    this.#bytes.set(bytes, at)
+    return this
+  }
+
+  /** Length-prefixed bytes. */
+  bytes(bytes: Uint8Array): this {
+    return this.varuint(bytes.length).raw(bytes)
+  }
+
+  /** Length-prefixed UTF-8. The text must be well-formed: lone surrogates are refused at the door. */
+  text(text: string): this {
+    return this.bytes(utf8.encode(text))
+  }
+
+  /** The written bytes, trimmed to size; the writer must not be used afterwards. */
+  finish(): Uint8Array {
+    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length)
+  }
+}
+
+/**
+ * Reads what `ByteWriter` wrote, from bytes that may be hostile: every read is bounded by the slice, no length is trusted,
+ * nothing is allocated before its bytes are known to be there.
+ * @throws StoreError `DECODE_FAILED` from every method on truncated or malformed input.
+ */
+export class ByteReader {
+  readonly #view: DataView
+  #at = 0
+
+  constructor(readonly source: Uint8Array) {
+    this.#view = new DataView(source.buffer, source.byteOffset, source.byteLength)
+  }
+
+  get offset(): number {
+    return this.#at
+  }
+
+  get remaining(): number {
+    return this.source.length - this.#at
+  }
+
+  #take(count: number): number {
+    if (count > this.remaining) throw truncated(count, this.remaining)
+    const at = this.#at
+    this.#at += count
+    return at
+  }
+
+  u8(): number {
+    return this.source[this.#take(1)]!
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2))
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4))
+  }
+
+  u48(): number {
+    const at = this.#take(6)
+    return this.#view.getUint16(at) * 0x100000000 + this.#view.getUint32(at + 2)
+  }
+
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8))
+  }
+
+  /** At most `max` (inclusive); over-long encodings of a value are refused, so that each value has one encoding. */
+  varuint(max: number = Number.MAX_SAFE_INTEGER): number {
+    let value = 0
+    let scale = 1
+    for (;;) {
+      const byte = this.u8()
+      value += (byte & 0x7f) * scale
+      if (value > max) throw malformed(`integer above ${max}`)
+      if (byte < 0x80) {
+        if (byte === 0 && scale > 1) throw malformed('over-long integer')
+        return value
+      }
+      scale *= 0x80
+    }
+  }
+
+  /** A view on the source, not a copy. */
+  raw(count: number): Uint8Array {
+    const at = this.#take(count)
+    return this.source.subarray(at, at + count)
+  }
+
+  /** Length-prefixed bytes, at most `max` of them; a view on the source. */
+  bytes(max: number = Number.MAX_SAFE_INTEGER): Uint8Array {
+    return this.raw(this.varuint(max))
+  }
+
+  text(maxBytes: number = Number.MAX_SAFE_INTEGER): string {
+    try {
+      return strictUtf8.decode(this.bytes(maxBytes))
+    } catch (error) {
+      if (error instanceof StoreError) throw error
+      throw malformed('text is not UTF-8')
+    }
+  }
+
+  /** @throws StoreError `DECODE_FAILED` if anything is left. */
+  end(): void {
+    if (this.remaining > 0) throw malformed(`${this.remaining} trailing bytes`)
+  }
+}
+
+export const malformed = (what: string): StoreError => new StoreError('DECODE_FAILED', what)
+const truncated = (wanted: number, left: number): StoreError => malformed(`truncated: ${wanted} bytes wanted, ${left} left`)

@@ -1,0 +1,136 @@
+import type { VectorParams } from './collection-config.js'
+
+/** Wall time. May jump or drift; only the HLC reads it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  nowMs(): number
+}
+
+/** Monotonic time and timers. */
+export interface Timers {
+  /** Monotonic milliseconds from an arbitrary start. */
+  elapsedMs(): number
+  /** Runs `run` once, `delayMs` from now, unless disposed of before. */
+  after(delayMs: number, run: () => void): Disposable
+}
+
+export interface Random {
+  uint32(): number
+}
+
+/** Structured log; the adapter adds the region. Fields are plain data. */
+export interface Log {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+}
+
+export const SILENT_LOG: Log = { info() {}, warn() {}, error() {} }
+
+/** One atomic change of the store. A later operation on a key wins over an earlier one. */
+export type StorageOp =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: string }
+  /** Every key that starts with `prefix`. */
+  | { readonly type: 'deletePrefix'; readonly prefix: string }
+
+/**
+ * An ordered map from short ASCII keys (1-200 bytes, compared bytewise) to bytes, with atomic durable commits.
+ * Adapters: LMDB, memory, and the simulator's disk; one conformance suite holds them to this contract.
+ */
+export interface Storage {
+  /** @throws StoreError `STORAGE_CORRUPT` naming the key if the stored checksum does not match. */
+  get(key: string): Uint8Array | undefined
+  /** Keys with `prefix`, ascending, with their values; `from` (inclusive) starts later in the range. Same error as `get`. */
+  scan(prefix: string, options?: { from?: string; reverse?: boolean; limit?: number }): Iterable<readonly [string, Uint8Array]>
+  /** As `scan`, values not read. */
+  keys(prefix: string, options?: { from?: string; reverse?: boolean; limit?: number }): Iterable<string>
+  /**
+   * All of `ops` or none. `done` runs once, never synchronously: without an error when the batch is on stable storage and
+   * visible to `get`; with a StoreError (`STORAGE_FULL`, `STORAGE_FAILED`) when its fate is unknown or it was refused.
+   * Batches become durable in the order of the calls. After `STORAGE_FAILED` every later commit fails too.
+   */
+  commit(ops: readonly StorageOp[], done: (error?: Error) => void): void
+  /** Waits for commits under way. Safe to call twice. */
+  close(): Promise<void>
+}
+
+/** One end of a connected, ordered, reliable-until-broken byte-frame link to another replica. */
+export interface PeerLink {
+  send(frame: Uint8Array): void
+  /** Closes with a reason for the log; `LinkHandler.closed` follows. */
+  close(reason: string): void
+  /** Bytes handed to `send` that the network has not taken yet. */
+  readonly bufferedBytes: number
+}
+
+/** What the engine does with a link. */
+export interface LinkHandler {
+  frame(bytes: Uint8Array): void
+  closed(reason: string): void
+}
+
+/** Names one graph: a collection and one of its vector spaces. */
+export interface SpaceRef {
+  /** Stable over restarts; snapshots are filed under it. */
+  readonly collection: string
+  readonly vector: string
+}
+
+/**
+ * Ordinals number the records of a collection for the life of the process. A version is any text that changes when the vector
+ * does; it ties a snapshot's vectors to the merged state.
+ */
+export interface IndexedVector {
+  readonly ordinal: number
+  /** Formatted id; with `version` it identifies the vector across restarts. */
+  readonly id: string
+  readonly version: string
+  /** Read only when the snapshot does not already hold this version. */
+  read(): Float32Array
+}
+
+export interface IndexHit {
+  readonly ordinal: number
+  /** As the metric defines it: cosine or dot product (larger is nearer), or distance (smaller is nearer). */
+  readonly score: number
+}
+
+export interface IndexQuery {
+  readonly vector: Float32Array
+  readonly limit: number
+  /** Candidates looked at in the graph; at least `limit`. */
+  readonly ef?: number
+  /** Scan everything instead of walking the graph. */
+  readonly exact?: boolean
+  /** Only these ordinals; ascending. */
+  readonly among?: Uint32Array
+}
+
+export interface SpaceStats {
+  readonly live: number
+  /** Live vectors that are not in the graph yet and are scanned. */
+  readonly pending: number
+  /** Graph slots of superseded or deleted vectors. */
+  readonly dead: number
+  readonly state: 'loading' | 'ready' | 'rebuilding'
+}
+
+/** The searchable copy of merged state. Everything handed over is searchable when the call returns. */
+export interface VectorIndex {
+  /**
+   * Makes the space known and brings it to exactly `vectors`, reusing a snapshot where versions agree. Searches work at once.
+   * Opening a space that is open replaces its content.
+   */
+  openSpace(space: SpaceRef, params: VectorParams, vectors: Iterable<IndexedVector>): void
+  set(space: SpaceRef, vector: Omit<IndexedVector, 'read'> & { readonly vector: Float32Array }): void
+  remove(space: SpaceRef, ordinal: number): void
+  /** Best first; ties by smaller ordinal. @throws StoreError through the promise: `OVERLOADED`, `SHUTTING_DOWN`. */
+  search(space: SpaceRef, query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]>
+  /** Forgets the space and its files. */
+  dropSpace(space: SpaceRef): void
+  stats(space: SpaceRef): SpaceStats | undefined
+  /** Writes a snapshot of every changed space. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
