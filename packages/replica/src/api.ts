@@ -1,0 +1,141 @@
+import type {
+  ClientId,
+  CollectionConfig,
+  CollectionUid,
+  JsonObject,
+  PointId,
+  RecordOp,
+  RegionId,
+  ReplicaId,
+  SpaceRef,
+  StoreError,
+  VersionVector,
+} from '@meridian/core'
+
+/** How an operation that had to wait for the disk ended. Exactly one call. */
+export type Done<T> = (outcome: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: StoreError }) => void
+
+/** Adapts a callback operation for callers that live with promises. Rejects with the `StoreError`. */
+export const promised = <T>(start: (done: Done<T>) => void): Promise<T> =>
+  new Promise((resolve, reject) => {
+    start((outcome) => (outcome.ok ? resolve(outcome.value) : reject(outcome.error)))
+  })
+
+/** Proof of a durable local write. */
+export interface WriteReceipt {
+  /** The dot: this replica's transaction. It is the operation id and the points' version of the HTTP surface. */
+  readonly replica: ReplicaId
+  readonly seq: number
+  /** What this replica had merged right after the write; covers the write. */
+  readonly merged: VersionVector
+}
+
+/**
+ * A collection as this replica sees it now. Reads are synchronous and consistent within one tick. Ordinals are handles of
+ * records, valid within the tick (a deleted record's ordinal may be taken by another later); the index uses the same ones.
+ */
+export interface Collection {
+  /** Visible name; a creation that lost its name to an elder one is `name~uid`. */
+  readonly name: string
+  readonly uid: CollectionUid
+  readonly config: CollectionConfig
+  readonly liveCount: number
+  readonly tombstoneCount: number
+  /** Ordinal of the live record. */
+  find(id: PointId): number | undefined
+  isLive(ordinal: number): boolean
+  id(ordinal: number): PointId
+  /** A shared, parsed object: do not change it. */
+  payload(ordinal: number): JsonObject
+  vector(ordinal: number, name: string): Float32Array | undefined
+  vectorNames(ordinal: number): string[]
+  /** Seq of the newest transaction that shaped the record; below 2^53. */
+  version(ordinal: number): number
+  /** Live records, in no order. */
+  ordinals(): Iterable<number>
+  /** Live records by ascending id (core `compareIds`), from `from` (inclusive). */
+  inOrder(from?: PointId): Iterable<number>
+  /** The index's name of one vector space. */
+  space(vector: string): SpaceRef
+  digests(): ShardDigest[]
+}
+
+export interface ShardDigest {
+  readonly shard: number
+  readonly epoch: number
+  readonly live: number
+  readonly tombstones: number
+  /** 16 hex digits; equal on two replicas exactly when their live sets and stamps are. */
+  readonly digest: string
+}
+
+/** What this replica knows of another. */
+export interface PeerStatus {
+  readonly region: RegionId
+  readonly replica: ReplicaId
+  readonly state: 'linked' | 'down'
+  /** Milliseconds since the last frame; undefined if never heard in this run. */
+  readonly heardMsAgo: number | undefined
+  /** Durable there, as last acknowledged. */
+  readonly acked: VersionVector
+  /** Held here and not yet durable there. */
+  readonly behind: { readonly seconds: number; readonly writes: number; readonly bytes: number }
+  /** Sent and not yet acknowledged. */
+  readonly inFlight: { readonly frames: number; readonly bytes: number }
+  /** Peer's wall clock minus ours in ms, as heartbeats show it (without the link's delay); undefined if never heard. */
+  readonly clockOffsetMs: number | undefined
+  /** Whole-state transfer under way towards the peer, or from it. */
+  readonly transfer: 'none' | 'sending' | 'receiving'
+  /** Why the last link ended or was refused. */
+  readonly lastError: string | undefined
+}
+
+export interface ReplicaStatus {
+  readonly region: RegionId
+  readonly replica: ReplicaId
+  readonly storeId: string
+  readonly boot: number
+  readonly client: ClientId
+  readonly vectors: { readonly acked: VersionVector; readonly merged: VersionVector; readonly indexed: VersionVector }
+  readonly members: readonly { region: string; replica: number; status: string; storeId: string }[]
+  readonly peers: readonly PeerStatus[]
+  readonly counters: Readonly<Counters>
+  /** Why writes are refused, if they are. */
+  readonly readOnly: string | undefined
+  /** Bytes in block rows, and log entries kept. */
+  readonly storage: { readonly blockBytes: number; readonly logEntries: number; readonly logBytes: number }
+  /** Stamps from the future that wait for their time. */
+  readonly deferred: number
+}
+
+/** Monotonic since start. */
+export interface Counters {
+  writes: number
+  transactions: number
+  framesIn: number
+  framesOut: number
+  bytesIn: number
+  bytesOut: number
+  /** Frames refused by checksum or by a check. */
+  framesRefused: number
+  /** Frames dropped because they were duplicates or out of order. */
+  framesDropped: number
+  resyncs: number
+  transfersSent: number
+  transfersReceived: number
+  blocksCleaned: number
+}
+
+/** Facts worth metrics; timings in seconds. */
+export interface ReplicaEvents {
+  /** Records became visible to search `seconds` after their transaction was durable here. */
+  indexed?(seconds: number): void
+  /** A peer's transaction became visible here, `seconds` after its stamp. */
+  replicated?(peer: RegionId, seconds: number): void
+}
+
+/** A write to one collection; ops apply in order, all or none. */
+export interface WriteRequest {
+  readonly collection: string
+  readonly ops: readonly RecordOp[]
+}

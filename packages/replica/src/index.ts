@@ -1,0 +1,2 @@
+export * from './api.js'
+export { Replica, type ReplicaOptions } from './replica.js'
