@@ -1,0 +1,7 @@
+export * from './keys.js'
+export * from './lane.js'
+export * from './lane-check.js'
+export type { StateChunk } from './lane-encode.js'
+export * from './lane-update.js'
+export * from './shard-doc.js'
+export * from './stored-content.js'
