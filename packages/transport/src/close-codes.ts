@@ -1,0 +1,24 @@
+/**
+ * Every WebSocket close code this store sends. Stock y-websocket clients take 4400-4499 for final and do not come back; after
+ * any other code they reconnect with backoff.
+ */
+export const CLOSE = {
+  done: 1000,
+  goingAway: 1001,
+  protocolError: 1002,
+  unsupportedData: 1003,
+  refused: 1008,
+  internal: 1011,
+  tryLater: 1013,
+  writesRefused: 4403,
+  roomUnknown: 4404,
+} as const
+
+export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE]
+
+/** A close frame carries at most 123 bytes of reason. */
+export const closeReason = (text: string): string => {
+  let reason = text.slice(0, 123)
+  while (Buffer.byteLength(reason) > 123) reason = reason.slice(0, -1)
+  return reason
+}

@@ -1,0 +1,3 @@
+export * from './close-codes.js'
+export * from './room.js'
+export * from './system-ports.js'
