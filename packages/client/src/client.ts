@@ -1,0 +1,215 @@
+import { ClientError } from './client-error.js'
+import type { ClusterInfo, DigestInfo } from './cluster.js'
+import { type Call, Endpoint } from './endpoint.js'
+import { NO_RETRY, type Pause, RETRY_DEFAULT, type RetryPolicy, withRetry } from './retry.js'
+import type {
+  CallOptions,
+  CollectionInfo,
+  CreateCollection,
+  Filter,
+  JsonObject,
+  PointId,
+  PointInput,
+  PointRecord,
+  QueryRequest,
+  ReadOptions,
+  ScoredPoint,
+  ScrollPage,
+  ScrollRequest,
+  Selector,
+  UpdateResult,
+  VectorInput,
+  WriteOptions,
+} from './types.js'
+
+export interface ClientOptions {
+  /** Base URL of one region, `http://host:port`. */
+  readonly url: string
+  readonly apiKey?: string | undefined
+  /** Bound on one try of one call. Default 30,000 ms. */
+  readonly timeoutMs?: number
+  readonly retry?: Partial<RetryPolicy> | false
+  /** Told before each pause between tries. */
+  readonly onRetry?: (error: ClientError, attempt: number, delayMs: number) => void
+  /** For tests. */
+  readonly fetch?: typeof fetch
+  readonly pause?: Pause
+}
+
+/**
+ * Typed client of one region. Stateless and safe to share. Every call rejects with `ClientError`, and is tried again after
+ * a lost connection or 503 as its `RetryPolicy` says.
+ */
+export class MeridianClient {
+  readonly #endpoint: Endpoint
+  readonly #policy: RetryPolicy
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    this.#endpoint = new Endpoint({
+      url: options.url,
+      apiKey: options.apiKey,
+      timeoutMs: options.timeoutMs ?? 30_000,
+      ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    })
+    this.#policy = options.retry === false ? NO_RETRY : { ...RETRY_DEFAULT, ...options.retry }
+  }
+
+  get url(): string {
+    return this.#endpoint.url
+  }
+
+  /** Any call by method and path, for routes that have no method here. Returns the envelope's `result`. */
+  call<T>(call: Call, options: CallOptions = {}): Promise<T> {
+    const policy = options.retry === false ? NO_RETRY : this.#policy
+    const timed: Call = { ...call, signal: options.signal, timeoutMs: options.timeoutMs }
+    return withRetry(() => this.#endpoint.result<T>(timed), {
+      policy,
+      signal: options.signal,
+      ...(this.#options.pause === undefined ? {} : { pause: this.#options.pause }),
+      ...(this.#options.onRetry === undefined ? {} : { onRetry: this.#options.onRetry }),
+    })
+  }
+
+  // ---- collections
+
+  async listCollections(options?: CallOptions): Promise<string[]> {
+    const result = await this.call<{ collections: { name: string }[] }>(
+      { method: 'GET', path: '/collections' },
+      options,
+    )
+    return result.collections.map((collection) => collection.name)
+  }
+
+  /** @throws ClientError 409 when it exists. */
+  createCollection(name: string, config: CreateCollection, options?: CallOptions): Promise<boolean> {
+    return this.call({ method: 'PUT', path: collectionPath(name), body: config }, options)
+  }
+
+  getCollection(name: string, options?: CallOptions): Promise<CollectionInfo> {
+    return this.call({ method: 'GET', path: collectionPath(name) }, options)
+  }
+
+  /** `false` when there was none. */
+  deleteCollection(name: string, options?: CallOptions): Promise<boolean> {
+    return this.call({ method: 'DELETE', path: collectionPath(name) }, options)
+  }
+
+  async collectionExists(name: string, options?: CallOptions): Promise<boolean> {
+    const result = await this.call<{ exists: boolean }>(
+      { method: 'GET', path: `${collectionPath(name)}/exists` },
+      options,
+    )
+    return result.exists
+  }
+
+  // ---- writes
+
+  upsert(collection: string, points: readonly PointInput[], options?: WriteOptions): Promise<UpdateResult> {
+    const body = { points: points.map((point) => ({ ...point, vector: plainVectors(point.vector) })) }
+    return this.call({ method: 'PUT', path: `${pointsPath(collection)}${waiting(options)}`, body }, options)
+  }
+
+  delete(collection: string, selector: Selector, options?: WriteOptions): Promise<UpdateResult> {
+    return this.call(
+      { method: 'POST', path: `${pointsPath(collection)}/delete${waiting(options)}`, body: selector },
+      options,
+    )
+  }
+
+  /** Merges `payload` into what the points have; other keys stay. @throws ClientError 404 for a missing point. */
+  setPayload(
+    collection: string,
+    payload: JsonObject,
+    selector: Selector,
+    options?: WriteOptions,
+  ): Promise<UpdateResult> {
+    const body = { payload, ...selector }
+    return this.call({ method: 'POST', path: `${pointsPath(collection)}/payload${waiting(options)}`, body }, options)
+  }
+
+  // ---- reads
+
+  /** Points that do not exist are left out. */
+  retrieve(
+    collection: string,
+    ids: readonly PointId[],
+    read: ReadOptions = {},
+    options?: CallOptions,
+  ): Promise<PointRecord[]> {
+    return this.call({ method: 'POST', path: pointsPath(collection), body: { ids, ...read } }, options)
+  }
+
+  /** One page by ascending id. */
+  scroll(collection: string, request: ScrollRequest = {}, options?: CallOptions): Promise<ScrollPage> {
+    return this.call({ method: 'POST', path: `${pointsPath(collection)}/scroll`, body: request }, options)
+  }
+
+  async count(collection: string, filter?: Filter, options?: CallOptions): Promise<number> {
+    const body = { exact: true, ...(filter === undefined ? {} : { filter }) }
+    const result = await this.call<{ count: number }>(
+      { method: 'POST', path: `${pointsPath(collection)}/count`, body },
+      options,
+    )
+    return result.count
+  }
+
+  async query(collection: string, request: QueryRequest, options?: CallOptions): Promise<ScoredPoint[]> {
+    const body = { ...request, query: plainQuery(request.query) }
+    const result = await this.call<{ points: ScoredPoint[] }>(
+      { method: 'POST', path: `${pointsPath(collection)}/query`, body },
+      options,
+    )
+    return result.points
+  }
+
+  // ---- the region itself
+
+  cluster(options?: CallOptions): Promise<ClusterInfo> {
+    return this.call({ method: 'GET', path: '/meridian/cluster' }, options)
+  }
+
+  digest(collection: string, options?: CallOptions): Promise<DigestInfo> {
+    return this.call({ method: 'GET', path: `/meridian/collections/${encodeURIComponent(collection)}/digest` }, options)
+  }
+
+  /** Cuts or restores the link to a peer on purpose, until the region restarts. */
+  setLink(region: string, enabled: boolean, options?: CallOptions): Promise<unknown> {
+    return this.call(
+      { method: 'PUT', path: `/meridian/links/${encodeURIComponent(region)}`, body: { enabled } },
+      options,
+    )
+  }
+
+  /** One probe, never repeated: whether the region takes traffic now, and if not, its reason. Does not reject. */
+  async ready(options: CallOptions = {}): Promise<{ readonly isReady: boolean; readonly reason: string }> {
+    try {
+      const call: Call = { method: 'GET', path: '/readyz', signal: options.signal, timeoutMs: options.timeoutMs }
+      const { status, text } = await this.#endpoint.text(call)
+      return { isReady: status === 200, reason: text.trim() }
+    } catch (error) {
+      if (error instanceof ClientError) return { isReady: false, reason: error.message }
+      throw error
+    }
+  }
+}
+
+const collectionPath = (name: string): string => `/collections/${encodeURIComponent(name)}`
+const pointsPath = (name: string): string => `${collectionPath(name)}/points`
+const waiting = (options: WriteOptions | undefined): string => `?wait=${options?.wait ?? true}`
+
+const plain = (vector: VectorInput): readonly number[] => (vector instanceof Float32Array ? Array.from(vector) : vector)
+
+const plainVectors = (vector: PointInput['vector']): unknown =>
+  isVector(vector)
+    ? plain(vector)
+    : Object.fromEntries(Object.entries(vector).map(([name, value]) => [name, plain(value)]))
+
+const isVector = (value: unknown): value is VectorInput => Array.isArray(value) || value instanceof Float32Array
+
+const plainQuery = (query: QueryRequest['query']): unknown => {
+  if (isVector(query)) return plain(query)
+  if (typeof query === 'object') return { nearest: isVector(query.nearest) ? plain(query.nearest) : query.nearest }
+  return query
+}

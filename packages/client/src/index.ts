@@ -1,0 +1,7 @@
+export { type ClientOptions, MeridianClient } from './client.js'
+export { ClientError, type ClientErrorCode } from './client-error.js'
+export { type ClusterCollection, type ClusterInfo, type DigestInfo, digestKey, type PeerInfo } from './cluster.js'
+export type { Call } from './endpoint.js'
+export { backoffMs, NO_RETRY, RETRY_DEFAULT, type RetryPolicy } from './retry.js'
+export type * from './types.js'
+export { parseJson, stringifyJson } from './wide-json.js'

@@ -1,0 +1,110 @@
+import type { JsonObject, JsonValue, Metric, PointId } from '@meridian/core'
+
+export type { JsonObject, JsonValue, Metric, PointId }
+
+/** A vector going out; typed arrays are sent as plain numbers. */
+export type VectorInput = readonly number[] | Float32Array
+
+export interface VectorParamsInput {
+  readonly size: number
+  readonly distance: Metric
+  readonly hnsw_config?: { readonly m?: number; readonly ef_construct?: number }
+}
+
+export interface CreateCollection {
+  /** One unnamed space, or spaces by name. */
+  readonly vectors: VectorParamsInput | Readonly<Record<string, VectorParamsInput>>
+  readonly shard_number?: number
+  readonly hnsw_config?: { readonly m?: number; readonly ef_construct?: number }
+}
+
+export interface CollectionInfo {
+  readonly status: string
+  readonly points_count: number
+  readonly indexed_vectors_count: number
+  readonly config: {
+    readonly params: {
+      readonly vectors: VectorParamsInput | Readonly<Record<string, VectorParamsInput>>
+      readonly shard_number?: number
+    }
+  }
+}
+
+export interface PointInput {
+  readonly id: PointId
+  /** One unnamed vector, or vectors by name. */
+  readonly vector: VectorInput | Readonly<Record<string, VectorInput>>
+  readonly payload?: JsonObject
+}
+
+export interface UpdateResult {
+  /** Sequence of the write's transaction in the region that took it. */
+  readonly operation_id?: number
+  readonly status: 'acknowledged' | 'completed' | 'wait_timeout'
+}
+
+/** A filter in Qdrant's form; checked by the server. */
+export type Filter = JsonObject
+
+/** Which points a write is about. */
+export type Selector = { readonly points: readonly PointId[] } | { readonly filter: Filter }
+
+export type PayloadSelector =
+  | boolean
+  | readonly string[]
+  | { readonly include: readonly string[] }
+  | { readonly exclude: readonly string[] }
+
+export interface PointRecord {
+  readonly id: PointId
+  readonly payload?: JsonObject | null
+  readonly vector?: number[] | Record<string, number[]> | null
+}
+
+export interface ScoredPoint extends PointRecord {
+  readonly version: number
+  readonly score: number
+}
+
+export interface ReadOptions {
+  readonly with_payload?: PayloadSelector
+  readonly with_vector?: boolean | readonly string[]
+}
+
+export interface ScrollRequest extends ReadOptions {
+  readonly filter?: Filter
+  /** Default 10. */
+  readonly limit?: number
+  /** First id of the page, inclusive. */
+  readonly offset?: PointId
+}
+
+export interface ScrollPage {
+  readonly points: PointRecord[]
+  readonly next_page_offset?: PointId | null
+}
+
+export interface QueryRequest extends ReadOptions {
+  /** A vector, the id of a point to search from, or `{ nearest }`. */
+  readonly query?: VectorInput | PointId | { readonly nearest: VectorInput | PointId }
+  /** Name of the vector space. */
+  readonly using?: string
+  readonly filter?: Filter
+  readonly limit?: number
+  readonly offset?: number
+  readonly score_threshold?: number
+  readonly params?: { readonly hnsw_ef?: number; readonly exact?: boolean }
+}
+
+/** One call's options, beside its contents. */
+export interface CallOptions {
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+  /** `false`: this call is tried once. */
+  readonly retry?: boolean
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Wait until local searches see it. Default true. */
+  readonly wait?: boolean
+}
