@@ -1,0 +1,7 @@
+export * from './exact-index.js'
+export * from './filter/compile.js'
+export * from './filter/filter.js'
+export * from './filter/path.js'
+export { EF_DEFAULT } from './query.js'
+export { isBetter, isFinite32, normalize, score } from './scoring.js'
+export * from './top-k.js'

@@ -1,0 +1,132 @@
+import { assert, type Metric } from '@meridian/core'
+import { isFinite32, type Kernel, KERNELS, normalize } from './scoring.js'
+import type { TopK } from './top-k.js'
+
+/** Ordinal of a row that is free, or that no record has claimed. */
+export const NO_ORDINAL = 0xffffffff
+const CHUNK_BYTES = 128 * 1024
+
+/**
+ * The vectors of a space as float32 rows in fixed-size chunks, and the exact scan over them. Invariants:
+ *  1. `rowOf(o) = r` exactly when `ordinalAt(r) = o`.
+ *  2. A row's floats never change while it is taken: an update takes a new row.
+ *  3. `Cosine` rows are normalised, whatever was handed in.
+ */
+export class Rows {
+  readonly #kernel: Kernel
+  readonly #byOrdinal = new Map<number, number>()
+  readonly #chunks: Float32Array[] = []
+  readonly #chunkRows: number
+  readonly #free: number[] = []
+  #ordinals = new Uint32Array(64).fill(NO_ORDINAL)
+  /** Rows ever taken; every row number is below it. */
+  #end = 0
+
+  constructor(
+    readonly dims: number,
+    readonly metric: Metric,
+  ) {
+    this.#kernel = KERNELS[metric]
+    this.#chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / (4 * dims)))
+  }
+
+  /** Rows that a record owns. */
+  get live(): number {
+    return this.#byOrdinal.size
+  }
+
+  rowOf(ordinal: number): number | undefined {
+    return this.#byOrdinal.get(ordinal)
+  }
+
+  ordinalAt(row: number): number {
+    return this.#ordinals[row]!
+  }
+
+  /** Rows that a record owns, in no order; must not be changed meanwhile. */
+  taken(): IterableIterator<number> {
+    return this.#byOrdinal.values()
+  }
+
+  /** Whether a vector can be a row: of the right length and finite. What arrives from other regions may be neither. */
+  accepts(vector: Float32Array): boolean {
+    return vector.length === this.dims && isFinite32(vector)
+  }
+
+  /** Copies `vector` into a row that belongs to nobody yet. */
+  take(vector: Float32Array): number {
+    assert(this.accepts(vector), 'a row holds finite numbers of the right count')
+    const row = this.#free.pop() ?? this.#end++
+    const chunk = Math.floor(row / this.#chunkRows)
+    if (chunk === this.#chunks.length) this.#chunks.push(new Float32Array(this.#chunkRows * this.dims))
+    if (row >= this.#ordinals.length) {
+      const grown = new Uint32Array(this.#ordinals.length * 2).fill(NO_ORDINAL)
+      grown.set(this.#ordinals)
+      this.#ordinals = grown
+    }
+    this.#chunks[chunk]!.set(
+      this.metric === 'Cosine' ? normalize(vector) : vector,
+      (row - chunk * this.#chunkRows) * this.dims,
+    )
+    return row
+  }
+
+  /** Gives a row that belongs to nobody to a record that has none. */
+  assign(row: number, ordinal: number): void {
+    assert(this.#ordinals[row] === NO_ORDINAL && !this.#byOrdinal.has(ordinal), 'one row a record, one record a row')
+    assert(ordinal >= 0 && ordinal < NO_ORDINAL, 'an ordinal is a u32')
+    this.#ordinals[row] = ordinal
+    this.#byOrdinal.set(ordinal, row)
+  }
+
+  /** Takes the row from its record without freeing it. */
+  unassign(row: number): void {
+    this.#byOrdinal.delete(this.#ordinals[row]!)
+    this.#ordinals[row] = NO_ORDINAL
+  }
+
+  /** The row may be taken again from now on. */
+  free(row: number): void {
+    this.unassign(row)
+    this.#free.push(row)
+  }
+
+  /** A view; valid while the row is taken. */
+  vectorAt(row: number): Float32Array {
+    const chunk = Math.floor(row / this.#chunkRows)
+    const start = (row - chunk * this.#chunkRows) * this.dims
+    return this.#chunks[chunk]!.subarray(start, start + this.dims)
+  }
+
+  /** A query as the kernel wants it. */
+  prepare(query: Float32Array): Float32Array {
+    return this.metric === 'Cosine' ? normalize(query) : query
+  }
+
+  /** Scores one owned row. */
+  offer(query: Float32Array, row: number, best: TopK): void {
+    const chunk = Math.floor(row / this.#chunkRows)
+    const offset = (row - chunk * this.#chunkRows) * this.dims
+    best.offer(this.#ordinals[row]!, this.#kernel(query, this.#chunks[chunk]!, offset))
+  }
+
+  /** Scores every owned row, in memory order. */
+  offerAll(query: Float32Array, best: TopK): void {
+    for (let chunk = 0, row = 0; row < this.#end; chunk++) {
+      const data = this.#chunks[chunk]!
+      const end = Math.min(this.#end, row + this.#chunkRows)
+      for (let offset = 0; row < end; row++, offset += this.dims) {
+        const ordinal = this.#ordinals[row]!
+        if (ordinal !== NO_ORDINAL) best.offer(ordinal, this.#kernel(query, data, offset))
+      }
+    }
+  }
+
+  /** Scores the rows of those `ordinals` that there are. */
+  offerAmong(query: Float32Array, ordinals: Uint32Array, best: TopK): void {
+    for (let i = 0; i < ordinals.length; i++) {
+      const row = this.#byOrdinal.get(ordinals[i]!)
+      if (row !== undefined) this.offer(query, row, best)
+    }
+  }
+}
