@@ -1,0 +1,14 @@
+export { Catalog, type CatalogDraft, type CatalogOptions } from './catalog.js'
+export { CHANGE_BYTES_MAX } from './change-bytes.js'
+export { actorOf, PARKED_BYTES_MAX, replicaOfActor } from './change-ledger.js'
+export { configProblem, NAME_LENGTH_MAX, nameProblem } from './config-check.js'
+export type { CatalogEvent } from './history.js'
+export type { CatalogMutation } from './mutation.js'
+export {
+  type CatalogConflict,
+  conflictName,
+  type Resolution,
+  type ResolvedCollection,
+  resolve,
+} from './resolve.js'
+export type { CatalogCollection, CatalogMember, CatalogState, MemberStatus } from './state.js'

@@ -1,0 +1,94 @@
+import type { CollectionConfig, CollectionUid, RegionId } from '@meridian/core'
+import { byAge, type CatalogCollection } from './state.js'
+
+/** A collection as callers see it: every live incarnation of one name and one configuration, as one. */
+export interface ResolvedCollection {
+  /** The name it is visible under: its own, or `name~uid` if an elder one with another configuration holds that. */
+  readonly name: string
+  /** The eldest incarnation. It changes when an elder one arrives or the eldest is dropped. */
+  readonly uid: CollectionUid
+  /** All incarnations merged into it, eldest first. */
+  readonly uids: readonly CollectionUid[]
+  readonly config: CollectionConfig
+  /** The name it was created with, if another collection holds that name. */
+  readonly conflictOf?: string
+}
+
+/** Two regions gave one name to collections with different configurations. Both are kept. */
+export interface CatalogConflict {
+  readonly name: string
+  readonly keptUid: CollectionUid
+  readonly keptConfig: CollectionConfig
+  readonly keptBy: RegionId
+  readonly otherUid: CollectionUid
+  /** Where the other is to be found. */
+  readonly otherName: string
+  readonly otherConfig: CollectionConfig
+  readonly otherBy: RegionId
+}
+
+export interface Resolution {
+  /** By visible name, sorted by it. */
+  readonly collections: ReadonlyMap<string, ResolvedCollection>
+  readonly conflicts: readonly CatalogConflict[]
+}
+
+export const conflictName = (name: string, uid: CollectionUid): string => `${name}~${uid}`
+
+/**
+ * What each name stands for. Pure, and independent of order:
+ *
+ * 1. Live incarnations of one name with equal canonical configurations are one collection; its uid is the eldest's.
+ * 2. The collection of the eldest of all holds the name; every other is visible as `name~uid` and listed as a conflict.
+ * 3. Every live incarnation is in exactly one collection.
+ */
+export const resolve = (all: Iterable<CatalogCollection>): Resolution => {
+  const byName = new Map<string, Map<string, CatalogCollection[]>>()
+  for (const each of [...all].sort(byAge)) {
+    if (each.dropped !== undefined) continue
+    const groups = byName.get(each.name) ?? new Map<string, CatalogCollection[]>()
+    byName.set(each.name, groups)
+    const group = groups.get(each.configText)
+    if (group === undefined) groups.set(each.configText, [each])
+    else group.push(each)
+  }
+  const collections: ResolvedCollection[] = []
+  const conflicts: CatalogConflict[] = []
+  for (const groups of byName.values()) {
+    // In order of insertion, hence of age.
+    const [kept, ...others] = [...groups.values()].map((group) => group[0]!)
+    collections.push(resolvedOf(kept!.name, groups.get(kept!.configText)!))
+    for (const other of others) {
+      const name = conflictName(other.name, other.uid)
+      collections.push({ ...resolvedOf(name, groups.get(other.configText)!), conflictOf: other.name })
+      conflicts.push(conflictOf(kept!, other, name))
+    }
+  }
+  return {
+    collections: new Map(collections.sort(ascending((each) => each.name)).map((each) => [each.name, each])),
+    conflicts: conflicts.sort(ascending((each) => each.otherName)),
+  }
+}
+
+const ascending =
+  <T>(key: (value: T) => string) =>
+  (a: T, b: T): number =>
+    key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0
+
+const resolvedOf = (name: string, group: readonly CatalogCollection[]): ResolvedCollection => ({
+  name,
+  uid: group[0]!.uid,
+  uids: group.map((each) => each.uid),
+  config: group[0]!.config,
+})
+
+const conflictOf = (kept: CatalogCollection, other: CatalogCollection, otherName: string): CatalogConflict => ({
+  name: kept.name,
+  keptUid: kept.uid,
+  keptConfig: kept.config,
+  keptBy: kept.createdBy,
+  otherUid: other.uid,
+  otherName,
+  otherConfig: other.config,
+  otherBy: other.createdBy,
+})

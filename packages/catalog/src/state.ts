@@ -1,0 +1,214 @@
+import { type Doc, getConflicts, isImmutableString } from '@automerge/automerge'
+import {
+  type CollectionConfig,
+  type CollectionUid,
+  canonicalJson,
+  COUNTER_MAX,
+  compareStamps,
+  type JsonValue,
+  MS_MAX,
+  parseCollectionUid,
+  parseRegionId,
+  parseReplicaId,
+  type RegionId,
+  type ReplicaId,
+  type Stamp,
+} from '@meridian/core'
+import { asConfig, configProblem, nameProblem } from './config-check.js'
+import type { CatalogDocument } from './genesis.js'
+
+/** One incarnation of a collection, as it was created. */
+export interface CatalogCollection {
+  readonly uid: CollectionUid
+  readonly name: string
+  readonly config: CollectionConfig
+  /** Canonical JSON of `config`: two incarnations are the same collection when these are equal. */
+  readonly configText: string
+  readonly createdAtMs: number
+  readonly createdBy: RegionId
+  /** Says which of two incarnations is the elder. */
+  readonly stamp: Stamp
+  /** Set once and for ever; the uid is not used again. */
+  readonly dropped?: { readonly atMs: number; readonly by: RegionId }
+}
+
+export const MEMBER_STATUSES = ['joining', 'active', 'retired'] as const
+export type MemberStatus = (typeof MEMBER_STATUSES)[number]
+
+export interface CatalogMember {
+  readonly replica: ReplicaId
+  readonly region: RegionId
+  /** Names one incarnation of the replica's storage. 1-64 characters. */
+  readonly storeId: string
+  readonly status: MemberStatus
+  readonly sinceMs: number
+  /** Where peers can dial it. At most 2,048 characters. */
+  readonly url?: string
+}
+
+export const STORE_ID_LENGTH_MAX = 64
+export const URL_LENGTH_MAX = 2048
+
+/** Plain values read from the document; never changed in place. */
+export interface CatalogState {
+  /** By uid; dropped ones included. */
+  readonly collections: ReadonlyMap<CollectionUid, CatalogCollection>
+  /** By replica number. */
+  readonly members: ReadonlyMap<ReplicaId, CatalogMember>
+  /** Entries that were skipped or are contested, in words, sorted. */
+  readonly problems: readonly string[]
+}
+
+class Unsound extends Error {}
+
+/** Reads what is sound and names what is not: a peer's nonsense must cost that entry, never the catalog. */
+export const readState = (document: Doc<CatalogDocument>): CatalogState => {
+  const problems: string[] = []
+  const reading = <T>(what: string, read: () => T): T | undefined => {
+    try {
+      return read()
+    } catch (error) {
+      problems.push(`${what}: ${error instanceof Error ? error.message : 'unreadable'}`)
+      return undefined
+    }
+  }
+  const collections = new Map<CollectionUid, CatalogCollection>()
+  for (const key of Object.keys(document.collections).sort()) {
+    const collection = reading(`collection ${JSON.stringify(key)}`, () =>
+      readCollection(key, document.collections[key]),
+    )
+    if (collection !== undefined) collections.set(collection.uid, collection)
+  }
+  const members = new Map<ReplicaId, CatalogMember>()
+  for (const key of Object.keys(document.members)) {
+    const what = `member ${JSON.stringify(key)}`
+    const siblings: CatalogMember[] = []
+    for (const value of Object.values(getConflicts(document.members, key) ?? { only: document.members[key] })) {
+      const member = reading(what, () => readMember(key, value))
+      if (member !== undefined) siblings.push(member)
+    }
+    const winner = pickMember(siblings)
+    if (winner === undefined) continue
+    members.set(winner.replica, winner)
+    const regions = [...new Set(siblings.map((member) => member.region))].sort()
+    if (regions.length > 1) problems.push(`${what}: claimed by the regions ${regions.join(', ')}`)
+  }
+  return {
+    collections,
+    members: new Map([...members].sort(([a], [b]) => a - b)),
+    problems: problems.sort(),
+  }
+}
+
+/**
+ * Of a member's concurrent entries: the newest incarnation counts, and of that the furthest status, so that retiring it is
+ * never undone by a heartbeat of its own. Depends on the set alone.
+ */
+const pickMember = (siblings: readonly CatalogMember[]): CatalogMember | undefined => {
+  const newest = siblings.reduce<CatalogMember | undefined>(
+    (best, each) =>
+      best === undefined ||
+      each.sinceMs - best.sinceMs > 0 ||
+      (each.sinceMs === best.sinceMs && each.storeId > best.storeId)
+        ? each
+        : best,
+    undefined,
+  )
+  const rank = (member: CatalogMember): number => MEMBER_STATUSES.indexOf(member.status)
+  return siblings
+    .filter((each) => each.storeId === newest?.storeId)
+    .sort((a, b) => rank(b) - rank(a) || b.sinceMs - a.sinceMs || (memberText(a) < memberText(b) ? -1 : 1))[0]
+}
+
+const memberText = (member: CatalogMember): string => canonicalJson({ ...member })
+
+/** Elder first. */
+export const byAge = (a: CatalogCollection, b: CatalogCollection): number =>
+  compareStamps(a.stamp, b.stamp) || (a.uid < b.uid ? -1 : a.uid > b.uid ? 1 : 0)
+
+/** Equal for equal states, whatever the order of arrival was. Problems are included. */
+export const stateText = (state: CatalogState): string =>
+  canonicalJson({
+    collections: [...state.collections.values()] as unknown as JsonValue,
+    members: [...state.members.values()] as unknown as JsonValue,
+    problems: [...state.problems],
+  })
+
+const readCollection = (key: string, value: unknown): CatalogCollection => {
+  const entry = objectOf(value, 'entry')
+  const name = textOf(entry.name, 'name')
+  const wrongName = nameProblem(name)
+  if (wrongName !== undefined) throw new Unsound(wrongName)
+  const config = parseJson(textOf(entry.config, 'config'))
+  const wrongConfig = configProblem(config)
+  if (wrongConfig !== undefined) throw new Unsound(wrongConfig)
+  const stamp = objectOf(entry.stamp, 'stamp')
+  const dropped = entry.dropped === undefined ? undefined : objectOf(entry.dropped, 'dropped')
+  return {
+    uid: parseCollectionUid(key),
+    name,
+    config: asConfig(config),
+    configText: canonicalJson(config),
+    createdAtMs: integerOf(entry.createdAtMs, 'createdAtMs', MS_MAX),
+    createdBy: parseRegionId(textOf(entry.createdBy, 'createdBy')),
+    stamp: {
+      ms: integerOf(stamp.ms, 'stamp.ms', MS_MAX),
+      counter: integerOf(stamp.counter, 'stamp.counter', COUNTER_MAX),
+      writer: parseReplicaId(integerOf(stamp.writer, 'stamp.writer', 255)),
+    },
+    ...(dropped === undefined
+      ? {}
+      : {
+          dropped: {
+            atMs: integerOf(dropped.atMs, 'dropped.atMs', MS_MAX),
+            by: parseRegionId(textOf(dropped.by, 'dropped.by')),
+          },
+        }),
+  }
+}
+
+const readMember = (key: string, value: unknown): CatalogMember => {
+  if (!/^[1-9][0-9]{0,2}$/.test(key)) throw new Unsound('not a replica number')
+  const entry = objectOf(value, 'entry')
+  const status = textOf(entry.status, 'status')
+  const known = MEMBER_STATUSES.find((each) => each === status)
+  if (known === undefined) throw new Unsound(`status ${JSON.stringify(status.slice(0, 32))}`)
+  const storeId = textOf(entry.storeId, 'storeId')
+  if (storeId.length === 0 || storeId.length > STORE_ID_LENGTH_MAX) throw new Unsound('storeId is 1 to 64 characters')
+  const url = entry.url === undefined ? undefined : textOf(entry.url, 'url')
+  if (url !== undefined && url.length > URL_LENGTH_MAX) throw new Unsound('url is too long')
+  return {
+    replica: parseReplicaId(Number(key)),
+    region: parseRegionId(textOf(entry.region, 'region')),
+    storeId,
+    status: known,
+    sinceMs: integerOf(entry.sinceMs, 'sinceMs', MS_MAX),
+    ...(url === undefined ? {} : { url }),
+  }
+}
+
+const objectOf = (value: unknown, what: string): Readonly<Record<string, unknown>> => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Unsound(`${what} is not a map`)
+  return value as Readonly<Record<string, unknown>>
+}
+
+const textOf = (value: unknown, what: string): string => {
+  if (typeof value === 'string') return value
+  if (isImmutableString(value)) return String(value)
+  throw new Unsound(`${what} is not text`)
+}
+
+const integerOf = (value: unknown, what: string, max: number): number => {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
+    throw new Unsound(`${what} is not an integer from 0 to ${max}`)
+  }
+  return value
+}
+
+const parseJson = (text: string): JsonValue => {
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    throw new Unsound('config is not JSON')
+  }
+}

@@ -1,0 +1,50 @@
+import { applyChanges, clone, type Doc, free } from '@automerge/automerge'
+import { assert } from '@meridian/core'
+import type { Change } from './change-bytes.js'
+import { type CatalogDocument, ROOT_MAPS } from './genesis.js'
+import { type CatalogState, readState } from './state.js'
+
+export type Trial =
+  | { readonly type: 'nothing' }
+  | { readonly type: 'taken'; readonly document: Doc<CatalogDocument>; readonly state: CatalogState }
+  | { readonly type: 'failed'; readonly change: Change; readonly why: string }
+
+/**
+ * Applies changes to a copy, since Automerge may stop half way and leave what it worked on unusable. `document` is never
+ * touched. On failure, names the first change that fails.
+ */
+export const tryChanges = (document: Doc<CatalogDocument>, changes: readonly Change[]): Trial => {
+  if (changes.length === 0) return { type: 'nothing' }
+  const all = attempt(document, changes)
+  if (typeof all !== 'string') return { type: 'taken', ...all }
+  if (changes.length === 1) return { type: 'failed', change: changes[0]!, why: all }
+  // Binary search for the shortest prefix that fails.
+  let [works, fails, why] = [0, changes.length, all]
+  while (fails - works > 1) {
+    const middle = (works + fails) >> 1
+    const outcome = attempt(document, changes.slice(0, middle))
+    if (typeof outcome === 'string') [fails, why] = [middle, outcome]
+    else {
+      free(outcome.document)
+      works = middle
+    }
+  }
+  return { type: 'failed', change: changes[fails - 1]!, why }
+}
+
+const attempt = (
+  document: Doc<CatalogDocument>,
+  changes: readonly Change[],
+): { document: Doc<CatalogDocument>; state: CatalogState } | string => {
+  const copy = clone(document)
+  try {
+    const [after] = applyChanges(
+      copy,
+      changes.map((each) => each.bytes),
+    )
+    for (const name of ROOT_MAPS) assert(typeof after[name] === 'object', `the root has a map ${name}`)
+    return { document: after, state: readState(after) }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
