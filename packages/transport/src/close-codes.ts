@@ -1,3 +1,6 @@
+import type { Timers } from '@meridian/core'
+import type { WebSocket } from 'ws'
+
 /**
  * Every WebSocket close code this store sends. Stock y-websocket clients take 4400-4499 for final and do not come back; after
  * any other code they reconnect with backoff.
@@ -17,8 +20,18 @@ export const CLOSE = {
 export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE]
 
 /** A close frame carries at most 123 bytes of reason. */
-export const closeReason = (text: string): string => {
+const closeReason = (text: string): string => {
   let reason = text.slice(0, 123)
   while (Buffer.byteLength(reason) > 123) reason = reason.slice(0, -1)
   return reason
+}
+
+/** How long a closing handshake may take before the socket is cut. */
+const GRACE_MS = 2_000
+
+/** Says goodbye, and cuts the socket if the other end does not answer in time. Its `close` event follows either way. */
+export const endSocket = (ws: WebSocket, timers: Timers, code: CloseCode, reason: string): void => {
+  ws.close(code, closeReason(reason))
+  const grace = timers.after(GRACE_MS, () => ws.terminate())
+  ws.once('close', () => grace[Symbol.dispose]())
 }

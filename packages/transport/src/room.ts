@@ -11,7 +11,7 @@ export interface Room {
   encodeState(stateVector: Uint8Array): Iterable<Uint8Array>
   /**
    * Every later change, once it is durable, in order; the bytes must not be changed afterwards. Returns how to stop.
-   * The listener never throws.
+   * The listener never throws; it may stop its own subscription while it is called.
    */
   subscribe(listener: (update: Uint8Array) => void): () => void
 }

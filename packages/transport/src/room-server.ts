@@ -1,0 +1,125 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Log, Timers } from '@meridian/core'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { CLOSE, type CloseCode, endSocket } from './close-codes.js'
+import type { HeartbeatOptions } from './heartbeat.js'
+import type { RoomSource } from './room.js'
+import { ROOM_LIMITS, RoomConnection, type RoomLimits } from './room-connection.js'
+import { refuseUpgrade, requestPath, type UpgradeRoute } from './upgrade-router.js'
+
+export const ROOM_PATH = '/sync/'
+
+/** The idle message goes out with each ping, so the interval stays well below the 30 s of a stock client's watchdog. */
+export const ROOM_HEARTBEAT: HeartbeatOptions = { intervalMs: 10_000, timeoutMs: 30_000 }
+
+export interface RoomServerOptions {
+  readonly rooms: RoomSource
+  /** Whether the request may read; `false` is answered 401 before the upgrade. */
+  authorize(request: IncomingMessage): boolean
+  readonly timers: Timers
+  readonly log: Log
+  readonly limits?: Partial<RoomLimits>
+  readonly heartbeat?: HeartbeatOptions
+}
+
+export interface RoomName {
+  readonly collection: string
+  readonly shard: number
+}
+
+/**
+ * The room in a path `/sync/<collection>/<shard>`. The stock provider appends the room's name to its address as it stands;
+ * a name that was percent-encoded, slash and all, means the same room. `undefined` for anything else.
+ */
+export const parseRoomPath = (path: string): RoomName | undefined => {
+  let name: string
+  try {
+    name = decodeURIComponent(path.slice(ROOM_PATH.length))
+  } catch {
+    return undefined
+  }
+  const [, collection, shard] = /^(.+)\/(0|[1-9][0-9]{0,8})$/s.exec(name) ?? []
+  return path.startsWith(ROOM_PATH) && collection !== undefined ? { collection, shard: Number(shard) } : undefined
+}
+
+/** Serves shards to stock y-websocket clients as live, read-only documents. */
+export class RoomServer {
+  readonly #options: RoomServerOptions
+  readonly #limits: RoomLimits
+  readonly #sockets: WebSocketServer
+  readonly #connections = new Map<RoomConnection, RoomName>()
+  #closing: Promise<void> | undefined
+
+  constructor(options: RoomServerOptions) {
+    this.#options = options
+    this.#limits = { ...ROOM_LIMITS, ...options.limits }
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: this.#limits.inboundBytesMax,
+      perMessageDeflate: false,
+    })
+  }
+
+  /** For `routeUpgrades`. */
+  get route(): UpgradeRoute {
+    return { path: ROOM_PATH, handle: (request, socket, head) => this.#upgrade(request, socket, head) }
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  #refusal(request: IncomingMessage): readonly [status: number, reason: string] | undefined {
+    if (!this.#options.authorize(request)) return [401, 'wrong or missing key']
+    if (this.#closing !== undefined) return [503, 'shutting down']
+    if (this.#connections.size >= this.#limits.connectionsMax) return [503, 'too many connections']
+    return undefined
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = this.#refusal(request)
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, ...refusal)
+      return
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket as Socket, requestPath(request)))
+  }
+
+  #open(ws: WebSocket, socket: Socket, path: string): void {
+    const name = parseRoomPath(path)
+    const room = name && this.#options.rooms.open(name.collection, name.shard)
+    const { timers, log, heartbeat = ROOM_HEARTBEAT } = this.#options
+    if (name === undefined || room === undefined) {
+      ws.on('error', () => {}) // it is on its way out
+      endSocket(ws, timers, CLOSE.roomUnknown, 'no such collection or shard')
+      return
+    }
+    const connection = new RoomConnection(ws, socket, room, { timers, log, heartbeat, limits: this.#limits })
+    this.#connections.set(connection, name)
+    void connection.ended.then(() => this.#connections.delete(connection))
+  }
+
+  /** Ends the rooms of a collection that is no more. */
+  dropCollection(collection: string): void {
+    this.#endWhere((name) => name.collection === collection, CLOSE.roomUnknown, 'the collection was dropped')
+  }
+
+  /** Refuses new clients, sends those there are away, and waits for their sockets. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    const connections = [...this.#connections.keys()]
+    this.#endWhere(() => true, CLOSE.goingAway, 'shutting down')
+    await Promise.all(connections.map((connection) => connection.ended))
+  }
+
+  #endWhere(matches: (name: RoomName) => boolean, code: CloseCode, reason: string): void {
+    for (const [connection, name] of [...this.#connections]) if (matches(name)) connection.end(code, reason)
+  }
+}
