@@ -1,0 +1,187 @@
+import { assert, type ReplicaId, replicaOfClient, type VersionVector } from '@meridian/core'
+import type { EntryRef } from './slot-columns.js'
+
+/** Names a block for the life of the process. `doc` is the caller's small number of the Y.Doc, from 0. */
+export interface BlockRef {
+  readonly doc: number
+  readonly client: number
+  readonly clock: number
+}
+
+/** A block below this many entries and bytes is small: many of them are merged. */
+const SMALL_ENTRIES = 32
+const SMALL_BYTES = 32 * 1024
+
+export interface BlockRow {
+  readonly index: number
+  readonly ref: BlockRef
+  readonly origin: ReplicaId
+  readonly seq: number
+  /** Of the whole block. */
+  readonly bytes: number
+  /** Of its entries alone. */
+  readonly entryBytes: number
+  readonly entries: number
+  /** Entries that the state of some record needs, or that wait for their time. */
+  live: number
+  liveBytes: number
+  /** The block is garbage in its lane; the row stays while `live` is above 0, with the bytes in `kept`. */
+  isDropped: boolean
+  kept: Uint8Array | undefined
+  /** Cleaning found nothing to gain here while this was the stable vector. */
+  pinnedAt: VersionVector | undefined
+}
+
+/** The blocks of one replica in one document. */
+export interface LaneBlocks {
+  readonly rows: Set<BlockRow>
+  entryBytes: number
+  liveBytes: number
+  /** Rows with nothing live. */
+  dead: number
+  small: number
+}
+
+export const isSmall = (row: BlockRow): boolean => row.entries < SMALL_ENTRIES && row.bytes < SMALL_BYTES
+
+/** Every block that the merged view has folded, and how much of each is still needed. Row numbers are reused. */
+export class BlockTable {
+  readonly #rows: (BlockRow | undefined)[] = []
+  readonly #free: number[] = []
+  /** (doc, client) to clock to row number. */
+  readonly #index = new Map<number, Map<number, number>>()
+  readonly #lanes = new Map<number, LaneBlocks>()
+  #logBytes = 0
+  #liveBytes = 0
+
+  /** Of all blocks that are in a lane. */
+  get logBytes(): number {
+    return this.#logBytes
+  }
+
+  /** Of the entries that are needed. */
+  get liveBytes(): number {
+    return this.#liveBytes
+  }
+
+  find(ref: BlockRef): BlockRow | undefined {
+    const index = this.#index.get(clientKey(ref))?.get(ref.clock)
+    return index === undefined ? undefined : this.row(index)
+  }
+
+  row(index: number): BlockRow {
+    const row = this.#rows[index]
+    assert(row !== undefined, `row ${index} of the block table is in use`)
+    return row
+  }
+
+  lane(doc: number, origin: ReplicaId): LaneBlocks | undefined {
+    return this.#lanes.get(doc * 256 + origin)
+  }
+
+  add(ref: BlockRef, seq: number, bytes: number, entries: number, entryBytes: number): BlockRow {
+    const index = this.#free.pop() ?? this.#rows.length
+    const { doc, client, clock } = ref
+    const row: BlockRow = {
+      index,
+      ref: { doc, client, clock },
+      origin: replicaOfClient(client),
+      seq,
+      bytes,
+      entryBytes,
+      entries,
+      live: 0,
+      liveBytes: 0,
+      isDropped: false,
+      kept: undefined,
+      pinnedAt: undefined,
+    }
+    this.#rows[index] = row
+    const key = clientKey(ref)
+    const clocks = this.#index.get(key)
+    if (clocks === undefined) this.#index.set(key, new Map([[clock, index]]))
+    else clocks.set(clock, index)
+    const lane = this.#laneOf(row)
+    lane.rows.add(row)
+    lane.entryBytes += entryBytes
+    lane.dead++
+    if (isSmall(row)) lane.small++
+    this.#logBytes += bytes
+    return row
+  }
+
+  /** One more entry of the block is needed. */
+  retain({ row: index, length }: EntryRef): void {
+    const row = this.row(index)
+    if (!row.isDropped) {
+      const lane = this.#laneOf(row)
+      if (row.live === 0) lane.dead--
+      lane.liveBytes += length
+    }
+    row.live++
+    row.liveBytes += length
+    this.#liveBytes += length
+  }
+
+  /** One entry less is needed. Returns whether the row was freed with that. */
+  release({ row: index, length }: EntryRef): boolean {
+    const row = this.row(index)
+    row.live--
+    row.liveBytes -= length
+    this.#liveBytes -= length
+    if (row.isDropped) return this.#freeIfDead(row)
+    const lane = this.#laneOf(row)
+    lane.liveBytes -= length
+    if (row.live === 0) lane.dead++
+    return false
+  }
+
+  /** The block left its lane. Returns whether the row was freed with that; otherwise `keep` gives the bytes to hold on to. */
+  drop(row: BlockRow, keep: () => Uint8Array): boolean {
+    const { ref } = row
+    const clocks = this.#index.get(clientKey(ref))!
+    clocks.delete(ref.clock)
+    if (clocks.size === 0) this.#index.delete(clientKey(ref))
+    const lane = this.#laneOf(row)
+    lane.rows.delete(row)
+    lane.entryBytes -= row.entryBytes
+    lane.liveBytes -= row.liveBytes
+    if (row.live === 0) lane.dead--
+    if (isSmall(row)) lane.small--
+    this.#logBytes -= row.bytes
+    row.isDropped = true
+    if (row.live > 0) row.kept = keep()
+    return this.#freeIfDead(row)
+  }
+
+  /**
+   * Whether `a` stands in for `b` when both hold the same write: the later place in (document, lane, lane order). Every replica
+   * decides alike, whatever order blocks came in, so that no two owners each rely on the other's copy.
+   */
+  isLater(a: EntryRef, b: EntryRef): boolean {
+    const x = this.row(a.row)
+    const y = this.row(b.row)
+    if (x.isDropped !== y.isDropped) return y.isDropped
+    const order =
+      x.ref.doc - y.ref.doc || x.ref.client - y.ref.client || x.ref.clock - y.ref.clock || a.offset - b.offset
+    return order > 0
+  }
+
+  #freeIfDead(row: BlockRow): boolean {
+    if (row.live > 0) return false
+    this.#rows[row.index] = undefined
+    this.#free.push(row.index)
+    return true
+  }
+
+  #laneOf(row: BlockRow): LaneBlocks {
+    const key = row.ref.doc * 256 + row.origin
+    const known = this.#lanes.get(key)
+    if (known !== undefined) return known
+    const lane: LaneBlocks = { rows: new Set(), entryBytes: 0, liveBytes: 0, dead: 0, small: 0 }
+    this.#lanes.set(key, lane)
+    return lane
+  }
+}
+
+const clientKey = ({ doc, client }: BlockRef): number => doc * 2 ** 32 + client

@@ -1,0 +1,352 @@
+import {
+  assert,
+  compareStamps,
+  Digest,
+  decodeBlock,
+  decodeEntryHead,
+  decodeEntryPayload,
+  decodeEntryVectors,
+  type EntryHead,
+  formatStamp,
+  type Hash64,
+  type JsonObject,
+  leafOf,
+  type PointId,
+  recordHash,
+  setOwn,
+  type Stamp,
+} from '@meridian/core'
+import { BlockCache } from './block-cache.js'
+import { type BlockRef, type BlockRow, BlockTable } from './block-table.js'
+import { type CleaningOptions, type CleaningPlan, planCleaning } from './cleaning.js'
+import { DeferredEntries } from './deferred-entries.js'
+import { type Contribution, contributionsOf } from './history.js'
+import {
+  dropPatchBelow,
+  foldPatch,
+  hashPatch,
+  isEmptyHead,
+  isEmptyPatch,
+  newPatchState,
+  type PatchState,
+  patchCells,
+} from './patch-state.js'
+import { ShapeTable } from './shape-table.js'
+import { ALIVE, type EntryRef, PATCHED, PRESENT, SlotColumns } from './slot-columns.js'
+
+export interface FoldOptions {
+  /** Entries stamped later than this (ms, exclusive) are set aside until `release`: the clock guard. */
+  readonly deferAbove?: number | undefined
+}
+
+export interface DigestReader {
+  root(): string
+  leaf(index: number): string
+}
+
+const CACHE_BYTES = 4 * 1024 * 1024
+
+/**
+ * What all blocks amount to: a fold of every entry with the meaning of core's `merge`, as compact as can be searched and
+ * served from. A slot is the number of an id, dense from 0, for the life of the view. Values stay in the blocks: a slot knows
+ * where they lie.
+ *
+ *  1. For any set of folded blocks, in any order, the state of each id is core's `merge` of its entries.
+ *  2. `drop` never changes the state of any id.
+ *  3. An entry is live when the state of its id refers to it, or while it is deferred. Of two copies of one write the one in
+ *     the later place is live (`BlockTable.isLater`).
+ *  4. The digest is a function of the live records' stamps alone.
+ *
+ * Every read of a value may call `read`, and throws what that throws.
+ */
+export class MergedView {
+  readonly #read: (ref: BlockRef) => Uint8Array
+  readonly #slots = new Map<PointId, number>()
+  readonly #ids: PointId[] = []
+  readonly #columns = new SlotColumns()
+  readonly #shapes = new ShapeTable()
+  readonly #patches = new Map<number, PatchState>()
+  readonly #blocks = new BlockTable()
+  readonly #deferred = new DeferredEntries()
+  readonly #cache = new BlockCache(CACHE_BYTES)
+  readonly #digest = new Digest()
+  #live = 0
+  #tombstones = 0
+
+  /** `read` gives the bytes of a folded block that was not dropped; the view does not change them. */
+  constructor(read: (ref: BlockRef) => Uint8Array) {
+    this.#read = read
+  }
+
+  /** Folds a block; one that is known already is passed over. Returns the slots whose stamps changed, each once. */
+  fold(ref: BlockRef, bytes: Uint8Array, options: FoldOptions = {}): number[] {
+    if (this.#blocks.find(ref) !== undefined) return []
+    const own = ownBytes(bytes)
+    const { seq, entries } = decodeBlock(own)
+    const heads = entries.map(decodeEntryHead)
+    const entryBytes = entries.reduce((sum, entry) => sum + entry.length, 0)
+    const row = this.#blocks.add(ref, seq, own.length, entries.length, entryBytes)
+    this.#cache.set(row.index, own)
+    const changed = new Set<number>()
+    for (const [i, entry] of entries.entries()) {
+      const place = { row: row.index, offset: entry.byteOffset - own.byteOffset, length: entry.length }
+      const head = heads[i]!
+      if (options.deferAbove !== undefined && head.stamp.ms > options.deferAbove) {
+        this.#deferred.add(head.stamp.ms, place)
+        this.#blocks.retain(place)
+      } else this.#foldEntry(head, place, changed)
+    }
+    return [...changed]
+  }
+
+  /** Folds the deferred entries stamped at or before `nowMs`. Returns the slots that changed, each once. */
+  release(nowMs: number): number[] {
+    const changed = new Set<number>()
+    const heads = this.#deferred.due(nowMs).map((ref) => ({ ref, head: decodeEntryHead(this.#entry(ref)) }))
+    this.#deferred.takeDue(nowMs)
+    for (const { ref, head } of heads) {
+      this.#foldEntry(head, ref, changed)
+      this.#releaseRef(ref)
+    }
+    return [...changed]
+  }
+
+  /** Time of the earliest deferred entry. */
+  nextDeferredMs(): number | undefined {
+    return this.#deferred.nextMs()
+  }
+
+  get deferredCount(): number {
+    return this.#deferred.size
+  }
+
+  /**
+   * The block was removed from its lane. Call it after folding the blocks that carry its survivors, while `read` still has its
+   * bytes: if it holds entries that are still needed here (its owner let a superseder win that is deferred here), they are kept
+   * in memory until something replaces them, so that no record blinks out.
+   */
+  drop(ref: BlockRef): void {
+    const row = this.#blocks.find(ref)
+    if (row === undefined) return
+    for (const entry of this.#deferred.takeRow(row.index)) this.#blocks.release(entry)
+    if (this.#blocks.drop(row, () => this.#bytes(row).slice())) this.#cache.delete(row.index)
+  }
+
+  isFolded(ref: BlockRef): boolean {
+    return this.#blocks.find(ref) !== undefined
+  }
+
+  /** The slot of an id that some entry named, live or not. */
+  find(id: PointId): number | undefined {
+    return this.#slots.get(id)
+  }
+
+  id(slot: number): PointId {
+    const id = this.#ids[slot]
+    assert(id !== undefined, `slot ${slot} exists`)
+    return id
+  }
+
+  isLive(slot: number): boolean {
+    return this.#columns.has(slot, ALIVE)
+  }
+
+  get liveCount(): number {
+    return this.#live
+  }
+
+  /** Ids whose newest put or delete is a delete. */
+  get tombstoneCount(): number {
+    return this.#tombstones
+  }
+
+  get slotCount(): number {
+    return this.#columns.count
+  }
+
+  /** Ascending. */
+  *liveSlots(): Iterable<number> {
+    for (let slot = 0; slot < this.#columns.count; slot++) if (this.isLive(slot)) yield slot
+  }
+
+  /** Of the newest put or delete; `undefined` when only patches have come. */
+  stamp(slot: number): Stamp | undefined {
+    return this.#columns.stamp(slot)
+  }
+
+  /** The transaction number (of its own replica) of the block with the newest write of the record; 0 without any. */
+  newestSeq(slot: number): number {
+    if (this.#columns.has(slot, PATCHED)) return this.history(slot)[0]!.seq
+    return this.#columns.has(slot, PRESENT) ? this.#blocks.row(this.#columns.ref(slot).row).seq : 0
+  }
+
+  /** A fresh object; empty for a record that is not live. */
+  payload(slot: number): JsonObject {
+    if (!this.isLive(slot)) return {}
+    const patch = this.#patches.get(slot)
+    const payload = patch?.cleared === undefined ? decodeEntryPayload(this.#entry(this.#columns.ref(slot))) : {}
+    for (const [key, cell] of patch?.payload ?? []) {
+      if (cell.isRemoved) delete payload[key]
+      else setOwn(payload, key, decodeEntryPayload(this.#entry(cell.ref))[key]!)
+    }
+    return payload
+  }
+
+  /** A fresh array; `undefined` for a record that is not live or has no such vector. */
+  vector(slot: number, name: string): Float32Array | undefined {
+    if (!this.isLive(slot)) return undefined
+    const cell = this.#patches.get(slot)?.vectors.get(name)
+    if (cell?.isRemoved) return undefined
+    return decodeEntryVectors(this.#entry(cell?.ref ?? this.#columns.ref(slot))).get(name)
+  }
+
+  vectorNames(slot: number): string[] {
+    if (!this.isLive(slot)) return []
+    const names = new Set(this.#shapes.names(this.#columns.shape(slot)))
+    for (const [name, cell] of this.#patches.get(slot)?.vectors ?? []) {
+      if (cell.isRemoved) names.delete(name)
+      else names.add(name)
+    }
+    return [...names]
+  }
+
+  /** Text that changes when the vector does: the formatted stamp of its newest write. Reads no block. */
+  vectorVersion(slot: number, name: string): string | undefined {
+    if (!this.isLive(slot)) return undefined
+    const cell = this.#patches.get(slot)?.vectors.get(name)
+    if (cell !== undefined) return cell.isRemoved ? undefined : formatStamp(cell.stamp)
+    return this.#shapes.names(this.#columns.shape(slot)).includes(name) ? formatStamp(this.stamp(slot)!) : undefined
+  }
+
+  /** The writes that make up the state of an id, newest first. */
+  history(slot: number): Contribution[] {
+    const stamp = this.stamp(slot)
+    const presence = stamp && { stamp, ref: this.#columns.ref(slot), isAlive: this.isLive(slot) }
+    return contributionsOf(presence, this.#patches.get(slot), this.#blocks)
+  }
+
+  /** Bytes of all blocks in all lanes. */
+  get logBytes(): number {
+    return this.#blocks.logBytes
+  }
+
+  /** Bytes of the entries that are still needed. */
+  get liveBytes(): number {
+    return this.#blocks.liveBytes
+  }
+
+  get digest(): DigestReader {
+    return this.#digest
+  }
+
+  /** What the owner of a lane may clean now; `undefined` when there is nothing worth a transaction. See `planCleaning`. */
+  cleaningPlan(options: CleaningOptions): CleaningPlan | undefined {
+    return planCleaning(options, this.#blocks, {
+      bytes: (row) => this.#bytes(row),
+      refs: (id) => {
+        const slot = this.#slots.get(id)
+        return slot === undefined ? [] : this.#refs(slot)
+      },
+      isDeferred: (row, offset) => this.#deferred.has(row.index, offset),
+    })
+  }
+
+  #foldEntry(head: EntryHead, place: EntryRef, changed: Set<number>): void {
+    if (isEmptyHead(head)) return
+    const slot = this.#slots.get(head.id) ?? this.#addSlot(head.id)
+    const presence = this.#columns.stamp(slot)
+    const order = presence === undefined ? 1 : compareStamps(head.stamp, presence)
+    if (order < 0) return
+    if (order === 0 && (head.kind === 'patch' || !this.#blocks.isLater(place, this.#columns.ref(slot)))) return
+    const before = this.#refs(slot)
+    if (head.kind !== 'patch' && order === 0) this.#columns.setRef(slot, place)
+    else {
+      const hash = this.#hash(slot)
+      if (head.kind === 'patch' ? this.#foldPatch(slot, head, place) : this.#foldPresence(slot, head, place)) {
+        changed.add(slot)
+        const leaf = leafOf(head.id)
+        if (hash !== undefined) this.#digest.toggle(leaf, hash)
+        const next = this.#hash(slot)
+        if (next !== undefined) this.#digest.toggle(leaf, next)
+      }
+    }
+    const after = this.#refs(slot)
+    // Retain first, so that no row is freed in between.
+    for (const ref of after) if (!includes(before, ref)) this.#blocks.retain(ref)
+    for (const ref of before) if (!includes(after, ref)) this.#releaseRef(ref)
+  }
+
+  #foldPresence(slot: number, head: EntryHead, place: EntryRef): true {
+    const isAlive = head.kind === 'put'
+    if (this.isLive(slot)) this.#live--
+    else if (this.#columns.has(slot, PRESENT)) this.#tombstones--
+    if (isAlive) this.#live++
+    else this.#tombstones++
+    this.#columns.setPresence(slot, head.stamp, isAlive, this.#shapes.number(head.vectors))
+    this.#columns.setRef(slot, place)
+    const patch = this.#patches.get(slot)
+    if (patch !== undefined) {
+      dropPatchBelow(patch, head.stamp)
+      this.#settlePatch(slot, patch)
+    }
+    return true
+  }
+
+  #foldPatch(slot: number, head: EntryHead, place: EntryRef): boolean {
+    const patch = this.#patches.get(slot) ?? newPatchState()
+    const isChanged = foldPatch(patch, head, place, (a, b) => this.#blocks.isLater(a, b))
+    this.#settlePatch(slot, patch)
+    return isChanged
+  }
+
+  #settlePatch(slot: number, patch: PatchState): void {
+    const isEmpty = isEmptyPatch(patch)
+    if (isEmpty) this.#patches.delete(slot)
+    else this.#patches.set(slot, patch)
+    this.#columns.setFlag(slot, PATCHED, !isEmpty)
+  }
+
+  #addSlot(id: PointId): number {
+    const slot = this.#columns.add()
+    this.#slots.set(id, slot)
+    this.#ids.push(id)
+    return slot
+  }
+
+  /** The entries that the state of the slot refers to, each once. */
+  #refs(slot: number): EntryRef[] {
+    const refs = this.#columns.has(slot, PRESENT) ? [this.#columns.ref(slot)] : []
+    if (this.#columns.has(slot, PATCHED))
+      for (const cell of patchCells(this.#patches.get(slot)!)) if (!includes(refs, cell.ref)) refs.push(cell.ref)
+    return refs
+  }
+
+  #hash(slot: number): Hash64 | undefined {
+    if (!this.isLive(slot)) return undefined
+    const hash = recordHash(this.id(slot), this.stamp(slot)!)
+    return this.#columns.has(slot, PATCHED) ? hashPatch(hash, this.#patches.get(slot)!) : hash
+  }
+
+  #releaseRef(ref: EntryRef): void {
+    if (this.#blocks.release(ref)) this.#cache.delete(ref.row)
+  }
+
+  #entry({ row, offset, length }: EntryRef): Uint8Array {
+    return this.#bytes(this.#blocks.row(row)).subarray(offset, offset + length)
+  }
+
+  #bytes(row: BlockRow): Uint8Array {
+    const known = row.kept ?? this.#cache.get(row.index)
+    if (known !== undefined) return known
+    const bytes = this.#read(row.ref)
+    assert(bytes.length === row.bytes, `block ${row.ref.client}:${row.ref.clock} has the length it was folded with`)
+    this.#cache.set(row.index, bytes)
+    return bytes
+  }
+}
+
+const includes = (refs: readonly EntryRef[], ref: EntryRef): boolean =>
+  refs.some(({ row, offset }) => row === ref.row && offset === ref.offset)
+
+/** A small view would keep the whole frame that it came in alive. */
+const ownBytes = (bytes: Uint8Array): Uint8Array => (bytes.buffer.byteLength > bytes.length * 2 ? bytes.slice() : bytes)

@@ -1,0 +1,18 @@
+/** The distinct lists of vector names that puts have, numbered: a collection has very few, so a slot holds a number, and its names are known without reading a block. */
+export class ShapeTable {
+  readonly #numbers = new Map<string, number>()
+  readonly #names: (readonly string[])[] = []
+
+  number(names: readonly string[]): number {
+    const key = JSON.stringify(names)
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    const number = this.#names.push([...names]) - 1
+    this.#numbers.set(key, number)
+    return number
+  }
+
+  names(number: number): readonly string[] {
+    return this.#names[number]!
+  }
+}
