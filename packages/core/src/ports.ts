@@ -41,7 +41,10 @@ export type StorageOp =
 export interface Storage {
   /** @throws StoreError `STORAGE_CORRUPT` naming the key if the stored checksum does not match. */
   get(key: string): Uint8Array | undefined
-  /** Keys with `prefix`, ascending, with their values; `from` (inclusive) starts later in the range. Same error as `get`. */
+  /**
+   * Keys with `prefix`, ascending, with their values; `from` (inclusive) leaves out the keys below it, `reverse` lists what is
+   * left backwards. Same error as `get`. What was read is the caller's to keep: it never changes afterwards.
+   */
   scan(prefix: string, options?: { from?: string; reverse?: boolean; limit?: number }): Iterable<readonly [string, Uint8Array]>
   /** As `scan`, values not read. */
   keys(prefix: string, options?: { from?: string; reverse?: boolean; limit?: number }): Iterable<string>

@@ -1,1 +1,3 @@
-export {}
+export * from './seeded-random.js'
+export * from './storage-conformance.js'
+export * from './storage-twin.js'
