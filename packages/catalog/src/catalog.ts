@@ -219,13 +219,14 @@ export class Catalog {
         barred.set(trial.change.hash, trial.why)
         continue
       }
-      if (trial.type === 'taken') this.#show(trial.document, trial.state)
+      if (trial.type === 'taken') this.#show(trial.document)
       this.#ledger.accept(plan)
       return
     }
   }
 
-  #show(document: Doc<CatalogDocument>, state: CatalogState): void {
+  #show(document: Doc<CatalogDocument>): void {
+    const state = readState(document)
     free(this.#document)
     this.#document = document
     const text = stateText(state)

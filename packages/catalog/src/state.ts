@@ -1,4 +1,4 @@
-import { type Doc, getConflicts, isImmutableString } from '@automerge/automerge'
+import { type Doc, getBackend, isImmutableString } from '@automerge/automerge'
 import {
   type CollectionConfig,
   type CollectionUid,
@@ -46,6 +46,7 @@ export interface CatalogMember {
   readonly url?: string
 }
 
+const PROBLEMS_MAX = 100
 export const STORE_ID_LENGTH_MAX = 64
 export const URL_LENGTH_MAX = 2048
 
@@ -74,16 +75,14 @@ export const readState = (document: Doc<CatalogDocument>): CatalogState => {
   }
   const collections = new Map<CollectionUid, CatalogCollection>()
   for (const key of Object.keys(document.collections).sort()) {
-    const collection = reading(`collection ${JSON.stringify(key)}`, () =>
-      readCollection(key, document.collections[key]),
-    )
+    const collection = reading(`collection ${quote(key)}`, () => readCollection(key, document.collections[key]))
     if (collection !== undefined) collections.set(collection.uid, collection)
   }
   const members = new Map<ReplicaId, CatalogMember>()
   for (const key of Object.keys(document.members)) {
-    const what = `member ${JSON.stringify(key)}`
+    const what = `member ${quote(key)}`
     const siblings: CatalogMember[] = []
-    for (const value of Object.values(getConflicts(document.members, key) ?? { only: document.members[key] })) {
+    for (const value of memberSiblings(document, key)) {
       const member = reading(what, () => readMember(key, value))
       if (member !== undefined) siblings.push(member)
     }
@@ -96,8 +95,19 @@ export const readState = (document: Doc<CatalogDocument>): CatalogState => {
   return {
     collections,
     members: new Map([...members].sort(([a], [b]) => a - b)),
-    problems: problems.sort(),
+    problems: problems.sort().slice(0, PROBLEMS_MAX),
   }
+}
+
+const quote = (text: string): string => JSON.stringify(text.slice(0, 64))
+
+/**
+ * All concurrent values of a member. Asked of the document's own handle: a copy's unchanged parts remember the handle of the
+ * document it was copied from, which `getConflicts` would ask even after that has been freed.
+ */
+const memberSiblings = (document: Doc<CatalogDocument>, key: string): unknown[] => {
+  const handle = getBackend(document)
+  return handle.getAll('/members', key).map((value) => (value[0] === 'map' ? handle.materialize(value[1]) : undefined))
 }
 
 /**
@@ -172,7 +182,7 @@ const readMember = (key: string, value: unknown): CatalogMember => {
   const entry = objectOf(value, 'entry')
   const status = textOf(entry.status, 'status')
   const known = MEMBER_STATUSES.find((each) => each === status)
-  if (known === undefined) throw new Unsound(`status ${JSON.stringify(status.slice(0, 32))}`)
+  if (known === undefined) throw new Unsound(`status ${quote(status)}`)
   const storeId = textOf(entry.storeId, 'storeId')
   if (storeId.length === 0 || storeId.length > STORE_ID_LENGTH_MAX) throw new Unsound('storeId is 1 to 64 characters')
   const url = entry.url === undefined ? undefined : textOf(entry.url, 'url')

@@ -2,11 +2,10 @@ import { applyChanges, clone, type Doc, free } from '@automerge/automerge'
 import { assert } from '@meridian/core'
 import type { Change } from './change-bytes.js'
 import { type CatalogDocument, ROOT_MAPS } from './genesis.js'
-import { type CatalogState, readState } from './state.js'
 
 export type Trial =
   | { readonly type: 'nothing' }
-  | { readonly type: 'taken'; readonly document: Doc<CatalogDocument>; readonly state: CatalogState }
+  | { readonly type: 'taken'; readonly document: Doc<CatalogDocument> }
   | { readonly type: 'failed'; readonly change: Change; readonly why: string }
 
 /**
@@ -16,7 +15,7 @@ export type Trial =
 export const tryChanges = (document: Doc<CatalogDocument>, changes: readonly Change[]): Trial => {
   if (changes.length === 0) return { type: 'nothing' }
   const all = attempt(document, changes)
-  if (typeof all !== 'string') return { type: 'taken', ...all }
+  if (typeof all !== 'string') return { type: 'taken', document: all }
   if (changes.length === 1) return { type: 'failed', change: changes[0]!, why: all }
   // Binary search for the shortest prefix that fails.
   let [works, fails, why] = [0, changes.length, all]
@@ -25,26 +24,30 @@ export const tryChanges = (document: Doc<CatalogDocument>, changes: readonly Cha
     const outcome = attempt(document, changes.slice(0, middle))
     if (typeof outcome === 'string') [fails, why] = [middle, outcome]
     else {
-      free(outcome.document)
+      free(outcome)
       works = middle
     }
   }
   return { type: 'failed', change: changes[fails - 1]!, why }
 }
 
-const attempt = (
-  document: Doc<CatalogDocument>,
-  changes: readonly Change[],
-): { document: Doc<CatalogDocument>; state: CatalogState } | string => {
+const attempt = (document: Doc<CatalogDocument>, changes: readonly Change[]): Doc<CatalogDocument> | string => {
   const copy = clone(document)
   try {
-    const [after] = applyChanges(
-      copy,
-      changes.map((each) => each.bytes),
-    )
+    const bytes = changes.map((each) => each.bytes)
+    const [after] = applyChanges(copy, bytes)
     for (const name of ROOT_MAPS) assert(typeof after[name] === 'object', `the root has a map ${name}`)
-    return { document: after, state: readState(after) }
+    return after
   } catch (error) {
+    discard(copy)
     return error instanceof Error ? error.message : String(error)
+  }
+}
+
+const discard = (document: Doc<CatalogDocument>): void => {
+  try {
+    free(document)
+  } catch {
+    // It stopped half way and cannot be freed; the garbage collector has it.
   }
 }
