@@ -28,7 +28,7 @@ export class ExactIndex implements VectorIndex {
   openSpace(space: SpaceRef, params: VectorParams, vectors: Iterable<IndexedVector>): void {
     const rows = new Rows(params.size, params.metric)
     this.#spaces.set(spaceKey(space), rows)
-    for (const { ordinal, id, read } of vectors) this.#put(rows, ordinal, id, read())
+    for (const entry of vectors) this.#put(rows, entry.ordinal, entry.id, entry.read())
   }
 
   set(space: SpaceRef, vector: Omit<IndexedVector, 'read'> & { readonly vector: Float32Array }): void {

@@ -1,0 +1,141 @@
+import { assert, type HnswParams, type Metric } from '@meridian/core'
+import hnswlib from 'hnswlib-node'
+
+/** What a graph is built for; equal shapes can read each other's files. */
+export interface GraphShape {
+  readonly dims: number
+  readonly metric: Exclude<Metric, 'Manhattan'>
+  readonly hnsw: HnswParams
+}
+
+const CAPACITY_MIN = 1024
+/** Labels are u32 and hnswlib takes larger ones modulo 2^32. */
+const LABELS_MAX = 0xfffffffe
+/** The square of a longer vector's length could overflow float32 inside hnswlib. */
+const SQUARED_NORM_MAX = 1e30
+
+/** Whether the graph can hold, and be asked for, this vector: finite, and its squares stay finite in float32. */
+export const fitsGraph = (vector: Float32Array): boolean => {
+  let sum = 0
+  for (let i = 0; i < vector.length; i++) sum += vector[i]! * vector[i]!
+  return sum < SQUARED_NORM_MAX
+}
+
+/**
+ * The one door to hnswlib, which aborts the process, or returns nonsense, on what this class refuses. Invariants:
+ *  1. Every element that reaches native code is a finite number, and every vector has `dims` of them.
+ *  2. Labels are 0, 1, 2 ... in order of insertion and never reused; an update is `markDead` and a new `add`.
+ *  3. A label is marked dead once. No slot is replaced.
+ *  4. A search asks for at most as many as are alive.
+ *  5. All calls are synchronous and from one thread: the asynchronous forms take no lock.
+ * The memory is native: V8 does not see it, and it goes when the object is collected.
+ */
+export class Graph {
+  readonly #native: hnswlib.HierarchicalNSW
+  /** hnswlib reads plain arrays only; one is kept for all calls. */
+  readonly #scratch: number[]
+  readonly #isDead: (label: number) => boolean
+  #deadBits: Uint8Array
+  #slots: number
+  #dead = 0
+
+  private constructor(
+    readonly shape: GraphShape,
+    native: hnswlib.HierarchicalNSW,
+    slots: number,
+  ) {
+    this.#native = native
+    this.#slots = slots
+    this.#scratch = new Array<number>(shape.dims).fill(0)
+    this.#deadBits = new Uint8Array(Math.max(CAPACITY_MIN, native.getMaxElements()))
+    this.#isDead = (label) => this.#deadBits[label] === 1
+  }
+
+  static create(shape: GraphShape): Graph {
+    const native = nativeOf(shape)
+    native.initIndex(CAPACITY_MIN, shape.hnsw.m, shape.hnsw.efConstruct)
+    return new Graph(shape, native, 0)
+  }
+
+  /**
+   * Reads a file of `write`. The caller vouches for every byte of it (checksum, layout, shape): a flipped link inside would
+   * crash the process. `dead` are the labels that were marked when it was written.
+   */
+  static load(shape: GraphShape, path: string, slots: number, dead: Iterable<number>): Graph {
+    const native = nativeOf(shape)
+    native.readIndexSync(path)
+    assert(native.getCurrentCount() === slots, 'a checked graph file holds what its header says')
+    const graph = new Graph(shape, native, slots)
+    for (const label of dead) {
+      graph.#deadBits[label] = 1
+      graph.#dead++
+    }
+    return graph
+  }
+
+  /** Labels given out, dead ones included. */
+  get slots(): number {
+    return this.#slots
+  }
+
+  get dead(): number {
+    return this.#dead
+  }
+
+  get live(): number {
+    return this.#slots - this.#dead
+  }
+
+  /** Adds a vector that `fitsGraph`; returns its label. */
+  add(vector: Float32Array): number {
+    assert(this.#slots < LABELS_MAX, 'labels left')
+    const point = this.#load(vector)
+    const capacity = this.#native.getMaxElements()
+    if (this.#slots === capacity) this.#grow(Math.ceil(capacity * 1.5))
+    const label = this.#slots
+    this.#native.addPoint(point, label)
+    this.#slots++
+    return label
+  }
+
+  /** The label is never found again. */
+  markDead(label: number): void {
+    assert(label < this.#slots && !this.#isDead(label), 'a label dies once')
+    this.#native.markDelete(label)
+    this.#deadBits[label] = 1
+    this.#dead++
+  }
+
+  /**
+   * Labels of about the `limit` nearest, none of them dead, in no particular order. `allows` must not throw; few allowed
+   * labels make a long walk.
+   */
+  search(vector: Float32Array, limit: number, ef: number, allows?: (label: number) => boolean): number[] {
+    const count = Math.min(limit, this.live)
+    if (count === 0) return []
+    this.#native.setEf(Math.max(1, ef, count))
+    return this.#native.searchKnn(this.#load(vector), count, allows).neighbors
+  }
+
+  /** hnswlib reports success on a full disk: the caller must check what was written before relying on it. */
+  write(path: string): void {
+    this.#native.writeIndexSync(path)
+  }
+
+  #grow(capacity: number): void {
+    this.#native.resizeIndex(capacity)
+    const grown = new Uint8Array(capacity)
+    grown.set(this.#deadBits.subarray(0, this.#slots))
+    this.#deadBits = grown
+  }
+
+  #load(vector: Float32Array): number[] {
+    assert(vector.length === this.shape.dims && fitsGraph(vector), 'native code sees only finite vectors of its length')
+    for (let i = 0; i < vector.length; i++) this.#scratch[i] = vector[i]!
+    return this.#scratch
+  }
+}
+
+/** `Cosine` vectors arrive normalised, so their inner product is the cosine. */
+const nativeOf = (shape: GraphShape): hnswlib.HierarchicalNSW =>
+  new hnswlib.HierarchicalNSW(shape.metric === 'Euclid' ? 'l2' : 'ip', shape.dims)

@@ -1,0 +1,315 @@
+import { join } from 'node:path'
+import {
+  assert,
+  type IndexedVector,
+  type IndexHit,
+  type IndexQuery,
+  type Log,
+  SILENT_LOG,
+  type SpaceRef,
+  type SpaceStats,
+  StoreError,
+  unreachable,
+  type VectorIndex,
+  type VectorParams,
+} from '@meridian/core'
+import { Handover } from './handover.js'
+import { OrdinalSet } from './ordinal-set.js'
+import { PendingReplies } from './pending-replies.js'
+import { checkQuery, spaceKey } from './query.js'
+import { isFinite32 } from './scoring.js'
+import { type StartWorker, WorkerLink } from './worker-link.js'
+import type { IndexReply, SpaceNumber } from './worker-protocol.js'
+
+/** Searches waiting for an answer; beyond it they are refused. */
+const SEARCHES_MAX = 4096
+/** Vectors read and sent in one go while a space is handed over. */
+const READ_BYTES = 512 * 1024
+
+export interface HnswIndexOptions {
+  /** Snapshots go into its folder `index`; they may be deleted whenever the index is closed. */
+  readonly directory: string
+  readonly log?: Log
+  /**
+   * The worker died and with it the content of `space`: call `openSpace` with its vectors again. Changes from the death until
+   * then are ignored, searches wait. Without it such searches fail with `OVERLOADED`.
+   */
+  readonly onReset?: (space: SpaceRef) => void
+  readonly startWorker?: StartWorker
+}
+
+interface Open {
+  readonly number: SpaceNumber
+  readonly ref: SpaceRef
+  readonly params: VectorParams
+  readonly live: OrdinalSet
+  /** There while the worker is being given the vectors. */
+  handover: Handover | undefined
+  /** The worker that held it is gone. */
+  isLost: boolean
+  /** Searches that came before the worker had everything. */
+  readonly waiting: Map<number, IndexQuery>
+  /** Changes sent since the opening, and how many of them the worker says it has. */
+  sent: number
+  applied: number
+  stats: SpaceStats
+}
+
+/**
+ * The index of a region: spaces live in one worker thread, this is the main thread's side of it. Invariants:
+ *  1. Messages are in the order of the calls, so a search sees every `set` and `remove` before it.
+ *  2. A search of a space that is being opened is sent when the last of its vectors was: it answers later, and completely.
+ *  3. No vector is in the main thread longer than a tick; opening reads only what the worker lacks, in bounded slices.
+ */
+export class HnswIndex implements VectorIndex, AsyncDisposable {
+  readonly #log: Log
+  readonly #onReset: ((space: SpaceRef) => void) | undefined
+  readonly #link: WorkerLink
+  readonly #open = new Map<string, Open>()
+  readonly #byNumber = new Map<SpaceNumber, Open>()
+  readonly #replies = new PendingReplies()
+  #lastNumber = 0
+  #closing: Promise<void> | undefined
+
+  constructor(options: HnswIndexOptions) {
+    this.#log = options.log ?? SILENT_LOG
+    this.#onReset = options.onReset
+    const handler = {
+      reply: (reply: IndexReply) => this.#reply(reply),
+      lost: () => this.#lost(),
+      started: () => this.#started(),
+    }
+    this.#link = new WorkerLink(
+      { directory: join(options.directory, 'index') },
+      this.#log,
+      handler,
+      options.startWorker,
+    )
+  }
+
+  /**
+   * As the port says. `vectors` is listed before the call returns; `read` is called in later ticks, until the state is no
+   * longer `loading`, and never for an ordinal that was set or removed meanwhile. A `read` that throws leaves its vector out.
+   */
+  openSpace(ref: SpaceRef, params: VectorParams, vectors: Iterable<IndexedVector>): void {
+    if (this.#closing) return
+    const key = spaceKey(ref)
+    const before = this.#open.get(key)
+    if (before) this.#byNumber.delete(before.number)
+    const handover = new Handover(vectors, params.size)
+    const opened: Open = {
+      number: ++this.#lastNumber,
+      ref,
+      params,
+      live: new OrdinalSet(),
+      handover,
+      isLost: false,
+      waiting: before?.waiting ?? new Map(),
+      sent: 0,
+      applied: 0,
+      stats: { live: 0, pending: 0, dead: 0, state: 'loading' },
+    }
+    for (const ordinal of handover.ordinals) opened.live.add(ordinal)
+    this.#open.set(key, opened)
+    this.#byNumber.set(opened.number, opened)
+    // What a worker died over is not loaded a second time.
+    this.#link.outbox.push({ type: 'open', space: opened.number, ref, params, fresh: before?.isLost ?? false })
+    this.#offer(opened, handover)
+  }
+
+  set(space: SpaceRef, { ordinal, id, version, vector }: Omit<IndexedVector, 'read'> & { vector: Float32Array }): void {
+    if (this.#closing) return
+    const opened = this.#open.get(spaceKey(space))
+    assert(opened, 'set in a space that is not open')
+    opened.handover?.override(ordinal)
+    if (!opened.isLost) this.#set(opened, ordinal, id, version, vector)
+  }
+
+  remove(space: SpaceRef, ordinal: number): void {
+    const opened = this.#open.get(spaceKey(space))
+    if (this.#closing || !opened || opened.isLost) return
+    opened.handover?.override(ordinal)
+    this.#remove(opened, ordinal)
+  }
+
+  async search(space: SpaceRef, query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]> {
+    signal?.throwIfAborted()
+    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    const opened = this.#open.get(spaceKey(space))
+    if (!opened) throw new StoreError('NOT_READY', 'the vector space is not open')
+    checkQuery(query, opened.params.size)
+    if (opened.isLost && !this.#onReset) throw died()
+    if (this.#replies.size >= SEARCHES_MAX) throw new StoreError('OVERLOADED', `${SEARCHES_MAX} searches are waiting`)
+    const { id, answer } = this.#replies.expect(signal)
+    // Copies: a view would take its whole buffer along, and the caller may go on using its own.
+    const among = query.among && { among: query.among.slice() }
+    const copy: IndexQuery = { ...query, vector: query.vector.slice(), ...among }
+    if (opened.handover || opened.isLost) opened.waiting.set(id, copy)
+    else this.#ask(opened, id, copy)
+    return answer as Promise<IndexHit[]>
+  }
+
+  dropSpace(space: SpaceRef): void {
+    const opened = this.#open.get(spaceKey(space))
+    if (this.#closing || !opened) return
+    this.#open.delete(spaceKey(space))
+    this.#byNumber.delete(opened.number)
+    for (const id of opened.waiting.keys()) this.#replies.reject(id, new StoreError('NOT_READY', 'the space is gone'))
+    if (opened.isLost) {
+      // The new worker has not heard of it; it opens the space only to delete its files.
+      this.#link.outbox.push({ type: 'open', space: opened.number, ref: space, params: opened.params, fresh: true })
+    }
+    this.#link.outbox.push({ type: 'drop', space: opened.number })
+    this.#link.flush()
+  }
+
+  /** `pending` includes changes that are still on their way to the worker. */
+  stats(space: SpaceRef): SpaceStats | undefined {
+    const opened = this.#open.get(spaceKey(space))
+    if (!opened) return undefined
+    const { pending, dead, state } = opened.stats
+    const live = opened.live.size
+    const isLoading = opened.handover !== undefined || opened.isLost
+    const under = opened.sent - opened.applied
+    return { live, pending: Math.min(live, pending + under), dead, state: isLoading ? 'loading' : state }
+  }
+
+  /** @throws StoreError through the promise: `STORAGE_FAILED`, `OVERLOADED` (the worker died meanwhile), `SHUTTING_DOWN`. */
+  async flush(): Promise<void> {
+    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    const { id, answer } = this.#replies.expect()
+    this.#link.outbox.push({ type: 'flush', id })
+    this.#link.flush()
+    await answer
+  }
+
+  /** Answers what was sent, refuses what waits for an opening, and waits for the worker to end. Does not flush. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    for (const opened of this.#open.values()) {
+      opened.handover = undefined
+      for (const id of opened.waiting.keys()) {
+        this.#replies.reject(id, new StoreError('SHUTTING_DOWN', 'the index is closed'))
+      }
+    }
+    await this.#link.close()
+    this.#replies.rejectAll(new StoreError('SHUTTING_DOWN', 'the index is closed'))
+  }
+
+  #set(opened: Open, ordinal: number, id: string, version: string, vector: Float32Array): void {
+    if (vector.length !== opened.params.size || !isFinite32(vector)) {
+      this.#log.warn({ ...opened.ref, id, dims: vector.length }, 'vector is not searchable: wrong length or not finite')
+      return this.#remove(opened, ordinal)
+    }
+    opened.live.add(ordinal)
+    opened.sent++
+    this.#link.flush(this.#link.outbox.set(opened.number, ordinal, id, version, vector))
+  }
+
+  #remove(opened: Open, ordinal: number): void {
+    opened.live.delete(ordinal)
+    opened.sent++
+    this.#link.flush(this.#link.outbox.remove(opened.number, ordinal))
+  }
+
+  #ask(opened: Open, id: number, query: IndexQuery): void {
+    this.#link.outbox.push({ type: 'search', id, space: opened.number, query })
+    this.#link.flush()
+  }
+
+  /** The next batch of the handover, or its end. */
+  #offer(opened: Open, handover: Handover): void {
+    const offer = handover.next()
+    if (offer) {
+      this.#link.outbox.push({ type: 'offer', space: opened.number, offer })
+    } else {
+      opened.handover = undefined
+      opened.stats = { ...opened.stats, state: 'ready' }
+      this.#link.outbox.push({ type: 'settle', space: opened.number })
+      for (const [id, query] of opened.waiting) if (this.#replies.isWaiting(id)) this.#ask(opened, id, query)
+      opened.waiting.clear()
+    }
+    this.#link.flush()
+  }
+
+  /** Reads and sends what the worker wants of the last offer, giving way to other work between slices. */
+  #feed(opened: Open, handover: Handover): void {
+    if (opened.handover !== handover || opened.isLost || this.#byNumber.get(opened.number) !== opened) return
+    for (let bytes = 0; bytes < READ_BYTES; ) {
+      const wanted = handover.take()
+      if (!wanted) return this.#offer(opened, handover)
+      const vector = this.#read(opened, wanted)
+      if (vector) this.#set(opened, wanted.ordinal, wanted.id, wanted.version, vector)
+      bytes += opened.params.size * 4
+    }
+    setImmediate(() => this.#feed(opened, handover))
+  }
+
+  #read(opened: Open, vector: IndexedVector): Float32Array | undefined {
+    try {
+      return vector.read()
+    } catch (error) {
+      opened.live.delete(vector.ordinal)
+      this.#log.error({ ...opened.ref, id: vector.id, error: String(error) }, 'vector not read; it is not searchable')
+      return undefined
+    }
+  }
+
+  #reply(reply: IndexReply): void {
+    switch (reply.type) {
+      case 'wanted': {
+        const opened = this.#byNumber.get(reply.space)
+        if (!opened?.handover) return
+        opened.handover.want(reply.wanted)
+        return this.#feed(opened, opened.handover)
+      }
+      case 'stats': {
+        const opened = this.#byNumber.get(reply.space)
+        if (!opened) return
+        opened.applied = reply.applied
+        opened.stats = reply.stats
+        return
+      }
+      case 'hits': {
+        const { ordinals, scores } = reply
+        return this.#replies.resolve(reply.id, () =>
+          Array.from(ordinals, (ordinal, i) => ({ ordinal, score: scores[i]! })),
+        )
+      }
+      case 'done':
+        return this.#replies.resolve(reply.id, () => undefined)
+      case 'failed':
+        return this.#replies.reject(reply.id, new StoreError(reply.code, reply.message))
+      case 'log':
+        return this.#log[reply.level](reply.fields, reply.message)
+      case 'closed':
+        return
+      default:
+        return unreachable(reply)
+    }
+  }
+
+  #lost(): void {
+    this.#replies.rejectAll(died())
+    for (const opened of this.#open.values()) {
+      opened.isLost = true
+      opened.handover = undefined
+      opened.waiting.clear()
+      opened.stats = { live: 0, pending: 0, dead: 0, state: 'loading' }
+    }
+  }
+
+  #started(): void {
+    for (const opened of [...this.#open.values()]) if (opened.isLost) this.#onReset?.(opened.ref)
+  }
+}
+
+const died = (): StoreError => new StoreError('OVERLOADED', 'the index worker died and is being rebuilt')

@@ -1,0 +1,227 @@
+import {
+  assert,
+  type IndexHit,
+  type Log,
+  type SpaceRef,
+  StoreError,
+  unreachable,
+  type VectorParams,
+} from '@meridian/core'
+import type { Layer } from './layer.js'
+import { spaceKey } from './query.js'
+import { Snapshots } from './snapshots.js'
+import { Space } from './space.js'
+import type { Changes, IndexReply, IndexRequest, Offer, SpaceNumber } from './worker-protocol.js'
+
+/** A snapshot is taken without being asked for after this many graph changes, and this share of the live vectors. */
+const SNAPSHOT_CHANGES_MIN = 5000
+const SNAPSHOT_SHARE = 0.2
+
+interface Hosted {
+  readonly ref: SpaceRef
+  readonly space: Space
+  applied: number
+  settled: boolean
+  /** What the files hold. */
+  saved: { readonly layer: Layer | undefined; readonly revision: number }
+}
+
+/**
+ * What lives in the worker: all spaces, fed by requests. Plain dispatch without a thread, so tests call it directly.
+ * `serve` answers requests in order; between them the owner calls `work`, one short slice of graph building at a time, so
+ * that a search waits for one slice at most.
+ */
+export class IndexHost {
+  readonly #spaces = new Map<SpaceNumber, Hosted>()
+  readonly #changed = new Set<SpaceNumber>()
+  readonly #snapshots: Snapshots
+  #saving: Promise<unknown> = Promise.resolve()
+  #isSaving = false
+
+  constructor(
+    directory: string,
+    readonly post: (reply: IndexReply) => void,
+    readonly elapsedMs: () => number,
+  ) {
+    this.#snapshots = new Snapshots(directory, logTo(post))
+  }
+
+  serve(requests: readonly IndexRequest[]): void {
+    for (const request of requests) this.#serve(request)
+    this.#report()
+  }
+
+  /** Builds graphs for about `sliceMs`; whether there is more to build. */
+  work(sliceMs: number): boolean {
+    const until = this.elapsedMs() + sliceMs
+    const more = (): boolean => this.elapsedMs() < until
+    let isLeft = false
+    for (const [number, hosted] of this.#spaces) {
+      if (!hosted.settled || !hosted.space.hasWork) continue
+      if (more()) {
+        hosted.space.step(more)
+        this.#changed.add(number)
+        if (!hosted.space.hasWork) this.#saveIfDue(hosted)
+      }
+      isLeft ||= hosted.space.hasWork
+    }
+    this.#report()
+    return isLeft
+  }
+
+  #serve(request: IndexRequest): void {
+    switch (request.type) {
+      case 'open':
+        return this.#open(request.space, request.ref, request.params, request.fresh)
+      case 'offer':
+        return this.#claim(request.space, request.offer)
+      case 'settle': {
+        const hosted = this.#hosted(request.space)
+        hosted.space.settle()
+        hosted.settled = true
+        this.#changed.add(request.space)
+        return
+      }
+      case 'change':
+        return this.#change(request.space, request.changes)
+      case 'search':
+        return this.#answer(request.id, () => this.#hosted(request.space).space.search(request.query))
+      case 'drop':
+        this.#snapshots.drop(this.#hosted(request.space).ref)
+        this.#spaces.delete(request.space)
+        return
+      case 'flush':
+        this.#flush().then(
+          () => this.post({ type: 'done', id: request.id }),
+          (error: unknown) => this.post(failure(request.id, error)),
+        )
+        return
+      case 'close':
+        this.#saving.then(() => this.post({ type: 'closed' }))
+        return
+      default:
+        return unreachable(request)
+    }
+  }
+
+  #hosted(number: SpaceNumber): Hosted {
+    const hosted = this.#spaces.get(number)
+    assert(hosted, `space ${number} is open`)
+    return hosted
+  }
+
+  #open(number: SpaceNumber, ref: SpaceRef, params: VectorParams, fresh: boolean): void {
+    const known = fresh ? undefined : (this.#takeOver(ref, params) ?? this.#load(ref, params))
+    const space = known?.space ?? new Space(params)
+    const saved = known?.saved ?? { layer: undefined, revision: 0 }
+    this.#spaces.set(number, { ref, space, saved, applied: 0, settled: false })
+  }
+
+  /** The rows of an earlier opening; it is over. */
+  #takeOver(ref: SpaceRef, params: VectorParams): Pick<Hosted, 'space' | 'saved'> | undefined {
+    for (const [number, hosted] of this.#spaces) {
+      if (spaceKey(hosted.ref) !== spaceKey(ref)) continue
+      this.#spaces.delete(number)
+      if (JSON.stringify(hosted.space.params) !== JSON.stringify(params)) return undefined
+      hosted.space.release()
+      return hosted
+    }
+    return undefined
+  }
+
+  #load(ref: SpaceRef, params: VectorParams): Pick<Hosted, 'space' | 'saved'> | undefined {
+    if (params.metric === 'Manhattan') return undefined
+    const space = this.#snapshots.load(ref, params)
+    return space && { space, saved: { layer: space.current, revision: 0 } }
+  }
+
+  #claim(number: SpaceNumber, { ordinals, ids, versions }: Offer): void {
+    const { space } = this.#hosted(number)
+    const wanted: number[] = []
+    for (let i = 0; i < ordinals.length; i++) if (!space.claim(ordinals[i]!, ids[i]!, versions[i]!)) wanted.push(i)
+    this.post({ type: 'wanted', space: number, wanted: Uint32Array.from(wanted) })
+  }
+
+  #change(number: SpaceNumber, { ordinals, ids, versions, vectors }: Changes): void {
+    const hosted = this.#hosted(number)
+    const dims = hosted.space.params.size
+    let at = 0
+    for (let i = 0; i < ordinals.length; i++) {
+      const id = ids[i]
+      if (id === undefined) hosted.space.remove(ordinals[i]!)
+      else {
+        hosted.space.set(ordinals[i]!, id, versions[i]!, vectors.subarray(at, at + dims))
+        at += dims
+      }
+    }
+    hosted.applied += ordinals.length
+    this.#changed.add(number)
+  }
+
+  #answer(id: number, search: () => IndexHit[]): void {
+    try {
+      const hits = search()
+      const ordinals = Uint32Array.from(hits, (hit) => hit.ordinal)
+      this.post({ type: 'hits', id, ordinals, scores: Float32Array.from(hits, (hit) => hit.score) })
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.post(failure(id, error))
+    }
+  }
+
+  #report(): void {
+    for (const number of this.#changed) {
+      const hosted = this.#spaces.get(number)
+      if (hosted) this.post({ type: 'stats', space: number, applied: hosted.applied, stats: hosted.space.stats() })
+    }
+    this.#changed.clear()
+  }
+
+  async #flush(): Promise<void> {
+    for (const hosted of [...this.#spaces.values()]) {
+      if (hosted.settled && isUnsaved(hosted)) await this.#save(hosted)
+    }
+    await this.#saving
+  }
+
+  #saveIfDue(hosted: Hosted): void {
+    const layer = hosted.space.current
+    if (this.#isSaving || layer === undefined) return
+    const since = layer === hosted.saved.layer ? layer.revision - hosted.saved.revision : layer.revision
+    if (since < Math.max(SNAPSHOT_CHANGES_MIN, hosted.space.rows.live * SNAPSHOT_SHARE)) return
+    this.#isSaving = true
+    this.#save(hosted)
+      .catch((error: unknown) => logTo(this.post).error({ ...hosted.ref, error: String(error) }, 'index not saved'))
+      .finally(() => {
+        this.#isSaving = false
+      })
+  }
+
+  /** One at a time, in order. */
+  #save(hosted: Hosted): Promise<void> {
+    const saved = this.#saving.then(async () => {
+      const isWanted = (): boolean => [...this.#spaces.values()].includes(hosted)
+      if (!isWanted() || !isUnsaved(hosted)) return
+      const layer = hosted.space.current
+      const revision = layer?.revision ?? 0
+      await this.#snapshots.save(hosted.ref, hosted.space, isWanted)
+      hosted.saved = { layer, revision }
+    })
+    this.#saving = saved.catch(() => undefined)
+    return saved
+  }
+}
+
+const isUnsaved = ({ space, saved }: Hosted): boolean =>
+  space.current !== saved.layer || (space.current?.revision ?? 0) !== saved.revision
+
+const failure = (id: number, error: unknown): IndexReply =>
+  error instanceof StoreError
+    ? { type: 'failed', id, code: error.code, message: error.message }
+    : { type: 'failed', id, code: 'INTERNAL', message: String(error) }
+
+const logTo = (post: (reply: IndexReply) => void): Log => ({
+  info: (fields, message) => post({ type: 'log', level: 'info', fields, message }),
+  warn: (fields, message) => post({ type: 'log', level: 'warn', fields, message }),
+  error: (fields, message) => post({ type: 'log', level: 'error', fields, message }),
+})

@@ -1,0 +1,78 @@
+import { Graph, type GraphShape, fitsGraph } from './graph.js'
+import type { Rows } from './rows.js'
+
+export const NO_ROW = 0xffffffff
+
+/**
+ * One generation of a space's graph and what ties it to the rows. Invariants, for every row that a record owns:
+ *  1. It is in exactly one of: the graph (under one living label), `missing`, `loose`.
+ *  2. A label whose row was dropped is dead and leads to no row.
+ */
+export class Layer {
+  readonly #labelOf = new Map<number, number>()
+  #rowOf: Uint32Array
+  /** Rows still to be put into the graph, oldest first. */
+  readonly missing = new Set<number>()
+  /** Rows too long for the graph; scanned for ever. */
+  readonly loose = new Set<number>()
+  /** Counts changes of the graph. */
+  revision = 0
+
+  constructor(
+    readonly graph: Graph,
+    rowOf = new Uint32Array(1024).fill(NO_ROW),
+  ) {
+    this.#rowOf = rowOf
+    for (let label = 0; label < graph.slots; label++) {
+      if (rowOf[label] !== NO_ROW) this.#labelOf.set(rowOf[label]!, label)
+    }
+  }
+
+  static create(shape: GraphShape, rows: Rows): Layer {
+    const layer = new Layer(Graph.create(shape))
+    for (const row of rows.taken()) layer.enlist(row, rows)
+    return layer
+  }
+
+  /** Takes note of a row that was just taken. */
+  enlist(row: number, rows: Rows): void {
+    if (fitsGraph(rows.vectorAt(row))) this.missing.add(row)
+    else this.loose.add(row)
+  }
+
+  /** Forgets a row that is about to be freed. */
+  drop(row: number): void {
+    if (this.missing.delete(row) || this.loose.delete(row)) return
+    const label = this.#labelOf.get(row)
+    if (label === undefined) return
+    this.#labelOf.delete(row)
+    this.#rowOf[label] = NO_ROW
+    this.graph.markDead(label)
+    this.revision++
+  }
+
+  /** Moves missing rows into the graph until none is left or `more` says no; at least one. Returns how many. */
+  insert(rows: Rows, more: () => boolean): number {
+    let count = 0
+    for (const row of this.missing) {
+      const label = this.graph.add(rows.vectorAt(row))
+      if (label >= this.#rowOf.length) {
+        const grown = new Uint32Array(Math.ceil(this.#rowOf.length * 1.5)).fill(NO_ROW)
+        grown.set(this.#rowOf)
+        this.#rowOf = grown
+      }
+      this.#rowOf[label] = row
+      this.#labelOf.set(row, label)
+      this.missing.delete(row)
+      count++
+      if (!more()) break
+    }
+    this.revision += count
+    return count
+  }
+
+  /** `NO_ROW` for a dead label. */
+  rowOf(label: number): number {
+    return this.#rowOf[label]!
+  }
+}

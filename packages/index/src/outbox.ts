@@ -1,0 +1,87 @@
+import type { Changes, IndexRequest, SpaceNumber } from './worker-protocol.js'
+
+/** A batch of changes is closed at this size. */
+const BATCH_BYTES = 1024 * 1024
+const BATCH_CHANGES = 4096
+
+/**
+ * Collects what goes to the worker, in order, so that one message carries a whole tick: a message costs more than the
+ * vector in it. Changes of one space that follow one another share their arrays.
+ */
+export class Outbox {
+  #requests: IndexRequest[] = []
+  #batch: Batch | undefined
+
+  push(request: IndexRequest): void {
+    this.#close()
+    this.#requests.push(request)
+  }
+
+  /** Copies the vector. Whether so much has come together that it should go now. */
+  set(space: SpaceNumber, ordinal: number, id: string, version: string, vector: Float32Array): boolean {
+    return this.#batchFor(space).add(ordinal, id, version, vector)
+  }
+
+  remove(space: SpaceNumber, ordinal: number): boolean {
+    return this.#batchFor(space).add(ordinal, undefined, '', undefined)
+  }
+
+  take(): IndexRequest[] {
+    this.#close()
+    const requests = this.#requests
+    this.#requests = []
+    return requests
+  }
+
+  #batchFor(space: SpaceNumber): Batch {
+    if (this.#batch?.space !== space || this.#batch.isFull) this.#close()
+    this.#batch ??= new Batch(space)
+    return this.#batch
+  }
+
+  #close(): void {
+    if (this.#batch) this.#requests.push({ type: 'change', space: this.#batch.space, changes: this.#batch.finish() })
+    this.#batch = undefined
+  }
+}
+
+class Batch {
+  readonly #ordinals: number[] = []
+  readonly #ids: (string | undefined)[] = []
+  readonly #versions: string[] = []
+  #vectors = new Float32Array(0)
+  #floats = 0
+
+  constructor(readonly space: SpaceNumber) {}
+
+  get isFull(): boolean {
+    return this.#floats * 4 >= BATCH_BYTES || this.#ordinals.length >= BATCH_CHANGES
+  }
+
+  add(ordinal: number, id: string | undefined, version: string, vector: Float32Array | undefined): boolean {
+    this.#ordinals.push(ordinal)
+    this.#ids.push(id)
+    this.#versions.push(version)
+    if (vector) {
+      const end = this.#floats + vector.length
+      if (end > this.#vectors.length) {
+        const grown = new Float32Array(Math.max(end, this.#vectors.length * 2))
+        grown.set(this.#vectors)
+        this.#vectors = grown
+      }
+      this.#vectors.set(vector, this.#floats)
+      this.#floats = end
+    }
+    return this.isFull
+  }
+
+  finish(): Changes {
+    return {
+      ordinals: Uint32Array.from(this.#ordinals),
+      ids: this.#ids,
+      versions: this.#versions,
+      // Cloning a view would copy all of the buffer behind it.
+      vectors: this.#vectors.slice(0, this.#floats),
+    }
+  }
+}

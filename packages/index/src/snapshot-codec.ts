@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { ByteReader, ByteWriter, malformed, METRICS, type SpaceRef, type VectorParams } from '@meridian/core'
+
+/*
+ * Layout of the head file (big-endian; v = LEB128 integer; text is length-prefixed):
+ *
+ *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · generation v
+ *   · graph bytes v · graph sha-256 · slots v · per label: alive u8, then if alive id text · version text
+ *   · sha-256 of everything before
+ */
+const MAGIC = 0x4d564958
+const FORMAT = 1
+const DIGEST_BYTES = 32
+
+/** What is known of a graph file: enough to refuse it unread, and to tell which vectors it holds. */
+export interface SnapshotHead {
+  readonly space: SpaceRef
+  readonly params: VectorParams
+  /** Names the graph file; grows with every snapshot of the space. */
+  readonly generation: number
+  readonly graphBytes: number
+  readonly graphDigest: Uint8Array
+  /** By label; `undefined` is dead. */
+  readonly labels: readonly (SnapshotLabel | undefined)[]
+}
+
+export interface SnapshotLabel {
+  readonly id: string
+  readonly version: string
+}
+
+export const encodeHead = (head: SnapshotHead): Uint8Array => {
+  const { space, params, labels } = head
+  const out = new ByteWriter(4096 + labels.length * 48)
+  out.u32(MAGIC).u8(FORMAT).text(space.collection).text(space.vector)
+  out.u8(METRICS.indexOf(params.metric)).varuint(params.size).varuint(params.hnsw.m).varuint(params.hnsw.efConstruct)
+  out.varuint(head.generation).varuint(head.graphBytes).raw(head.graphDigest).varuint(labels.length)
+  for (const label of labels) {
+    if (label) out.u8(1).text(label.id).text(label.version)
+    else out.u8(0)
+  }
+  const body = out.finish()
+  return new ByteWriter(body.length + DIGEST_BYTES).raw(body).raw(sha256(body)).finish()
+}
+
+/** @throws StoreError `DECODE_FAILED` unless every byte is as `encodeHead` left it. */
+export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
+  const end = bytes.length - DIGEST_BYTES
+  if (end < 0 || !Buffer.from(sha256(bytes.subarray(0, end))).equals(bytes.subarray(end))) {
+    throw malformed('checksum of the snapshot head does not match')
+  }
+  const input = new ByteReader(bytes.subarray(0, end))
+  if (input.u32() !== MAGIC) throw malformed('not a snapshot head')
+  const format = input.u8()
+  if (format !== FORMAT) throw malformed(`snapshot format ${format}`)
+  const space = { collection: input.text(), vector: input.text() }
+  const metric = METRICS[input.u8()]
+  if (metric === undefined) throw malformed('unknown metric')
+  const params = { size: input.varuint(), metric, hnsw: { m: input.varuint(), efConstruct: input.varuint() } }
+  const generation = input.varuint()
+  const graphBytes = input.varuint()
+  const graphDigest = input.raw(DIGEST_BYTES)
+  const slots = input.varuint()
+  const labels: (SnapshotLabel | undefined)[] = []
+  for (let label = 0; label < slots; label++) {
+    labels.push(input.u8() === 1 ? { id: input.text(), version: input.text() } : undefined)
+  }
+  input.end()
+  return { space, params, generation, graphBytes, graphDigest, labels }
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()

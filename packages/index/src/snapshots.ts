@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Log, malformed, type SpaceRef, StoreError, type VectorParams } from '@meridian/core'
+import { Graph } from './graph.js'
+import { checkGraphFile, digestFile, eachVector } from './graph-file.js'
+import { Layer, NO_ROW } from './layer.js'
+import { decodeHead, encodeHead, type SnapshotHead, type SnapshotLabel } from './snapshot-codec.js'
+import { shapeOf, Space } from './space.js'
+
+/**
+ * The snapshots of all spaces, derived and disposable: two files a space in `directory`, named by a hash of the space.
+ * `NAME.GENERATION.graph` is hnswlib's own file; `NAME.head` says which graph file is meant, its checksum, and which vector
+ * stands behind each label. Replacing the head is what makes a snapshot: a crash before it leaves the older one whole.
+ */
+export class Snapshots {
+  constructor(
+    readonly directory: string,
+    readonly log: Log,
+  ) {
+    mkdirSync(directory, { recursive: true })
+  }
+
+  /**
+   * The space as it was written, all rows parked for their records to claim; `undefined` if there is no snapshot for these
+   * parameters, or if one byte of it is not as it was written (said in the log; its files are deleted).
+   */
+  load(ref: SpaceRef, params: VectorParams): Space | undefined {
+    const name = nameOf(ref)
+    const found = this.#filesOf(name)
+    if (!found.includes(`${name}.head`)) {
+      for (const file of found) rmSync(join(this.directory, file), { force: true })
+      return undefined
+    }
+    try {
+      const head = decodeHead(readFileSync(join(this.directory, `${name}.head`)))
+      if (!isFor(head, ref, params)) throw malformed('snapshot of other parameters')
+      return this.#read(head, graphFile(name, head.generation))
+    } catch (error) {
+      this.log.warn({ ...ref, error: String(error) }, 'index snapshot refused; rebuilding from records')
+      this.drop(ref)
+      return undefined
+    }
+  }
+
+  /**
+   * Writes what the graph holds now; changes during the wait are not part of it. Not for two saves of one space at a time.
+   * `isWanted` is asked last: a space dropped meanwhile gets no files back.
+   * @throws StoreError `STORAGE_FAILED`; the previous snapshot stays.
+   */
+  async save(ref: SpaceRef, space: Space, isWanted: () => boolean): Promise<void> {
+    const layer = space.current
+    if (layer === undefined) {
+      this.drop(ref)
+      return
+    }
+    const name = nameOf(ref)
+    const old = this.#filesOf(name)
+    const generation = Math.max(0, ...old.map(generationOf)) + 1
+    const graphName = graphFile(name, generation)
+    const graphPath = join(this.directory, graphName)
+    const shape = shapeOf(space.params)
+    try {
+      // The graph file and the labels are of one instant; hashing and flushing them may take their time.
+      layer.graph.write(graphPath)
+      const labels = labelsOf(space, layer)
+      const handle = await open(graphPath, 'r+')
+      let head: SnapshotHead
+      try {
+        await handle.sync()
+        checkGraphFile(handle.fd, shape, labels.length)
+        const graphBytes = (await handle.stat()).size
+        const graphDigest = await digestOf(handle)
+        head = { space: ref, params: space.params, generation, graphBytes, graphDigest, labels }
+      } finally {
+        await handle.close()
+      }
+      const headPath = join(this.directory, `${name}.head`)
+      await writeDurably(`${headPath}.tmp`, encodeHead(head))
+      if (!isWanted()) throw new StoreError('SHUTTING_DOWN', 'the space is gone')
+      await rename(`${headPath}.tmp`, headPath)
+      await syncDirectory(this.directory)
+      for (const file of old) if (file.endsWith('.graph')) await rm(join(this.directory, file), { force: true })
+    } catch (cause) {
+      rmSync(graphPath, { force: true })
+      rmSync(join(this.directory, `${name}.head.tmp`), { force: true })
+      if (!isWanted()) return
+      throw new StoreError('STORAGE_FAILED', `index snapshot not written: ${String(cause)}`, { cause })
+    }
+  }
+
+  drop(ref: SpaceRef): void {
+    for (const file of this.#filesOf(nameOf(ref))) rmSync(join(this.directory, file), { force: true })
+  }
+
+  #filesOf(name: string): string[] {
+    return readdirSync(this.directory).filter((file) => file.startsWith(`${name}.`))
+  }
+
+  #read(head: SnapshotHead, file: string): Space {
+    const shape = shapeOf(head.params)
+    const slots = head.labels.length
+    const path = join(this.directory, file)
+    const space = new Space(head.params)
+    const rowOf = new Uint32Array(Math.max(1024, slots)).fill(NO_ROW)
+    const dead: number[] = []
+    const fd = openSync(path, 'r')
+    try {
+      checkGraphFile(fd, shape, slots)
+      if (!Buffer.from(digestFile(fd)).equals(head.graphDigest)) throw malformed('checksum of the graph does not match')
+      eachVector(fd, shape, slots, (label, vector) => {
+        const known = head.labels[label]
+        if (known) rowOf[label] = space.park(known.id, known.version, vector)
+        else dead.push(label)
+      })
+    } finally {
+      closeSync(fd)
+    }
+    space.adopt(new Layer(Graph.load(shape, path, slots, dead), rowOf))
+    return space
+  }
+}
+
+/** Hexadecimal, so that no collection name can reach outside the directory. */
+const nameOf = (ref: SpaceRef): string =>
+  createHash('sha256')
+    .update(JSON.stringify([ref.collection, ref.vector]))
+    .digest('hex')
+    .slice(0, 32)
+
+const graphFile = (name: string, generation: number): string => `${name}.${generation}.graph`
+const generationOf = (file: string): number => Number(/\.(\d+)\.graph$/.exec(file)?.[1] ?? 0)
+
+const isFor = (head: SnapshotHead, ref: SpaceRef, params: VectorParams): boolean =>
+  head.space.collection === ref.collection &&
+  head.space.vector === ref.vector &&
+  head.params.size === params.size &&
+  head.params.metric === params.metric &&
+  head.params.hnsw.m === params.hnsw.m &&
+  head.params.hnsw.efConstruct === params.hnsw.efConstruct
+
+const labelsOf = (space: Space, layer: Layer): (SnapshotLabel | undefined)[] => {
+  const labels: (SnapshotLabel | undefined)[] = []
+  for (let label = 0; label < layer.graph.slots; label++) {
+    const row = layer.rowOf(label)
+    labels.push(row === NO_ROW ? undefined : { id: space.idOf(row), version: space.versionOf(row) })
+  }
+  return labels
+}
+
+type Handle = Awaited<ReturnType<typeof open>>
+
+const digestOf = async (handle: Handle): Promise<Uint8Array> => {
+  const hash = createHash('sha256')
+  const piece = Buffer.allocUnsafe(1024 * 1024)
+  for (let at = 0; ; ) {
+    const { bytesRead } = await handle.read(piece, 0, piece.length, at)
+    if (bytesRead === 0) return hash.digest()
+    hash.update(piece.subarray(0, bytesRead))
+    at += bytesRead
+  }
+}
+
+const writeDurably = async (path: string, bytes: Uint8Array): Promise<void> => {
+  const handle = await open(path, 'w')
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+const syncDirectory = async (path: string): Promise<void> => {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,220 @@
+import { assert, type IndexHit, type IndexQuery, type SpaceStats, type VectorParams } from '@meridian/core'
+import { fitsGraph, type GraphShape } from './graph.js'
+import { Layer, NO_ROW } from './layer.js'
+import { checkQuery, EF_DEFAULT } from './query.js'
+import { NO_ORDINAL, Rows } from './rows.js'
+import { TopK } from './top-k.js'
+
+/** Fewer vectors than this are scanned: as fast, always right, and equal on every replica. */
+export const GRAPH_LIVE_MIN = 1000
+/** A graph is rebuilt when more than this share, and this many, of its slots are dead. */
+const DEAD_SHARE_MAX = 0.25
+const DEAD_MIN = 1000
+/** While a rebuild runs, the serving graph is brought up to date only beyond this many missing rows. */
+const BACKLOG_MAX = 2000
+/** A filter that leaves at most this many, or this share, is scanned: below it a filtered walk costs more and finds less. */
+const AMONG_SCAN_MAX = 10_000
+const AMONG_SCAN_SHARE = 0.2
+/** When the walk would look at more than this share of all vectors, a scan is no dearer. */
+const EF_SHARE_MAX = 0.125
+
+/**
+ * The searchable copy of one vector space, as plain synchronous logic. Invariants:
+ *  1. Exactly the vectors set and not removed are found: each is in the graph under a living label, or scanned.
+ *  2. Every hit's score comes from the row itself, so a scan and the graph agree to the last bit.
+ *  3. While `next` is built beside `current`, every change goes to both; the swap loses nothing.
+ */
+export class Space {
+  readonly rows: Rows
+  readonly #ids: string[] = []
+  readonly #versions: string[] = []
+  /** Rows of a snapshot, or of an earlier opening, that no record has claimed yet: id to row. In a layer, never found. */
+  readonly #unclaimed = new Map<string, number>()
+  #current: Layer | undefined
+  #next: Layer | undefined
+
+  constructor(readonly params: VectorParams) {
+    this.rows = new Rows(params.size, params.metric)
+  }
+
+  get current(): Layer | undefined {
+    return this.#current
+  }
+
+  /** Starts from a snapshot: `layer` over rows that `park` laid. */
+  adopt(layer: Layer): void {
+    this.#current = layer
+  }
+
+  /** Lays a row for a record that may claim it. */
+  park(id: string, version: string, vector: Float32Array): number {
+    const row = this.rows.take(vector)
+    this.#ids[row] = id
+    this.#versions[row] = version
+    this.#unclaimed.set(id, row)
+    return row
+  }
+
+  /** Takes every row from its record, to be claimed again: the start of an opening. */
+  release(): void {
+    for (const row of [...this.rows.taken()]) {
+      this.rows.unassign(row)
+      const twin = this.#unclaimed.get(this.#ids[row]!)
+      if (twin !== undefined) this.#discard(twin)
+      this.#unclaimed.set(this.#ids[row]!, row)
+    }
+  }
+
+  /** Whether there is a row of that id and version; it is the record's from now on. */
+  claim(ordinal: number, id: string, version: string): boolean {
+    const row = this.#unclaimed.get(id)
+    if (row === undefined || this.#versions[row] !== version) return false
+    this.remove(ordinal)
+    this.#unclaimed.delete(id)
+    this.rows.assign(row, ordinal)
+    return true
+  }
+
+  /** Ends an opening: what nobody claimed is gone. */
+  settle(): void {
+    for (const row of this.#unclaimed.values()) this.#discard(row)
+    this.#unclaimed.clear()
+  }
+
+  /** Searchable at once. A vector that cannot be searched (length, NaN) hides the record's old one. */
+  set(ordinal: number, id: string, version: string, vector: Float32Array): void {
+    const old = this.rows.rowOf(ordinal)
+    if (old !== undefined && this.#ids[old] === id && this.#versions[old] === version) return
+    this.remove(ordinal)
+    if (!this.rows.accepts(vector)) return
+    const row = this.rows.take(vector)
+    this.#ids[row] = id
+    this.#versions[row] = version
+    this.rows.assign(row, ordinal)
+    this.#current?.enlist(row, this.rows)
+    this.#next?.enlist(row, this.rows)
+  }
+
+  /** Never found again; a record that is not there is none of our business. */
+  remove(ordinal: number): void {
+    const row = this.rows.rowOf(ordinal)
+    if (row !== undefined) this.#discard(row)
+  }
+
+  /** @throws StoreError `WRONG_INPUT`. */
+  search(query: IndexQuery): IndexHit[] {
+    checkQuery(query, this.params.size)
+    const vector = this.rows.prepare(query.vector)
+    const { among } = query
+    const live = this.rows.live
+    const candidates = Math.min(live, among?.length ?? live)
+    const limit = Math.min(query.limit, candidates)
+    if (limit === 0) return []
+    const ef = Math.max(query.ef ?? EF_DEFAULT, limit)
+    const best = new TopK(this.params.metric, limit)
+    const layer = this.#current
+    const scan =
+      query.exact === true ||
+      layer === undefined ||
+      layer.graph.live === 0 ||
+      ef > live * EF_SHARE_MAX ||
+      (among !== undefined && (candidates <= AMONG_SCAN_MAX || candidates <= live * AMONG_SCAN_SHARE)) ||
+      !fitsGraph(vector)
+    if (!scan) this.#walk(layer, vector, ef, among, best)
+    else if (among) this.rows.offerAmong(vector, among, best)
+    else this.rows.offerAll(vector, best)
+    return best.take()
+  }
+
+  /** Whether every row has its record: no opening is under way. */
+  get isSettled(): boolean {
+    return this.#unclaimed.size === 0
+  }
+
+  /** Whether `step` has anything to do. An opening comes first: a layer never has to know of unclaimed rows it lacks. */
+  get hasWork(): boolean {
+    if (this.params.metric === 'Manhattan' || !this.isSettled) return false
+    if (this.#current === undefined) return this.rows.live >= GRAPH_LIVE_MIN
+    return this.#next !== undefined || this.#current.missing.size > 0 || this.#isWorn(this.#current)
+  }
+
+  /** Brings the graph nearer to the rows until done or `more` says no; returns the number of insertions. */
+  step(more: () => boolean): number {
+    if (!this.hasWork) return 0
+    if (this.#current === undefined) {
+      this.#current = Layer.create(shapeOf(this.params), this.rows)
+    } else if (this.rows.live < GRAPH_LIVE_MIN / 2 && this.#isWorn(this.#current)) {
+      // Shrunk to a size that is better scanned.
+      this.#current = undefined
+      this.#next = undefined
+      return 0
+    } else if (this.#next === undefined && this.#isWorn(this.#current)) {
+      this.#next = Layer.create(shapeOf(this.params), this.rows)
+    }
+    const next = this.#next
+    if (next === undefined || this.#current.missing.size > BACKLOG_MAX) return this.#current.insert(this.rows, more)
+    const count = next.insert(this.rows, more)
+    if (next.missing.size <= this.#current.missing.size) {
+      this.#current = next
+      this.#next = undefined
+    }
+    return count
+  }
+
+  stats(): SpaceStats {
+    const layer = this.#current
+    return {
+      live: this.rows.live,
+      pending: layer?.missing.size ?? 0,
+      dead: layer?.graph.dead ?? 0,
+      state: this.#next ? 'rebuilding' : 'ready',
+    }
+  }
+
+  idOf(row: number): string {
+    return this.#ids[row]!
+  }
+
+  versionOf(row: number): string {
+    return this.#versions[row]!
+  }
+
+  #isWorn(layer: Layer): boolean {
+    const { dead, slots } = layer.graph
+    return dead > DEAD_MIN && dead > slots * DEAD_SHARE_MAX
+  }
+
+  #discard(row: number): void {
+    this.#current?.drop(row)
+    this.#next?.drop(row)
+    this.#ids[row] = ''
+    this.#versions[row] = ''
+    this.rows.free(row)
+  }
+
+  /** The graph's candidates and everything it lacks, scored from their rows. */
+  #walk(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined, best: TopK): void {
+    const allowed = among && new Set(among)
+    const isFound = (row: number): boolean => {
+      if (row === NO_ROW) return false
+      const ordinal = this.rows.ordinalAt(row)
+      return ordinal !== NO_ORDINAL && (allowed === undefined || allowed.has(ordinal))
+    }
+    const allows = allowed && ((label: number): boolean => isFound(layer.rowOf(label)))
+    // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them.
+    for (const label of layer.graph.search(vector, ef, ef, allows)) {
+      const row = layer.rowOf(label)
+      if (isFound(row)) this.rows.offer(vector, row, best)
+    }
+    for (const scanned of [layer.missing, layer.loose]) {
+      for (const row of scanned) if (isFound(row)) this.rows.offer(vector, row, best)
+    }
+  }
+}
+
+/** The shape of the space's graph. `Manhattan` spaces have none: hnswlib does not know the metric. */
+export const shapeOf = (params: VectorParams): GraphShape => {
+  const { metric } = params
+  assert(metric !== 'Manhattan', 'a Manhattan space has no graph')
+  return { dims: params.size, metric, hnsw: params.hnsw }
+}

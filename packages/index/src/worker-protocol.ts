@@ -1,0 +1,64 @@
+import type { ErrorCode, IndexQuery, SpaceRef, SpaceStats, VectorParams } from '@meridian/core'
+
+/** One opening of a space; never reused, so what is late for an earlier opening is recognised and ignored. */
+export type SpaceNumber = number
+
+/** What the worker is started with. */
+export interface WorkerData {
+  readonly directory: string
+}
+
+/** Main thread to worker, in batches, handled in order. */
+export type IndexRequest =
+  /** Opens a space, from memory or from its snapshot; `fresh` uses neither. Rows wait to be claimed by offers. */
+  | {
+      readonly type: 'open'
+      readonly space: SpaceNumber
+      readonly ref: SpaceRef
+      readonly params: VectorParams
+      readonly fresh: boolean
+    }
+  /** Vectors the space shall have; answered by `wanted`. */
+  | { readonly type: 'offer'; readonly space: SpaceNumber; readonly offer: Offer }
+  /** The opening is complete: rows that nobody claimed go. */
+  | { readonly type: 'settle'; readonly space: SpaceNumber }
+  | { readonly type: 'change'; readonly space: SpaceNumber; readonly changes: Changes }
+  /** Answered by `hits` or `failed`. */
+  | { readonly type: 'search'; readonly id: number; readonly space: SpaceNumber; readonly query: IndexQuery }
+  | { readonly type: 'drop'; readonly space: SpaceNumber }
+  /** Answered by `done` or `failed` once every changed space is on disk. */
+  | { readonly type: 'flush'; readonly id: number }
+  /** Answered by `closed` once writes under way have ended. */
+  | { readonly type: 'close' }
+
+/** Parallel lists. */
+export interface Offer {
+  readonly ordinals: Uint32Array
+  readonly ids: readonly string[]
+  readonly versions: readonly string[]
+}
+
+/** Parallel lists, in order; an `undefined` id is a removal. `vectors` holds those of the others, one after the other. */
+export interface Changes {
+  readonly ordinals: Uint32Array
+  readonly ids: readonly (string | undefined)[]
+  readonly versions: readonly string[]
+  readonly vectors: Float32Array
+}
+
+/** Worker to main thread. */
+export type IndexReply =
+  /** Positions in the offer of which the worker has no vector of that version. */
+  | { readonly type: 'wanted'; readonly space: SpaceNumber; readonly wanted: Uint32Array }
+  /** `applied` counts the changes taken in since the opening. */
+  | { readonly type: 'stats'; readonly space: SpaceNumber; readonly applied: number; readonly stats: SpaceStats }
+  | { readonly type: 'hits'; readonly id: number; readonly ordinals: Uint32Array; readonly scores: Float32Array }
+  | { readonly type: 'done'; readonly id: number }
+  | { readonly type: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly type: 'log'
+      readonly level: 'info' | 'warn' | 'error'
+      readonly fields: Readonly<Record<string, unknown>>
+      readonly message: string
+    }
+  | { readonly type: 'closed' }
