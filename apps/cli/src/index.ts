@@ -1,0 +1,2 @@
+export { EXIT } from './exit.js'
+export { buildProgram, run } from './program.js'
