@@ -27,7 +27,10 @@ export interface Block {
 export const encodeBlock = (block: Block): Uint8Array => {
   const size = block.entries.reduce((sum, entry) => sum + entry.length + 4, 64)
   const out = new ByteWriter(size)
-  out.u8(FORMAT).u8(block.moved ? FLAG_MOVED : 0).varuint(block.seq)
+  out
+    .u8(FORMAT)
+    .u8(block.moved ? FLAG_MOVED : 0)
+    .varuint(block.seq)
   block.seen.write(out)
   out.varuint(block.entries.length)
   for (const entry of block.entries) out.bytes(entry)

@@ -1,5 +1,8 @@
 import { StoreError } from './errors.js'
 
+/** Weight of an integer's eighth byte, the last one that `Number.MAX_SAFE_INTEGER` has. */
+const LAST_SCALE = 2 ** 49
+
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -96,11 +99,15 @@ export class ByteWriter {
  * @throws StoreError `DECODE_FAILED` from every method on truncated or malformed input.
  */
 export class ByteReader {
+  /** What is read. Never a Buffer, whose `slice` makes a view: a `slice` of what is read here is always a copy. */
+  readonly source: Uint8Array
   readonly #view: DataView
   #at = 0
 
-  constructor(readonly source: Uint8Array) {
-    this.#view = new DataView(source.buffer, source.byteOffset, source.byteLength)
+  constructor(source: Uint8Array) {
+    const { buffer, byteOffset, byteLength } = source
+    this.source = source instanceof Buffer ? new Uint8Array(buffer, byteOffset, byteLength) : source
+    this.#view = new DataView(buffer, byteOffset, byteLength)
   }
 
   get offset(): number {
@@ -151,6 +158,7 @@ export class ByteReader {
         if (byte === 0 && scale > 1) throw malformed('over-long integer')
         return value
       }
+      if (scale === LAST_SCALE) throw malformed('over-long integer')
       scale *= 0x80
     }
   }
@@ -182,4 +190,5 @@ export class ByteReader {
 }
 
 export const malformed = (what: string): StoreError => new StoreError('DECODE_FAILED', what)
-const truncated = (wanted: number, left: number): StoreError => malformed(`truncated: ${wanted} bytes wanted, ${left} left`)
+const truncated = (wanted: number, left: number): StoreError =>
+  malformed(`truncated: ${wanted} bytes wanted, ${left} left`)

@@ -30,12 +30,17 @@ export class Digest {
   }
 }
 
-const hex = (high: number, low: number): string => high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
+const hex = (high: number, low: number): string =>
+  high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
 
 export const leafOf = (id: PointId): number => Math.floor(hashId(id) / 0x100000) % DIGEST_LEAVES
 
 /** Starts the hash of one record: its id and the stamp of its put. Cells that differ from the put are added by the caller. */
-export const recordHash = (id: PointId, put: Stamp): Hash64 => hashStamp(new Hash64().text(typeof id === 'string' ? id : `#${id}`), put)
+export const recordHash = (id: PointId, put: Stamp): Hash64 =>
+  hashStamp(new Hash64().text(typeof id === 'string' ? id : `#${id}`), put)
 
 export const hashStamp = (hash: Hash64, stamp: Stamp): Hash64 =>
-  hash.word(stamp.ms / 0x100000000).word(stamp.ms).word((stamp.counter << 8) | stamp.writer)
+  hash
+    .word(stamp.ms / 0x100000000)
+    .word(stamp.ms)
+    .word((stamp.counter << 8) | stamp.writer)

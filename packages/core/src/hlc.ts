@@ -18,8 +18,7 @@ export const COUNTER_MAX = 0xffff
 export const STAMP_BYTES = 9
 
 /** Total order: time, then counter, then writer. Negative: `a` is older. */
-export const compareStamps = (a: Stamp, b: Stamp): number =>
-  a.ms - b.ms || a.counter - b.counter || a.writer - b.writer
+export const compareStamps = (a: Stamp, b: Stamp): number => a.ms - b.ms || a.counter - b.counter || a.writer - b.writer
 
 export const newestStamp = (a: Stamp | undefined, b: Stamp | undefined): Stamp | undefined =>
   a === undefined ? b : b === undefined || compareStamps(a, b) >= 0 ? a : b
@@ -31,15 +30,21 @@ export interface HlcState {
 
 export const HLC_ZERO: HlcState = { ms: 0, counter: 0 }
 
-/** The next local stamp. Never goes backwards, whatever `nowMs` does; a full counter borrows the next millisecond. */
+/**
+ * The next local stamp. Never goes backwards, whatever `nowMs` does; a full counter borrows the next millisecond. Fractions of
+ * a millisecond are dropped, as they are from encoded stamps.
+ */
 export const tick = (last: HlcState, nowMs: number): HlcState => {
-  if (nowMs > last.ms) return { ms: nowMs, counter: 0 }
+  const wholeMs = Math.floor(nowMs)
+  if (wholeMs > last.ms) return { ms: wholeMs, counter: 0 }
   return last.counter < COUNTER_MAX ? { ms: last.ms, counter: last.counter + 1 } : { ms: last.ms + 1, counter: 0 }
 }
 
 /** After hearing a peer's stamp, the next local stamp is above it. */
 export const observe = (last: HlcState, seen: HlcState): HlcState =>
-  seen.ms > last.ms || (seen.ms === last.ms && seen.counter > last.counter) ? { ms: seen.ms, counter: seen.counter } : last
+  seen.ms > last.ms || (seen.ms === last.ms && seen.counter > last.counter)
+    ? { ms: seen.ms, counter: seen.counter }
+    : last
 
 /** Readable form for logs and answers: `2026-01-02T03:04:05.678Z/3@7`. */
 export const formatStamp = (stamp: Stamp): string =>

@@ -15,7 +15,10 @@ const REGION = /^[a-z][a-z0-9-]{0,31}$/
 /** @throws StoreError `BAD_REQUEST` naming what a region may look like. */
 export const parseRegionId = (text: string): RegionId => {
   if (REGION.test(text)) return text as RegionId
-  throw new StoreError('BAD_REQUEST', `region ${JSON.stringify(text)} must be 1-32 characters of a-z, 0-9 and -, starting with a letter`)
+  throw new StoreError(
+    'BAD_REQUEST',
+    `region ${JSON.stringify(text)} must be 1-32 characters of a-z, 0-9 and -, starting with a letter`,
+  )
 }
 
 /** @throws StoreError `BAD_REQUEST` unless `value` is an integer from 1 to 255. */

@@ -5,7 +5,8 @@ export interface JsonObject {
 
 /** Sets an own property whatever its name is: a plain assignment of `__proto__` would change the prototype instead. */
 export const setOwn = (target: JsonObject, key: string, value: JsonValue): void => {
-  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+  if (key === '__proto__')
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
   else target[key] = value
 }
 

@@ -45,7 +45,10 @@ export interface Storage {
    * Keys with `prefix`, ascending, with their values; `from` (inclusive) leaves out the keys below it, `reverse` lists what is
    * left backwards. Same error as `get`. What was read is the caller's to keep: it never changes afterwards.
    */
-  scan(prefix: string, options?: { from?: string; reverse?: boolean; limit?: number }): Iterable<readonly [string, Uint8Array]>
+  scan(
+    prefix: string,
+    options?: { from?: string; reverse?: boolean; limit?: number },
+  ): Iterable<readonly [string, Uint8Array]>
   /** As `scan`, values not read. */
   keys(prefix: string, options?: { from?: string; reverse?: boolean; limit?: number }): Iterable<string>
   /**

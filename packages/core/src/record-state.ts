@@ -22,7 +22,12 @@ export interface RecordState {
   readonly payload: ReadonlyMap<string, Cell<JsonValue>>
 }
 
-export const EMPTY_STATE: RecordState = { presence: undefined, cleared: undefined, vectors: new Map(), payload: new Map() }
+export const EMPTY_STATE: RecordState = {
+  presence: undefined,
+  cleared: undefined,
+  vectors: new Map(),
+  payload: new Map(),
+}
 
 /** What a single entry says. */
 export const stateOf = (entry: Entry): RecordState => {

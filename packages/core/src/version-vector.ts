@@ -62,7 +62,9 @@ export class VersionVector {
 
   /** What each of the two holds. */
   meet(other: VersionVector): VersionVector {
-    return VersionVector.of([...this.#seqs].map(([replica, seq]) => [replica, Math.min(seq, other.get(replica))] as const))
+    return VersionVector.of(
+      [...this.#seqs].map(([replica, seq]) => [replica, Math.min(seq, other.get(replica))] as const),
+    )
   }
 
   /** Plain form for answers and logs: replica number to seq. */

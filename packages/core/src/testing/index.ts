@@ -1,3 +1,4 @@
+export * from './mutate.js'
 export * from './seeded-random.js'
 export * from './storage-conformance.js'
 export * from './storage-twin.js'
