@@ -207,7 +207,8 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   #set(opened: Open, ordinal: number, id: string, version: string, vector: Float32Array): void {
     if (vector.length !== opened.params.size || !isFinite32(vector)) {
       this.#log.warn({ ...opened.ref, id, dims: vector.length }, 'vector is not searchable: wrong length or not finite')
-      return this.#remove(opened, ordinal)
+      this.#remove(opened, ordinal)
+      return
     }
     opened.live.add(ordinal)
     opened.sent++
@@ -245,7 +246,10 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     if (opened.handover !== handover || opened.isLost || this.#byNumber.get(opened.number) !== opened) return
     for (let bytes = 0; bytes < READ_BYTES; ) {
       const wanted = handover.take()
-      if (!wanted) return this.#offer(opened, handover)
+      if (!wanted) {
+        this.#offer(opened, handover)
+        return
+      }
       const vector = this.#read(opened, wanted)
       if (vector) this.#set(opened, wanted.ordinal, wanted.id, wanted.version, vector)
       bytes += opened.params.size * 4
@@ -267,33 +271,37 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     switch (reply.type) {
       case 'wanted': {
         const opened = this.#byNumber.get(reply.space)
-        if (!opened?.handover) return
+        if (!opened?.handover) break
         opened.handover.want(reply.wanted)
-        return this.#feed(opened, opened.handover)
+        this.#feed(opened, opened.handover)
+        break
       }
       case 'stats': {
         const opened = this.#byNumber.get(reply.space)
-        if (!opened) return
+        if (!opened) break
         opened.applied = reply.applied
         opened.stats = reply.stats
-        return
+        break
       }
       case 'hits': {
         const { ordinals, scores } = reply
-        return this.#replies.resolve(reply.id, () =>
-          Array.from(ordinals, (ordinal, i) => ({ ordinal, score: scores[i]! })),
-        )
+        const hits = (): IndexHit[] => Array.from(ordinals, (ordinal, i) => ({ ordinal, score: scores[i]! }))
+        this.#replies.resolve(reply.id, hits)
+        break
       }
       case 'done':
-        return this.#replies.resolve(reply.id, () => undefined)
+        this.#replies.resolve(reply.id, () => undefined)
+        break
       case 'failed':
-        return this.#replies.reject(reply.id, new StoreError(reply.code, reply.message))
+        this.#replies.reject(reply.id, new StoreError(reply.code, reply.message))
+        break
       case 'log':
-        return this.#log[reply.level](reply.fields, reply.message)
+        this.#log[reply.level](reply.fields, reply.message)
+        break
       case 'closed':
-        return
+        break
       default:
-        return unreachable(reply)
+        unreachable(reply)
     }
   }
 

@@ -72,35 +72,39 @@ export class IndexHost {
   #serve(request: IndexRequest): void {
     switch (request.type) {
       case 'open':
-        return this.#open(request.space, request.ref, request.params, request.fresh)
+        this.#open(request.space, request.ref, request.params, request.fresh)
+        break
       case 'offer':
-        return this.#claim(request.space, request.offer)
+        this.#claim(request.space, request.offer)
+        break
       case 'settle': {
         const hosted = this.#hosted(request.space)
         hosted.space.settle()
         hosted.settled = true
         this.#changed.add(request.space)
-        return
+        break
       }
       case 'change':
-        return this.#change(request.space, request.changes)
+        this.#change(request.space, request.changes)
+        break
       case 'search':
-        return this.#answer(request.id, () => this.#hosted(request.space).space.search(request.query))
+        this.#answer(request.id, () => this.#hosted(request.space).space.search(request.query))
+        break
       case 'drop':
         this.#snapshots.drop(this.#hosted(request.space).ref)
         this.#spaces.delete(request.space)
-        return
+        break
       case 'flush':
         this.#flush().then(
           () => this.post({ type: 'done', id: request.id }),
           (error: unknown) => this.post(failure(request.id, error)),
         )
-        return
+        break
       case 'close':
         this.#saving.then(() => this.post({ type: 'closed' }))
-        return
+        break
       default:
-        return unreachable(request)
+        unreachable(request)
     }
   }
 

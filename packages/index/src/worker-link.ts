@@ -43,8 +43,8 @@ export class WorkerLink {
 
   /** Sends what is in the outbox at the end of the tick, or now. While there is no worker, it waits for the next one. */
   flush(isUrgent = false): void {
-    if (isUrgent) return this.#send()
-    if (this.#isFlushing) return
+    if (isUrgent) this.#send()
+    if (isUrgent || this.#isFlushing) return
     this.#isFlushing = true
     queueMicrotask(() => {
       this.#isFlushing = false
@@ -87,7 +87,10 @@ export class WorkerLink {
     this.#worker = undefined
     this.outbox.take()
     this.handler.lost()
-    if (this.#isClosing) return this.#exited()
+    if (this.#isClosing) {
+      this.#exited()
+      return
+    }
     const delayMs = this.#failures === 0 ? 0 : Math.min(RESTART_MS_MAX, RESTART_MS * 2 ** (this.#failures - 1))
     this.#failures++
     this.log.error({ code, delayMs }, 'index worker died; starting another')
