@@ -166,7 +166,12 @@ export class PeerDialer {
   async #end(): Promise<void> {
     this.#state = { kind: 'idle' }
     this.#timer?.[Symbol.dispose]()
-    this.#dialing?.terminate()
+    const dialing = this.#dialing
+    if (dialing !== undefined) {
+      const gone = new Promise<void>((resolve) => dialing.once('close', () => resolve()))
+      dialing.terminate()
+      await gone
+    }
     this.#link?.goAway()
     await this.#link?.ended
   }

@@ -125,7 +125,7 @@ export class RoomConnection {
     const decision = roomMessage(data as Buffer)
     switch (decision.kind) {
       case 'answer':
-        this.#asked = decision.stateVector.slice()
+        this.#asked = new Uint8Array(decision.stateVector)
         this.#answer()
         break
       case 'ignore':
