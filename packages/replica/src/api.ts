@@ -13,7 +13,9 @@ import type {
 } from '@meridian/core'
 
 /** How an operation that had to wait for the disk ended. Exactly one call. */
-export type Done<T> = (outcome: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: StoreError }) => void
+export type Done<T> = (
+  outcome: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: StoreError },
+) => void
 
 /** Adapts a callback operation for callers that live with promises. Rejects with the `StoreError`. */
 export const promised = <T>(start: (done: Done<T>) => void): Promise<T> =>

@@ -1,5 +1,34 @@
-import type { Clock, CollectionConfig, LinkHandler, Log, PeerLink, Random, RegionId, ReplicaId, Storage, Timers, VectorIndex } from '@meridian/core'
-import type { Collection, Done, ReplicaEvents, ReplicaStatus, WriteReceipt, WriteRequest } from './api.js'
+import {
+  type Clock,
+  type CollectionConfig,
+  type CollectionUid,
+  clientIdOf,
+  type LinkHandler,
+  type Log,
+  type PeerLink,
+  type Random,
+  type RegionId,
+  type ReplicaId,
+  type Storage,
+  StoreError,
+  type Timers,
+  type VectorIndex,
+} from '@meridian/core'
+import type { ShardDoc } from '@meridian/shard'
+import type { Collection, Counters, Done, ReplicaEvents, ReplicaStatus, WriteReceipt, WriteRequest } from './api.js'
+import { CatalogPlane } from './catalog-plane.js'
+import { Cluster } from './cluster.js'
+import { DataPlane } from './data-plane.js'
+import { FrameSource } from './frame-source.js'
+import { claimIdentity, type Identity, markClean } from './identity.js'
+import { Inbox } from './inbox.js'
+import { LocalClock } from './local-clock.js'
+import { LocalWriter } from './local-writer.js'
+import { Maintenance } from './maintenance.js'
+import { Sequencer } from './sequencer.js'
+import { DEFAULT_SETTINGS, type Settings } from './settings.js'
+import { TransactionLog } from './transaction-log.js'
+import { Transactions } from './transactions.js'
 
 export interface ReplicaOptions {
   readonly region: RegionId
@@ -11,26 +40,330 @@ export interface ReplicaOptions {
   readonly random: Random
   readonly log: Log
   readonly events?: ReplicaEvents
+  readonly settings?: Partial<Settings>
 }
 
-/** The engine of one region. Knows ports only; every method is synchronous, and what waits for the disk calls back. */
-export interface Replica {
-  readonly region: RegionId
+/**
+ * The engine of one region. Knows ports only; every method is synchronous, and what waits for the disk calls back.
+ *
+ *  requests ─► LocalWriter ─┐                       ┌─► DataPlane (documents, views, index)
+ *  peers ─► Session ► Inbox ┼─► Sequencer ─ fsync ──┼─► CatalogPlane
+ *  timers ─► Maintenance ───┘   (group commit)      └─► Cluster: acks, and frames from the log to every peer
+ */
+export class Replica {
+  readonly identity: Identity
+  readonly #options: ReplicaOptions
+  readonly #settings: Settings
+  readonly #clock: LocalClock
+  readonly #log: TransactionLog
+  readonly #sequencer: Sequencer
+  readonly #data: DataPlane
+  readonly #catalog: CatalogPlane
+  readonly #writer: LocalWriter
+  readonly #cluster: Cluster
+  readonly #maintenance: Maintenance
+  readonly #counters: Counters
+  #timers: Disposable[] = []
+  #hasRemote = false
+  #state: 'open' | 'closing' | 'stopped' = 'open'
+  #closed: Promise<void> | undefined
+
+  /**
+   * Loads everything that is durable and claims the identity; the replica is ready for reads, writes and links on return.
+   * @throws StoreError `IDENTITY_CONFLICT`, `STORAGE_CORRUPT`.
+   */
+  static open(options: ReplicaOptions): Replica {
+    return new Replica(options)
+  }
+
+  private constructor(options: ReplicaOptions) {
+    const { storage, index, timers, random, log: logger } = options
+    this.#options = options
+    const settings = { ...DEFAULT_SETTINGS, ...options.settings }
+    this.#settings = settings
+    const { identity, ops } = claimIdentity(storage, random, options.region, options.replica)
+    this.identity = identity
+    const client = clientIdOf(identity.replica, identity.boot)
+    this.#counters = {
+      writes: 0,
+      transactions: 0,
+      framesIn: 0,
+      framesOut: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      framesRefused: 0,
+      framesDropped: 0,
+      resyncs: 0,
+      transfersSent: 0,
+      transfersReceived: 0,
+      blocksCleaned: 0,
+    }
+    const counters = this.#counters
+    this.#clock = new LocalClock(identity.replica, options.clock, storage, settings.clockGuardMs)
+    this.#log = new TransactionLog(storage)
+    this.#data = new DataPlane(storage, index, client, settings, logger, () => this.#clock.wallMs)
+    this.#sequencer = new Sequencer(
+      storage,
+      timers,
+      () => this.#log.vector,
+      () => this.#committed(),
+    )
+    const transactions = new Transactions(identity.replica, client, this.#log, this.#data)
+    const shared = {
+      data: this.#data,
+      log: this.#log,
+      clock: this.#clock,
+      sequencer: this.#sequencer,
+      timers,
+      settings,
+      counters,
+      logger,
+    }
+    this.#catalog = new CatalogPlane(storage, identity, this.#clock, this.#sequencer, transactions, logger, () =>
+      this.#data.reconcile(this.#catalog),
+    )
+    const inbox = new Inbox(
+      identity.replica,
+      this.#data,
+      this.#catalog,
+      this.#log,
+      this.#clock,
+      this.#sequencer,
+      settings,
+      counters,
+      logger,
+      (origin, atMs) => this.#applied(origin, atMs),
+    )
+    const frames = new FrameSource(this.#log, this.#data, settings.frameCacheBytes)
+    this.#cluster = new Cluster({ ...shared, identity, catalog: this.#catalog, inbox, frames, random })
+    this.#writer = new LocalWriter(
+      identity.replica,
+      this.#data,
+      this.#clock,
+      this.#sequencer,
+      transactions,
+      settings,
+      (records) => {
+        counters.writes += records
+      },
+    )
+    this.#maintenance = new Maintenance({ ...shared, catalog: this.#catalog, cluster: this.#cluster, transactions })
+    this.#data.reconcile(this.#catalog)
+    // Commits become durable in order, so nothing of this boot can precede the claim of its number.
+    this.#sequencer.push({
+      bytes: 0,
+      stage: (stage) => {
+        stage.ops.push(...ops)
+      },
+      failed: (error) => logger.error({ error_code: error.code }, `could not claim the identity: ${error.message}`),
+    })
+    this.#join()
+    this.#every(settings.heartbeatMs, () => this.#cluster.beat())
+    this.#every(settings.maintenanceMs, () => this.#maintenance.step())
+    this.#every(Math.min(settings.heartbeatMs, 200), () => this.#data.release(this.#clock.wallMs))
+  }
+
+  get region(): RegionId {
+    return this.identity.region
+  }
+
+  #every(intervalMs: number, run: () => void): void {
+    const at = this.#timers.length
+    const arm = (): void => {
+      this.#timers[at] = this.#options.timers.after(intervalMs, () => {
+        if (this.#state === 'stopped') return
+        arm()
+        run()
+      })
+    }
+    this.#timers.push({ [Symbol.dispose]() {} })
+    arm()
+  }
+
+  /** Enters the membership on the first start of a data directory. */
+  #join(): void {
+    const { replica, region, storeId } = this.identity
+    if (this.#catalog.document.members().some((member) => member.replica === replica && member.storeId === storeId))
+      return
+    this.#catalog.edit(
+      () => {
+        const nowMs = this.#clock.wallMs
+        return { type: 'putMember', member: { replica, region, storeId, status: 'active', sinceMs: nowMs }, nowMs }
+      },
+      (outcome) => {
+        if (!outcome.ok)
+          this.#options.log.error({ error_code: outcome.error.code }, `could not join: ${outcome.error.message}`)
+      },
+    )
+  }
+
+  #applied(origin: ReplicaId, atMs: number): void {
+    this.#hasRemote = true
+    this.#counters.transactions++
+    const member = this.#catalog.document.members().find((each) => each.replica === origin)
+    if (member !== undefined)
+      this.#options.events?.replicated?.(member.region, Math.max(0, this.#clock.wallMs - atMs) / 1000)
+  }
+
+  /** After every commit, when memory has caught up with the disk. */
+  #committed(): void {
+    const hasRemote = this.#hasRemote
+    this.#hasRemote = false
+    this.#cluster.advanced(hasRemote)
+  }
+
   /** Visible collections by name. */
-  collections(): Collection[]
+  collections(): Collection[] {
+    return this.#data.collections
+  }
+
   /** @throws StoreError `COLLECTION_NOT_FOUND`. */
-  collection(name: string): Collection
-  /** @throws StoreError `COLLECTION_EXISTS`, `VALIDATION`; disk errors come through `done`. */
-  createCollection(name: string, config: CollectionConfig, done: Done<WriteReceipt>): void
+  collection(name: string): Collection {
+    return this.#data.collection(name)
+  }
+
+  /** Collections of one name that two regions made with different configurations; both are kept. */
+  catalogConflicts() {
+    return this.#catalog.document.conflicts()
+  }
+
+  /** Why writes are refused now; `undefined` when they are taken. */
+  readOnlyReason(): StoreError | undefined {
+    if (this.#state !== 'open') return new StoreError('SHUTTING_DOWN', 'the store is shutting down')
+    if (this.#sequencer.failure !== undefined) return this.#sequencer.failure
+    if (this.#cluster.fenced !== undefined) return new StoreError('IDENTITY_CONFLICT', this.#cluster.fenced)
+    const clock = this.#cluster.clockFault()
+    return clock === undefined ? undefined : new StoreError('CLOCK_SKEW', clock)
+  }
+
+  #checkWritable(): void {
+    const reason = this.readOnlyReason()
+    if (reason !== undefined) throw reason
+  }
+
+  /** @throws StoreError why writes are refused; `COLLECTION_EXISTS`, `VALIDATION` and disk errors come through `done`. */
+  createCollection(name: string, config: CollectionConfig, done: Done<WriteReceipt>): void {
+    this.#checkWritable()
+    if (this.#data.find(name) !== undefined)
+      throw new StoreError('COLLECTION_EXISTS', `Collection \`${name}\` already exists!`)
+    const { random } = this.#options
+    const uid = [random.uint32(), random.uint32()]
+      .map((word) => word.toString(16).padStart(8, '0'))
+      .join('') as CollectionUid
+    this.#catalog.edit(
+      () => ({
+        type: 'createCollection',
+        uid,
+        name,
+        config,
+        stamp: this.#clock.next(),
+        region: this.region,
+        nowMs: this.#clock.wallMs,
+      }),
+      done,
+    )
+  }
+
   /** `false` when there is none of that name. */
-  dropCollection(name: string, done: Done<boolean>): void
-  /** @throws StoreError before anything is staged: unknown collection or vector name, wrong dimension, oversize record. */
-  write(request: WriteRequest, done: Done<WriteReceipt>): void
+  dropCollection(name: string, done: Done<boolean>): void {
+    this.#checkWritable()
+    const found = this.#data.find(name)
+    if (found === undefined) {
+      done({ ok: true, value: false })
+      return
+    }
+    this.#catalog.edit(
+      () => ({ type: 'dropCollections', uids: found.uids, region: this.region, nowMs: this.#clock.wallMs }),
+      (outcome) => {
+        if (outcome.ok) done({ ok: true, value: true })
+        else if (outcome.error.code === 'COLLECTION_NOT_FOUND') done({ ok: true, value: false })
+        else done(outcome)
+      },
+    )
+  }
+
+  /** @throws StoreError before anything is staged: unknown collection or vector name, wrong dimension, writes refused. */
+  write(request: WriteRequest, done: Done<WriteReceipt>): void {
+    this.#checkWritable()
+    this.#writer.write(request, done)
+  }
+
   /** Takes over a fresh link to any peer; the handshake follows. */
-  attach(link: PeerLink, how: { readonly dialed: boolean }): LinkHandler
+  attach(link: PeerLink, how: { readonly dialed: boolean }): LinkHandler {
+    return this.#cluster.attach(link, how.dialed)
+  }
+
   /** Whether a live link to that region exists: a dialer then need not dial. */
-  isLinked(region: RegionId): boolean
-  status(): ReplicaStatus
-  /** Stops taking writes, flushes, ends links, marks a clean stop. */
-  close(): Promise<void>
+  isLinked(region: RegionId): boolean {
+    return this.#cluster.isLinked(region)
+  }
+
+  /** Cuts, or allows again, links with a region; in memory only. */
+  setLinkEnabled(region: RegionId, isEnabled: boolean): void {
+    this.#cluster.setEnabled(region, isEnabled)
+  }
+
+  isLinkEnabled(region: RegionId): boolean {
+    return this.#cluster.isEnabled(region)
+  }
+
+  /** The document of a collection's shard, to be followed by stock clients: never written to by callers. */
+  shardDocument(collection: string, shard: number): ShardDoc | undefined {
+    const state = this.#data.find(collection)
+    return state === undefined ? undefined : this.#data.store(state.uid, shard)?.doc
+  }
+
+  /** The index lost a space (its worker died): everything of it is handed over again. */
+  resyncSpace(collection: string, vector: string): void {
+    this.#data.resync(collection as CollectionUid, vector)
+  }
+
+  status(): ReplicaStatus {
+    const { region, replica, storeId, boot } = this.identity
+    const vector = this.#log.vector
+    const logBytes = vector.entries().reduce((sum, [origin, seq]) => sum + this.#log.totalAt(origin, seq), 0)
+    const logEntries = vector
+      .entries()
+      .reduce((sum, [origin, seq]) => sum + seq + 1 - (this.#log.oldest(origin) ?? seq + 1), 0)
+    return {
+      region,
+      replica,
+      storeId,
+      boot,
+      client: clientIdOf(replica, boot),
+      vectors: { acked: vector, merged: vector, indexed: vector },
+      members: this.#catalog.document.members(),
+      peers: this.#cluster.peers(),
+      counters: this.#counters,
+      readOnly: this.readOnlyReason()?.message,
+      storage: { blockBytes: this.#data.blockBytes, logEntries, logBytes },
+      deferred: this.#data.deferred,
+    }
+  }
+
+  /** Stops taking writes, makes durable what was taken, ends links, marks a clean stop. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#state = 'closing'
+      this.#sequencer.whenIdle(() => {
+        this.#cluster.close('shutting down')
+        const end = (): void => {
+          this.stop()
+          resolve()
+        }
+        if (this.#sequencer.failure !== undefined) end()
+        else this.#options.storage.commit([markClean(this.identity)], end)
+      })
+    })
+    return this.#closed
+  }
+
+  /** Ends at once, as a crash would: nothing more is written, sent or called back. */
+  stop(): void {
+    this.#state = 'stopped'
+    this.#sequencer.stop()
+    this.#cluster.close('stopped')
+    for (const timer of this.#timers) timer[Symbol.dispose]()
+    this.#timers = []
+  }
 }

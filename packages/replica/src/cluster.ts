@@ -1,0 +1,293 @@
+import {
+  type LinkHandler,
+  type Log,
+  type PeerLink,
+  type Random,
+  type RegionId,
+  type ReplicaId,
+  type Timers,
+  VersionVector,
+} from '@meridian/core'
+import type { Counters, PeerStatus } from './api.js'
+import type { CatalogPlane } from './catalog-plane.js'
+import { ownOffsetMs } from './clock-estimate.js'
+import type { DataPlane } from './data-plane.js'
+import type { FrameSource } from './frame-source.js'
+import type { Identity } from './identity.js'
+import type { Inbox } from './inbox.js'
+import type { LocalClock } from './local-clock.js'
+import { type Message, PROTOCOL_VERSION } from './message.js'
+import { Peer } from './peer.js'
+import type { Sequencer } from './sequencer.js'
+import { Session } from './session.js'
+import type { Settings } from './settings.js'
+import type { TransactionLog } from './transaction-log.js'
+
+type Hello = Extract<Message, { type: 'hello' }>
+type Heartbeat = Extract<Message, { type: 'heartbeat' }>
+
+export interface ClusterParts {
+  readonly identity: Identity
+  readonly data: DataPlane
+  readonly catalog: CatalogPlane
+  readonly log: TransactionLog
+  readonly inbox: Inbox
+  readonly sequencer: Sequencer
+  readonly frames: FrameSource
+  readonly clock: LocalClock
+  readonly timers: Timers
+  readonly random: Random
+  readonly settings: Settings
+  readonly counters: Counters
+  readonly logger: Log
+}
+
+/** All peers and the links to them; what no single link can decide. */
+export class Cluster implements ClusterParts {
+  readonly identity
+  readonly data
+  readonly catalog
+  readonly log
+  readonly inbox
+  readonly sequencer
+  readonly frames
+  readonly clock
+  readonly timers
+  readonly random
+  readonly settings
+  readonly counters
+  readonly logger
+  readonly #peers = new Map<ReplicaId, Peer>()
+  readonly #sessions = new Set<Session>()
+  readonly #disabled = new Set<RegionId>()
+  /** Why this replica must not write: somebody else has its identity, or it has lost history. */
+  fenced: string | undefined
+
+  constructor(parts: ClusterParts) {
+    this.identity = parts.identity
+    this.data = parts.data
+    this.catalog = parts.catalog
+    this.log = parts.log
+    this.inbox = parts.inbox
+    this.sequencer = parts.sequencer
+    this.frames = parts.frames
+    this.clock = parts.clock
+    this.timers = parts.timers
+    this.random = parts.random
+    this.settings = parts.settings
+    this.counters = parts.counters
+    this.logger = parts.logger
+  }
+
+  attach(link: PeerLink, isDialed: boolean): LinkHandler {
+    const session = new Session(this, link, isDialed)
+    this.#sessions.add(session)
+    return { frame: (bytes) => session.frame(bytes), closed: (reason) => session.closed(reason) }
+  }
+
+  /** Decides on a peer's hello. Nothing of ours but our own hello was sent before. */
+  admit(session: Session, hello: Hello): { peer: Peer } | { refusal: string; code: string } {
+    const { region, replica, storeId } = hello
+    const refuse = (code: string, refusal: string) => {
+      this.logger.warn({ peer: region, error_code: code }, `refused a peer: ${refusal}`)
+      return { code, refusal }
+    }
+    if (hello.protocol !== PROTOCOL_VERSION)
+      return refuse('PROTOCOL', `protocol version ${hello.protocol} is not ${PROTOCOL_VERSION}: upgrade the older side`)
+    if (region === this.identity.region)
+      return refuse('IDENTITY_CONFLICT', `region ${region} is our own name: two nodes run as one region`)
+    if (replica === this.identity.replica)
+      return refuse(
+        'IDENTITY_CONFLICT',
+        `regions ${region} and ${this.identity.region} both have replica number ${replica}: give one of them another with --replica-number before it first starts`,
+      )
+    if (this.#disabled.has(region))
+      return refuse('DISABLED', `the link between ${this.identity.region} and ${region} is switched off`)
+    const member = this.catalog.document.members().find((known) => known.replica === replica)
+    const known = this.#peers.get(replica)
+    const formerStore = member?.storeId ?? known?.storeId
+    const formerRegion = member?.region ?? known?.region
+    if (formerRegion !== undefined && formerRegion !== region)
+      return refuse(
+        'IDENTITY_CONFLICT',
+        `replica number ${replica} belongs to region ${formerRegion}, not to ${region}`,
+      )
+    if (formerStore !== undefined && formerStore !== storeId)
+      return refuse(
+        'IDENTITY_CONFLICT',
+        `region ${region} came back with another data directory: its former writes carry replica number ${replica}, so start it with a fresh --replica-number`,
+      )
+    if (hello.durable.get(this.identity.replica) > this.log.vector.get(this.identity.replica)) {
+      this.fenced = `region ${region} has newer transactions of ours than this data directory: it was restored from an old copy; start with an empty directory and a fresh --replica-number`
+      this.logger.error({ peer: region, error_code: 'IDENTITY_CONFLICT' }, this.fenced)
+      return refuse(
+        'IDENTITY_CONFLICT',
+        `data directory of ${this.identity.region} is older than what ${region} has of it`,
+      )
+    }
+    const peer = known ?? new Peer(region, replica, storeId)
+    this.#peers.set(replica, peer)
+    const other = peer.session
+    if (other !== undefined && other !== session) {
+      if (!this.#isPreferred(session, replica) && !this.#isStale(other))
+        return { code: 'DUPLICATE', refusal: 'there is a link already' }
+      other.end('replaced by another link')
+    }
+    peer.session = session
+    peer.lastError = undefined
+    peer.lastWallMs = 0
+    peer.lastLinksAt = undefined
+    peer.acked = peer.acked.join(hello.durable)
+    this.logger.info({ peer: region, replica, dialed: session.isDialed }, `linked with ${region}`)
+    this.#announce()
+    return { peer }
+  }
+
+  /** Of two links between one pair, both ends keep the one that the lower replica number dialed. */
+  #isPreferred(session: Session, replica: ReplicaId): boolean {
+    return session.isDialed === this.identity.replica < replica
+  }
+
+  #isStale(session: Session): boolean {
+    return this.timers.elapsedMs() - session.heardAt > 2 * this.settings.heartbeatMs
+  }
+
+  ended(session: Session, reason: string): void {
+    this.#sessions.delete(session)
+    const peer = session.peer
+    if (peer === undefined || peer.session !== session) return
+    peer.session = undefined
+    peer.lastError = reason
+    this.logger.info({ peer: peer.region, reason }, `lost the link with ${peer.region}`)
+    this.#announce()
+  }
+
+  refusedBy(code: string, reason: string): void {
+    if (code !== 'DUPLICATE') this.logger.warn({ error_code: code }, `a peer refused us: ${reason}`)
+  }
+
+  heard(peer: Peer, message: Heartbeat): void {
+    peer.clock.add(message, this.clock.wallMs)
+    peer.lastWallMs = message.wallMs
+    peer.lastWallAt = this.timers.elapsedMs()
+    peer.indexed = message.indexed
+    peer.heardLinks(message.links, this.timers)
+  }
+
+  isReceiving(origin: ReplicaId): boolean {
+    return [...this.#sessions].some((session) => session.receiving === origin)
+  }
+
+  liveReplicas(): ReplicaId[] {
+    return [...this.#peers.values()].filter((peer) => peer.session !== undefined).map((peer) => peer.replica)
+  }
+
+  isLinked(region: RegionId): boolean {
+    return [...this.#peers.values()].some((peer) => peer.region === region && peer.session !== undefined)
+  }
+
+  isEnabled(region: RegionId): boolean {
+    return !this.#disabled.has(region)
+  }
+
+  /** Cuts, or allows again, links with a region; kept in memory only. */
+  setEnabled(region: RegionId, isEnabled: boolean): void {
+    if (isEnabled) this.#disabled.delete(region)
+    else {
+      this.#disabled.add(region)
+      for (const peer of this.#peers.values())
+        if (peer.region === region) peer.session?.end('switched off by an operator')
+    }
+  }
+
+  /** What is durable or on its way to the disk without a gap. */
+  acceptedVector(): VersionVector {
+    const origins = new Set<ReplicaId>([...this.log.vector.entries().map(([origin]) => origin), ...this.#peers.keys()])
+    return VersionVector.of([...origins].map((origin) => [origin, this.inbox.accepted(origin)] as const))
+  }
+
+  /** After each commit. */
+  advanced(hasRemote: boolean): void {
+    for (const session of [...this.#sessions]) {
+      if (hasRemote) session.acknowledge()
+      session.pump()
+    }
+  }
+
+  /** Peers learn at once whom we are linked with: they relay, or stop relaying. */
+  #announce(): void {
+    for (const session of [...this.#sessions]) session.heartbeat()
+  }
+
+  /** Once a heartbeat interval: beats, and ends links that have gone silent. */
+  beat(): void {
+    const now = this.timers.elapsedMs()
+    for (const session of [...this.#sessions])
+      if (now - session.heardAt > this.settings.silenceMs)
+        session.end(`nothing heard for ${this.settings.silenceMs} ms`)
+      else session.heartbeat()
+  }
+
+  /** What every active member, ourselves included, has durably. A member that was never heard holds nothing. */
+  stable(): VersionVector {
+    let stable = this.log.vector
+    for (const member of this.catalog.document.members()) {
+      if (member.status !== 'active' || member.replica === this.identity.replica) continue
+      stable = stable.meet(this.#peers.get(member.replica)?.acked ?? VersionVector.ZERO)
+    }
+    return stable
+  }
+
+  /** Why the clock forbids writing now; `undefined` if it does not. */
+  clockFault(): string | undefined {
+    const guard = this.settings.clockGuardMs
+    const offsets = [...this.#peers.values()]
+      .filter((peer) => peer.session !== undefined)
+      .map((peer) => peer.clock.offsetMs)
+    const own = ownOffsetMs(offsets.filter((offset) => offset !== undefined))
+    if (Math.abs(own) > guard)
+      return `this region's clock is ${Math.round(own)} ms off the median of its peers (limit ${guard}): correct it`
+    const ahead = this.clock.aheadMs
+    if (ahead > guard)
+      return `this region's clock went back: its newest stamp is ${Math.round(ahead)} ms ahead (limit ${guard})`
+    return undefined
+  }
+
+  peers(): PeerStatus[] {
+    const now = this.timers.elapsedMs()
+    return [...this.#peers.values()]
+      .sort((a, b) => a.replica - b.replica)
+      .map((peer) => ({
+        region: peer.region,
+        replica: peer.replica,
+        state: peer.session === undefined ? 'down' : 'linked',
+        heardMsAgo: peer.heardAt === undefined ? undefined : Math.round(now - peer.heardAt),
+        acked: peer.acked,
+        behind: this.#behind(peer),
+        inFlight: peer.session?.inFlight ?? { frames: 0, bytes: 0 },
+        clockOffsetMs: peer.clock.offsetMs,
+        transfer: peer.session?.transfer ?? 'none',
+        lastError: peer.lastError,
+      }))
+  }
+
+  #behind(peer: Peer): PeerStatus['behind'] {
+    let writes = 0
+    let bytes = 0
+    let oldestMs = Number.POSITIVE_INFINITY
+    for (const [origin, seq] of this.log.vector.entries()) {
+      const has = peer.acked.get(origin)
+      if (has >= seq) continue
+      writes += seq - has
+      bytes += this.log.totalAt(origin, seq) - this.log.totalAt(origin, has)
+      oldestMs = Math.min(oldestMs, this.log.entry(origin, has + 1)?.atMs ?? 0)
+    }
+    const seconds = writes === 0 ? 0 : Math.max(0, this.clock.wallMs - oldestMs) / 1000
+    return { seconds, writes, bytes }
+  }
+
+  /** Ends all links: the engine stops. */
+  close(reason: string): void {
+    for (const session of [...this.#sessions]) session.end(reason)
+  }
+}

@@ -1,0 +1,232 @@
+import {
+  assert,
+  type CollectionUid,
+  type CollectionConfig,
+  hash32,
+  type JsonObject,
+  type PointId,
+  type SpaceRef,
+  shardOf,
+  type VectorIndex,
+} from '@meridian/core'
+import { MergedView } from '@meridian/shard'
+import type { Collection, ShardDigest } from './api.js'
+import type { ByteCache } from './byte-cache.js'
+import type { ShardStore } from './shard-store.js'
+import { OrderedIds } from './ordered-ids.js'
+
+/**
+ * One visible collection: the merged views of its shards, and what the index was told of them. Several incarnations (uids)
+ * that were created alike in different regions fold into the same views; new writes go to the eldest.
+ *
+ * An ordinal is `slot * shards + shard`.
+ */
+export class CollectionState implements Collection {
+  readonly views: MergedView[]
+  readonly #ordered: OrderedIds
+  readonly #seen: Uint8Array[] = []
+  /** By vector name: hash of the version that the index holds, by ordinal; 0: none. */
+  readonly #fed = new Map<string, Float64Array>()
+
+  constructor(
+    public name: string,
+    readonly uids: readonly CollectionUid[],
+    readonly config: CollectionConfig,
+    readonly stores: ReadonlyMap<CollectionUid, ShardStore[]>,
+    readonly index: VectorIndex,
+    readonly payloads: ByteCache<string, JsonObject>,
+  ) {
+    this.views = Array.from({ length: config.shards }, (_, shard) => {
+      return new MergedView((ref) => this.#store(ref.doc, shard).read(ref.client, ref.clock))
+    })
+    this.#seen = this.views.map(() => new Uint8Array(0))
+    this.#ordered = new OrderedIds((ordinal) => this.id(ordinal))
+    for (const vector of Object.keys(config.vectors)) this.#fed.set(vector, new Float64Array(0))
+  }
+
+  get uid(): CollectionUid {
+    return this.uids[0]!
+  }
+
+  #store(doc: number, shard: number): ShardStore {
+    const store = this.stores.get(this.uids[doc]!)?.[shard]
+    assert(store !== undefined, `shard ${shard} of incarnation ${doc} is open`)
+    return store
+  }
+
+  get liveCount(): number {
+    return this.views.reduce((sum, view) => sum + view.liveCount, 0)
+  }
+
+  get tombstoneCount(): number {
+    return this.views.reduce((sum, view) => sum + view.tombstoneCount, 0)
+  }
+
+  #place(ordinal: number): { view: MergedView; slot: number } {
+    const shards = this.config.shards
+    return { view: this.views[ordinal % shards]!, slot: Math.floor(ordinal / shards) }
+  }
+
+  find(id: PointId): number | undefined {
+    const shard = shardOf(id, this.config.shards)
+    const view = this.views[shard]!
+    const slot = view.find(id)
+    return slot === undefined || !view.isLive(slot) ? undefined : slot * this.config.shards + shard
+  }
+
+  isLive(ordinal: number): boolean {
+    const { view, slot } = this.#place(ordinal)
+    return slot < view.slotCount && view.isLive(slot)
+  }
+
+  id(ordinal: number): PointId {
+    const { view, slot } = this.#place(ordinal)
+    return view.id(slot)
+  }
+
+  payload(ordinal: number): JsonObject {
+    const key = `${this.uid}/${ordinal}`
+    const cached = this.payloads.get(key)
+    if (cached !== undefined) return cached
+    const { view, slot } = this.#place(ordinal)
+    const payload = view.payload(slot)
+    this.payloads.set(key, payload, estimateBytes(payload))
+    return payload
+  }
+
+  vector(ordinal: number, name: string): Float32Array | undefined {
+    const { view, slot } = this.#place(ordinal)
+    return view.vector(slot, name)
+  }
+
+  vectorNames(ordinal: number): string[] {
+    const { view, slot } = this.#place(ordinal)
+    return view.vectorNames(slot)
+  }
+
+  version(ordinal: number): number {
+    const { view, slot } = this.#place(ordinal)
+    return view.newestSeq(slot)
+  }
+
+  *ordinals(): Iterable<number> {
+    for (let shard = 0; shard < this.views.length; shard++)
+      for (const slot of this.views[shard]!.liveSlots()) yield slot * this.config.shards + shard
+  }
+
+  *inOrder(from?: PointId): Iterable<number> {
+    for (const ordinal of this.#ordered.from(from)) if (this.isLive(ordinal)) yield ordinal
+  }
+
+  space(vector: string): SpaceRef {
+    return { collection: this.uid, vector }
+  }
+
+  digests(): ShardDigest[] {
+    return this.views.map((view, shard) => ({
+      shard,
+      epoch: 0,
+      live: view.liveCount,
+      tombstones: view.tombstoneCount,
+      digest: view.digest.root(),
+    }))
+  }
+
+  /** Numbers the incarnation for block references. */
+  docOf(uid: CollectionUid): number {
+    return this.uids.indexOf(uid)
+  }
+
+  /** After a fold: keeps scroll order, cached payloads and the index in step with the slots that changed. */
+  changed(shard: number, slots: readonly number[], feed: boolean): void {
+    const view = this.views[shard]!
+    this.#seen[shard] = grown(this.#seen[shard]!, view.slotCount)
+    const seen = this.#seen[shard]!
+    for (const slot of slots) {
+      const ordinal = slot * this.config.shards + shard
+      this.payloads.delete(`${this.uid}/${ordinal}`)
+      if (seen[slot] === 0) {
+        seen[slot] = 1
+        this.#ordered.add(ordinal)
+      }
+      if (feed) for (const vector of this.#fed.keys()) this.#feed(vector, view, slot, ordinal)
+    }
+  }
+
+  #feed(vector: string, view: MergedView, slot: number, ordinal: number): void {
+    const fed = this.#fedFor(vector, ordinal)
+    const version = view.isLive(slot) ? view.vectorVersion(slot, vector) : undefined
+    const hash = version === undefined ? 0 : versionHash(version)
+    if (fed[ordinal] === hash) return
+    fed[ordinal] = hash
+    const space = this.space(vector)
+    if (version === undefined) {
+      this.index.remove(space, ordinal)
+      return
+    }
+    const values = view.vector(slot, vector)
+    assert(values !== undefined, 'a vector with a version has values')
+    this.index.set(space, { ordinal, id: String(view.id(slot)), version, vector: values })
+  }
+
+  #fedFor(vector: string, ordinal: number): Float64Array {
+    const fed = this.#fed.get(vector)!
+    if (ordinal < fed.length) return fed
+    const wider = new Float64Array(Math.max(1024, Math.ceil((ordinal + 1) * 1.5)))
+    wider.set(fed)
+    this.#fed.set(vector, wider)
+    return wider
+  }
+
+  /** Hands every live vector to the index: at start, and when it asks for them again. */
+  openSpaces(): void {
+    for (const vector of this.#fed.keys()) this.openSpace(vector)
+  }
+
+  openSpace(vector: string): void {
+    const params = this.config.vectors[vector]
+    assert(params !== undefined, 'only spaces of the configuration are opened')
+    const entries = []
+    for (const ordinal of this.ordinals()) {
+      const { view, slot } = this.#place(ordinal)
+      const version = view.vectorVersion(slot, vector)
+      if (version === undefined) continue
+      this.#fedFor(vector, ordinal)[ordinal] = versionHash(version)
+      entries.push({
+        ordinal,
+        id: String(view.id(slot)),
+        version,
+        read: () => {
+          // Read late: a newer version that came meanwhile was handed over by `set` after this entry, and wins.
+          const values = view.vector(slot, vector)
+          return values ?? new Float32Array(params.size)
+        },
+      })
+    }
+    this.index.openSpace(this.space(vector), params, entries)
+  }
+
+  dropSpaces(): void {
+    for (const vector of this.#fed.keys()) this.index.dropSpace(this.space(vector))
+  }
+}
+
+/** 52 bits of a version text, never 0: compared instead of the text, which would take five times the memory. */
+const versionHash = (version: string): number =>
+  hash32(version) * 0x100000 + (hash32(version, 0x9747b28c) & 0xffffe) + 1
+
+const grown = (bytes: Uint8Array, length: number): Uint8Array => {
+  if (length <= bytes.length) return bytes
+  const wider = new Uint8Array(Math.max(1024, Math.ceil(length * 1.5)))
+  wider.set(bytes)
+  return wider
+}
+
+/** Rough heap bytes of a parsed payload. */
+const estimateBytes = (value: unknown): number => {
+  if (typeof value === 'string') return 24 + value.length * 2
+  if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + estimateBytes(item), 32)
+  if (value !== null && typeof value === 'object')
+    return Object.entries(value).reduce((sum, [key, item]) => sum + 24 + key.length + estimateBytes(item), 48)
+  return 8
+}

@@ -1,0 +1,197 @@
+import {
+  type ClientId,
+  type CollectionUid,
+  type JsonObject,
+  type Log,
+  type Storage,
+  StoreError,
+  type VectorIndex,
+} from '@meridian/core'
+import type { ResolvedCollection } from '@meridian/catalog'
+import { blockPrefix, type ClockRange, gonePrefix, type LaneStruct } from '@meridian/shard'
+import { ByteCache } from './byte-cache.js'
+import type { CatalogPlane } from './catalog-plane.js'
+import { CollectionState } from './collection-state.js'
+import type { Settings } from './settings.js'
+import { ShardStore } from './shard-store.js'
+import type { Stage } from './stage.js'
+
+/** A change of one document that is durable and now enters memory. */
+export interface DocChange {
+  readonly store: ShardStore
+  readonly fresh: readonly (LaneStruct & { readonly bytes?: Uint8Array })[]
+  readonly removed: readonly ClockRange[]
+}
+
+/**
+ * The documents of all collections and the merged views over them.
+ *
+ *  1. A document exists for every shard of every uid that the catalog has ever named, until the uid is purged: also of dropped
+ *     collections, since peers may still need what was written to them.
+ *  2. A uid that is visible under some name is folded into exactly one collection's views.
+ */
+export class DataPlane {
+  readonly #stores = new Map<CollectionUid, ShardStore[]>()
+  #collections = new Map<string, CollectionState>()
+  #byUid = new Map<CollectionUid, CollectionState>()
+  readonly #blocks: ByteCache<string, Uint8Array>
+  readonly #payloads: ByteCache<string, JsonObject>
+
+  constructor(
+    readonly storage: Storage,
+    readonly index: VectorIndex,
+    readonly client: ClientId,
+    readonly settings: Settings,
+    readonly log: Log,
+    readonly nowMs: () => number,
+  ) {
+    this.#blocks = new ByteCache(settings.blockCacheBytes)
+    this.#payloads = new ByteCache(settings.payloadCacheBytes)
+  }
+
+  get collections(): CollectionState[] {
+    return [...this.#collections.values()]
+  }
+
+  /** @throws StoreError `COLLECTION_NOT_FOUND`. */
+  collection(name: string): CollectionState {
+    const found = this.#collections.get(name)
+    if (found === undefined) throw new StoreError('COLLECTION_NOT_FOUND', `Collection \`${name}\` doesn't exist!`)
+    return found
+  }
+
+  find(name: string): CollectionState | undefined {
+    return this.#collections.get(name)
+  }
+
+  /** `undefined` while the catalog has not named the uid, or after it was purged. */
+  store(uid: CollectionUid, shard: number): ShardStore | undefined {
+    return this.#stores.get(uid)?.[shard]
+  }
+
+  stores(): ShardStore[] {
+    return [...this.#stores.values()].flat()
+  }
+
+  /** Brings documents and views in line with the catalog. Called after every change of it. */
+  reconcile(catalog: CatalogPlane): void {
+    for (const { uid, shards } of catalog.incarnations()) if (!this.#stores.has(uid)) this.#open(uid, shards)
+    const visible = new Map<string, CollectionState>()
+    const byUid = new Map<CollectionUid, CollectionState>()
+    for (const resolved of catalog.document.collections()) {
+      const state = this.#keep(resolved) ?? this.#build(resolved)
+      visible.set(resolved.name, state)
+      for (const uid of state.uids) byUid.set(uid, state)
+    }
+    const kept = new Set(visible.values())
+    for (const old of this.#collections.values()) {
+      if (kept.has(old)) continue
+      // A collection that merely gained an incarnation has the same spaces; they were opened anew and must stay.
+      if (!visible.has(old.name) || byUid.get(old.uid)?.uid !== old.uid) old.dropSpaces()
+    }
+    this.#collections = visible
+    this.#byUid = byUid
+  }
+
+  #open(uid: CollectionUid, shards: number): void {
+    const stores = Array.from({ length: shards }, (_, shard) =>
+      ShardStore.open(uid, shard, this.storage, this.#blocks, this.client),
+    )
+    this.#stores.set(uid, stores)
+  }
+
+  #keep(resolved: ResolvedCollection): CollectionState | undefined {
+    const state = this.#byUid.get(resolved.uid)
+    if (state === undefined || state.uids.join() !== resolved.uids.join()) return undefined
+    state.name = resolved.name
+    return state
+  }
+
+  #build(resolved: ResolvedCollection): CollectionState {
+    const state = new CollectionState(
+      resolved.name,
+      resolved.uids,
+      resolved.config,
+      this.#stores,
+      this.index,
+      this.#payloads,
+    )
+    for (const uid of resolved.uids)
+      for (const store of this.#stores.get(uid)!)
+        for (const { client, clock, bytes } of store.blocks()) this.#fold(state, store, client, clock, bytes, false)
+    state.openSpaces()
+    return state
+  }
+
+  #fold(
+    state: CollectionState,
+    store: ShardStore,
+    client: number,
+    clock: number,
+    bytes: Uint8Array,
+    feed: boolean,
+  ): void {
+    const view = state.views[store.shard]!
+    const slots = view.fold({ doc: state.docOf(store.uid), client, clock }, bytes, {
+      deferAbove: this.nowMs() + this.settings.clockGuardMs,
+    })
+    state.changed(store.shard, slots, feed)
+  }
+
+  /** Stages the storage side of a change. */
+  stage(stage: Stage, change: DocChange): void {
+    for (const struct of change.fresh)
+      if (struct.kind === 'block') stage.block(change.store, struct.client, struct.clock, struct.bytes!)
+      else stage.gap(change.store, struct.client, struct.clock, struct.length)
+    stage.remove(change.store, change.removed)
+  }
+
+  /** Takes a durable change into the document, the view and the index. */
+  apply({ store, fresh, removed }: DocChange): void {
+    for (const struct of fresh) if (struct.kind === 'block') store.remember(struct.client, struct.clock, struct.bytes!)
+    const gone = store.doc.integrate({ fresh, removed })
+    const state = this.#byUid.get(store.uid)
+    for (const struct of fresh)
+      if (state !== undefined && struct.kind === 'block')
+        this.#fold(state, store, struct.client, struct.clock, struct.bytes!, true)
+    for (const { client, clock } of gone) {
+      state?.views[store.shard]!.drop({ doc: state.docOf(store.uid), client, clock })
+      store.forget(client, clock)
+    }
+  }
+
+  /** Stamps from the future whose time has come enter the views. */
+  release(nowMs: number): void {
+    for (const state of this.#collections.values())
+      for (const [shard, view] of state.views.entries()) {
+        if ((view.nextDeferredMs() ?? Number.POSITIVE_INFINITY) > nowMs) continue
+        state.changed(shard, view.release(nowMs), true)
+      }
+  }
+
+  get deferred(): number {
+    return this.collections.flatMap((state) => state.views).reduce((sum, view) => sum + view.deferredCount, 0)
+  }
+
+  /** Bytes of all block rows. */
+  get blockBytes(): number {
+    return this.collections.flatMap((state) => state.views).reduce((sum, view) => sum + view.logBytes, 0)
+  }
+
+  /** The index lost a space: hand its vectors over again. */
+  resync(uid: CollectionUid, vector: string): void {
+    this.#byUid.get(uid)?.openSpace(vector)
+  }
+
+  /** Stages the end of a dropped collection's documents. */
+  purge(stage: Stage, uid: CollectionUid): void {
+    stage.ops.push(
+      { type: 'deletePrefix', prefix: blockPrefix(uid) },
+      { type: 'deletePrefix', prefix: gonePrefix(uid) },
+    )
+    stage.durable.push(() => {
+      this.#stores.delete(uid)
+      this.log.info({ collection_uid: uid }, 'purged a dropped collection')
+    })
+  }
+}

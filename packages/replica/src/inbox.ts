@@ -1,0 +1,219 @@
+import { parseChange } from '@meridian/catalog'
+import { type Log, malformed, type ReplicaId, StoreError } from '@meridian/core'
+import { type ClockRange, checkLaneUpdate, compactRanges, parseLaneUpdate, type UpdateSection } from '@meridian/shard'
+import type { Counters } from './api.js'
+import type { CatalogPlane } from './catalog-plane.js'
+import type { DataPlane, DocChange } from './data-plane.js'
+import type { LocalClock } from './local-clock.js'
+import type { Touched } from './log-entry.js'
+import type { Message } from './message.js'
+import type { Sequencer } from './sequencer.js'
+import type { Settings } from './settings.js'
+import type { Stage } from './stage.js'
+import type { TransactionLog } from './transaction-log.js'
+
+export type Update = Extract<Message, { type: 'update' }>
+
+interface Received {
+  readonly update: Update
+  readonly bytes: number
+  readonly refuse: (reason: string) => void
+}
+
+/** What became of an update on arrival. */
+export type Taken = 'taken' | 'duplicate' | 'gap' | 'full'
+
+/**
+ * Transactions of other replicas on their way to the disk.
+ *
+ *  1. An origin's transactions are staged in its order without gaps, whichever links they came by.
+ *  2. Nothing is staged before every byte of it is checked; a bad one takes everything queued behind it along.
+ *  3. A transaction that names a collection which the catalog does not know yet waits, and its origin with it: the creation
+ *     happened before it and is on its way from another origin. What waits is bounded by the senders' windows.
+ */
+export class Inbox {
+  readonly #accepted = new Map<ReplicaId, number>()
+  readonly #parked = new Map<ReplicaId, Received[]>()
+  #bytes = 0
+
+  constructor(
+    readonly self: ReplicaId,
+    readonly data: DataPlane,
+    readonly catalog: CatalogPlane,
+    readonly log: TransactionLog,
+    readonly clock: LocalClock,
+    readonly sequencer: Sequencer,
+    readonly settings: Settings,
+    readonly counters: Counters,
+    readonly logger: Log,
+    readonly applied: (origin: ReplicaId, atMs: number) => void,
+  ) {}
+
+  /** Highest seq of `origin` that is durable or on its way to the disk without a gap. */
+  accepted(origin: ReplicaId): number {
+    return Math.max(this.#accepted.get(origin) ?? 0, this.log.vector.get(origin))
+  }
+
+  /** Origins that wait for a catalog change. */
+  get parked(): ReplicaId[] {
+    return [...this.#parked.keys()]
+  }
+
+  /** `refuse` is called, once, if a check fails later. */
+  take(update: Update, bytes: number, refuse: (reason: string) => void): Taken {
+    const expected = this.accepted(update.origin) + 1
+    if (update.seq < expected) return 'duplicate'
+    if (update.seq > expected) return 'gap'
+    if (this.#bytes + bytes > this.settings.receivedBytesMax) return 'full'
+    this.#accepted.set(update.origin, update.seq)
+    this.#queue({ update, bytes, refuse })
+    return 'taken'
+  }
+
+  #queue(received: Received): void {
+    this.#bytes += received.bytes
+    const origin = received.update.origin
+    const waiting = this.#parked.get(origin)
+    if (waiting !== undefined) {
+      waiting.push(received)
+      return
+    }
+    this.sequencer.push({
+      bytes: received.bytes,
+      stage: (stage) => this.#stage(stage, received),
+      failed: (error) => {
+        this.#bytes -= received.bytes
+        this.#failed(received, error)
+      },
+    })
+  }
+
+  #stage(stage: Stage, received: Received): void {
+    const { update, bytes } = received
+    const { origin, seq, atMs } = update
+    if (seq <= stage.vector.get(origin)) {
+      this.#bytes -= bytes
+      return
+    }
+    if (this.#parked.has(origin)) throw new UnknownCollection()
+    if (seq !== stage.vector.get(origin) + 1) throw new StoreError('OVERLOADED', 'an earlier transaction was not taken')
+    const checked = this.#check(stage, update)
+    const touched: Touched[] = []
+    for (const { change, blocks } of checked.changes) {
+      this.data.stage(stage, change)
+      stage.durable.push(() => this.data.apply(change))
+      touched.push({ kind: 'shard', uid: change.store.uid, shard: change.store.shard, blocks, removed: change.removed })
+    }
+    if (checked.catalog.length > 0) {
+      this.catalog.stageChanges(stage, origin, seq, checked.catalog)
+      touched.push({ kind: 'catalog', changes: checked.catalog })
+      stage.durable.push(() => this.catalog.apply(checked.catalog, origin))
+    }
+    this.log.stage(stage, origin, seq, bytes, { atMs, touched })
+    stage.durable.push(() => {
+      this.#bytes -= bytes
+      this.clock.observe(atMs)
+      if (checked.catalog.length > 0) {
+        this.catalog.notify()
+        this.#unpark()
+      }
+      this.applied(origin, atMs)
+    })
+  }
+
+  /** @throws StoreError `DECODE_FAILED` if anything in it is unsound, `UnknownCollection` if it came too early. */
+  #check(stage: Stage, { origin, seq, parts }: Update): { changes: CheckedPart[]; catalog: Uint8Array[] } {
+    const changes: CheckedPart[] = []
+    const catalog: Uint8Array[] = []
+    for (const part of parts) {
+      if (part.kind === 'catalog') {
+        for (const change of part.changes) parseChange(change)
+        catalog.push(...part.changes)
+        continue
+      }
+      const store = this.data.store(part.uid, part.shard)
+      if (store === undefined) {
+        if (this.catalog.isPurged(part.uid)) continue
+        if (this.catalog.knows(part.uid)) throw malformed(`collection ${part.uid} has no shard ${part.shard}`)
+        throw new UnknownCollection()
+      }
+      if (changes.some(({ change }) => change.store === store)) throw malformed('a transaction names a document twice')
+      const parsed = parseLaneUpdate(part.update)
+      const checked = checkLaneUpdate(parsed, origin, stage.ends(store))
+      for (const struct of checked.fresh)
+        if (struct.kind === 'block' && struct.block.seq !== seq)
+          throw malformed(`block of transaction ${struct.block.seq} in transaction ${seq}`)
+      changes.push({
+        change: { store, fresh: checked.fresh, removed: checked.removed },
+        blocks: compactRanges(parsed.sections.flatMap(blocksOf)),
+      })
+    }
+    return { changes, catalog }
+  }
+
+  #failed(received: Received, error: StoreError): void {
+    const { origin, seq } = received.update
+    if (error instanceof UnknownCollection) {
+      const waiting = this.#parked.get(origin) ?? []
+      waiting.push(received)
+      this.#bytes += received.bytes
+      this.#parked.set(origin, waiting)
+      return
+    }
+    // What was queued behind it now finds a gap and is dropped; the sender starts again from what is durable.
+    this.forget(origin)
+    if (error.code !== 'DECODE_FAILED') return
+    this.counters.framesRefused++
+    this.logger.warn({ origin, seq, reason: error.message, error_code: error.code }, 'refused a transaction of a peer')
+    received.refuse(error.message)
+  }
+
+  /** A state transfer up to `seq` is queued: the next transaction to be taken follows it. */
+  expectAfter(origin: ReplicaId, seq: number): void {
+    this.#accepted.set(origin, Math.max(seq, this.accepted(origin)))
+  }
+
+  /** What was accepted of `origin` beyond the disk is void: the next to be taken follows what is durable. */
+  forget(origin: ReplicaId): void {
+    this.#accepted.delete(origin)
+    for (const waiting of this.#parked.get(origin) ?? []) this.#bytes -= waiting.bytes
+    this.#parked.delete(origin)
+  }
+
+  #unpark(): void {
+    const parked = [...this.#parked.values()]
+    this.#parked.clear()
+    for (const waiting of parked)
+      for (const received of waiting) {
+        this.#bytes -= received.bytes
+        this.#queue(received)
+      }
+  }
+
+  /** After a catalog came by state transfer. */
+  retryParked(): void {
+    this.#unpark()
+  }
+}
+
+/** Not a fault: the catalog change that creates the collection has not arrived. */
+class UnknownCollection extends StoreError {
+  constructor() {
+    super('NOT_READY', 'the catalog does not know the collection yet')
+  }
+}
+
+interface CheckedPart {
+  readonly change: DocChange
+  /** All blocks that the transaction names, those that a state transfer brought before included. */
+  readonly blocks: readonly ClockRange[]
+}
+
+const blocksOf = ({ client, clock, structs }: UpdateSection): ClockRange[] => {
+  let at = clock
+  return structs.flatMap((struct) => {
+    const length = struct.kind === 'block' ? 1 : struct.length
+    at += length
+    return struct.kind === 'block' ? [{ client, clock: at - length, length }] : []
+  })
+}

@@ -1,0 +1,58 @@
+import {
+  ByteReader,
+  ByteWriter,
+  type Clock,
+  HLC_ZERO,
+  type HlcState,
+  observe,
+  type ReplicaId,
+  type Stamp,
+  type Storage,
+  tick,
+} from '@meridian/core'
+import type { Stage } from './stage.js'
+
+const KEY = 'meta/hlc'
+
+/** The HLC of this replica. Its high-water mark is stored with every commit, so stamps never go backwards, restarts included. */
+export class LocalClock {
+  #state: HlcState = HLC_ZERO
+
+  constructor(
+    readonly writer: ReplicaId,
+    readonly clock: Clock,
+    storage: Storage,
+    readonly guardMs: number,
+  ) {
+    const stored = storage.get(KEY)
+    if (stored !== undefined) {
+      const input = new ByteReader(stored)
+      this.#state = { ms: input.u48(), counter: input.u16() }
+    }
+  }
+
+  get wallMs(): number {
+    return this.clock.nowMs()
+  }
+
+  /** How far the newest known stamp is ahead of the wall clock: positive after the clock was set back. */
+  get aheadMs(): number {
+    return this.#state.ms - this.wallMs
+  }
+
+  next(): Stamp {
+    this.#state = tick(this.#state, this.wallMs)
+    return { ...this.#state, writer: this.writer }
+  }
+
+  /** Later local stamps are above what a peer's transaction carried, unless that is from the future. */
+  observe(stampMs: number): void {
+    if (stampMs <= this.wallMs + this.guardMs) this.#state = observe(this.#state, { ms: stampMs, counter: 0xffff })
+  }
+
+  stage(stage: Stage): void {
+    const out = new ByteWriter(8)
+    out.u48(this.#state.ms).u16(this.#state.counter)
+    stage.put(KEY, out.finish())
+  }
+}

@@ -1,0 +1,156 @@
+import { type Entry, encodeEntry, type RecordOp, type ReplicaId, shardOf, StoreError } from '@meridian/core'
+import type { Done, WriteReceipt, WriteRequest } from './api.js'
+import type { CollectionState } from './collection-state.js'
+import type { DataPlane } from './data-plane.js'
+import type { LocalClock } from './local-clock.js'
+import type { Job, Sequencer } from './sequencer.js'
+import type { Settings } from './settings.js'
+import type { ShardStore } from './shard-store.js'
+import type { Stage } from './stage.js'
+import type { LocalChange, Transactions } from './transactions.js'
+
+interface Waiting {
+  readonly collection: CollectionState
+  readonly ops: readonly RecordOp[]
+  readonly done: Done<WriteReceipt>
+}
+
+/**
+ * The write path of requests. Everything that arrives while a commit is under way becomes one transaction (or a few, by
+ * size), so that single writes share blocks and fsyncs.
+ */
+export class LocalWriter {
+  #waiting: Waiting[] = []
+  #isQueued = false
+
+  constructor(
+    readonly self: ReplicaId,
+    readonly data: DataPlane,
+    readonly clock: LocalClock,
+    readonly sequencer: Sequencer,
+    readonly transactions: Transactions,
+    readonly settings: Settings,
+    readonly wrote: (records: number) => void,
+  ) {}
+
+  /** @throws StoreError before anything is staged; see `Replica.write`. */
+  write({ collection: name, ops }: WriteRequest, done: Done<WriteReceipt>): void {
+    const collection = this.data.collection(name)
+    for (const op of ops) checkOp(collection, op)
+    if (this.sequencer.waitingBytes > this.settings.waitingBytesMax)
+      throw new StoreError('OVERLOADED', 'too many writes wait for the disk: retry in a second')
+    this.#waiting.push({ collection, ops, done })
+    if (this.#isQueued) return
+    this.#isQueued = true
+    this.sequencer.push(new WriteJob(() => this.#take(), this))
+  }
+
+  #take(): Waiting[] {
+    this.#isQueued = false
+    const taken = this.#waiting
+    this.#waiting = []
+    return taken
+  }
+}
+
+/** Every request that waits when the commit is built. */
+class WriteJob implements Job {
+  readonly bytes = 0
+  #requests: Waiting[] = []
+
+  constructor(
+    readonly take: () => Waiting[],
+    readonly writer: LocalWriter,
+  ) {}
+
+  stage(stage: Stage): void {
+    const { clock, transactions, settings, self } = this.writer
+    let open = new Map<ShardStore, Uint8Array[]>()
+    let openBytes = 0
+    let atMs = 0
+    const closeTransaction = (): void => {
+      if (open.size === 0) return
+      const changes: LocalChange[] = [...open].map(([store, entries]) => ({
+        store,
+        entries,
+        moved: false,
+        removed: [],
+      }))
+      transactions.stage(stage, atMs, changes)
+      open = new Map()
+      openBytes = 0
+    }
+    this.#requests = []
+    for (const request of this.take()) {
+      const encoded = this.#encode(request)
+      if (encoded === undefined) continue
+      for (const { store, bytes, ms } of encoded) {
+        if (openBytes > 0 && openBytes + bytes.length > settings.transactionBytes) closeTransaction()
+        const entries = open.get(store) ?? []
+        entries.push(bytes)
+        open.set(store, entries)
+        openBytes += bytes.length
+        atMs = ms
+      }
+      this.#requests.push(request)
+      this.writer.wrote(encoded.length)
+    }
+    closeTransaction()
+    clock.stage(stage)
+    const seq = stage.vector.get(self)
+    const requests = this.#requests
+    stage.durable.push(() => {
+      const merged = transactions.log.vector.advance(self, seq)
+      for (const { done } of requests) done({ ok: true, value: { replica: self, seq, merged } })
+    })
+  }
+
+  /** `undefined` (and answered) when the collection went away, or a record is too large, since the request was taken. */
+  #encode(request: Waiting): { store: ShardStore; bytes: Uint8Array; ms: number }[] | undefined {
+    const { clock, data, settings } = this.writer
+    try {
+      const collection = data.collection(request.collection.name)
+      if (collection.uid !== request.collection.uid && !collection.uids.includes(request.collection.uid))
+        throw new StoreError(
+          'COLLECTION_NOT_FOUND',
+          `Collection \`${collection.name}\` was replaced while the write waited`,
+        )
+      return request.ops.map((op) => {
+        const stamp = clock.next()
+        const bytes = encodeEntry({ ...op, stamp } as Entry)
+        if (bytes.length > settings.entryBytesMax)
+          throw new StoreError(
+            'VALIDATION',
+            `point ${op.id}: ${bytes.length} bytes is above the limit of ${settings.entryBytesMax} a point`,
+          )
+        const store = data.store(collection.uid, shardOf(op.id, collection.config.shards))!
+        return { store, bytes, ms: stamp.ms }
+      })
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      request.done({ ok: false, error })
+      return undefined
+    }
+  }
+
+  failed(error: StoreError): void {
+    const lost = this.#requests.length > 0 ? this.#requests : this.take()
+    this.#requests = []
+    for (const { done } of lost) done({ ok: false, error })
+  }
+}
+
+const checkOp = (collection: CollectionState, op: RecordOp): void => {
+  if (op.kind === 'delete') return
+  for (const [name, vector] of op.vectors) {
+    const params = collection.config.vectors[name]
+    if (params === undefined) throw new StoreError('WRONG_INPUT', `Not existing vector name error: ${name}`)
+    if (vector.length !== params.size)
+      throw new StoreError('WRONG_INPUT', `Vector dimension error: expected dim: ${params.size}, got ${vector.length}`)
+    if (!vector.every(Number.isFinite))
+      throw new StoreError(
+        'VALIDATION',
+        `point ${op.id}: vector ${JSON.stringify(name)} has an element that is not a finite float32`,
+      )
+  }
+}

@@ -1,0 +1,101 @@
+import type { CollectionUid, Log, Timers } from '@meridian/core'
+import type { Counters } from './api.js'
+import type { CatalogPlane } from './catalog-plane.js'
+import type { Cluster } from './cluster.js'
+import type { DataPlane } from './data-plane.js'
+import type { LocalClock } from './local-clock.js'
+import type { Sequencer } from './sequencer.js'
+import type { Settings } from './settings.js'
+import type { Stage } from './stage.js'
+import type { TransactionLog } from './transaction-log.js'
+import type { Transactions } from './transactions.js'
+
+/** Log entries forgotten in one step. */
+const TRIM_MAX = 1000
+
+export interface MaintenanceParts {
+  readonly data: DataPlane
+  readonly catalog: CatalogPlane
+  readonly cluster: Cluster
+  readonly log: TransactionLog
+  readonly clock: LocalClock
+  readonly sequencer: Sequencer
+  readonly transactions: Transactions
+  readonly timers: Timers
+  readonly settings: Settings
+  readonly counters: Counters
+  readonly logger: Log
+}
+
+/** Small steps in the background: cleaning of own lanes, forgetting of old log entries and of dropped collections. */
+export class Maintenance {
+  #isQueued = false
+
+  constructor(readonly parts: MaintenanceParts) {}
+
+  /** Queues one step of each kind of work that is due. */
+  step(): void {
+    const { sequencer } = this.parts
+    if (this.#isQueued) return
+    this.#isQueued = true
+    sequencer.push({
+      bytes: 0,
+      isLast: true,
+      stage: (stage) => {
+        this.#isQueued = false
+        this.#clean(stage)
+        this.#trim(stage)
+        this.#purge(stage)
+      },
+      failed: () => {
+        this.#isQueued = false
+      },
+    })
+  }
+
+  /**
+   * Re-appends the survivors of mostly dead blocks of our lanes, with their old stamps, and removes the blocks. Only what
+   * every active member has durably is touched, so no peer that follows the log can miss what a removed block held.
+   */
+  #clean(stage: Stage): void {
+    const { data, cluster, clock, transactions, settings, counters } = this.parts
+    const stable = cluster.stable()
+    const mine = cluster.identity.replica
+    for (const state of data.collections)
+      for (const [doc, uid] of state.uids.entries())
+        for (const [shard, view] of state.views.entries()) {
+          const plan = view.cleaningPlan({ mine, stable, doc, amplificationMax: settings.amplificationMax })
+          if (plan === undefined) continue
+          const store = data.store(uid, shard)!
+          const removed = plan.drop.map(({ client, clock: at }) => ({ client, clock: at, length: 1 }))
+          transactions.stage(stage, clock.wallMs, [{ store, entries: plan.moved, moved: true, removed }])
+          counters.blocksCleaned += removed.length
+          return
+        }
+  }
+
+  #trim(stage: Stage): void {
+    const { log, settings } = this.parts
+    for (const [origin, seq] of log.vector.entries())
+      if (seq > settings.logRetentionEntries)
+        stage.ops.push(...log.trimOps(origin, seq - settings.logRetentionEntries, TRIM_MAX))
+  }
+
+  /** A dropped collection's documents go once every active member knows of the drop. */
+  #purge(stage: Stage): void {
+    const { catalog, data, cluster, log } = this.parts
+    const dropped = catalog.incarnations().filter(({ isDropped }) => isDropped)
+    for (const { uid } of dropped) {
+      const at = this.#droppedAt.get(uid) ?? log.vector
+      this.#droppedAt.set(uid, at)
+      if (!cluster.stable().dominates(at)) continue
+      this.#droppedAt.delete(uid)
+      data.purge(stage, uid)
+      catalog.stagePurged(stage, uid)
+      return
+    }
+  }
+
+  /** What we held when we first saw the drop: whoever holds that has seen the drop too. */
+  readonly #droppedAt = new Map<CollectionUid, ReturnType<Cluster['stable']>>()
+}

@@ -1,0 +1,308 @@
+import {
+  ByteReader,
+  ByteWriter,
+  type CollectionUid,
+  FRAME_BYTES_MAX,
+  malformed,
+  openFrame,
+  parseCollectionUid,
+  parseRegionId,
+  type RegionId,
+  type ReplicaId,
+  SHARDS_MAX,
+  sealFrame,
+  StoreError,
+  VersionVector,
+} from '@meridian/core'
+
+/** Spoken on peer links. A peer with another version is refused in the handshake, by both sides. */
+export const PROTOCOL_VERSION = 1
+
+const DOCS_MAX = 1_000_000
+const CLIENTS_MAX = 100_000
+const TEXT_MAX = 4096
+
+/** What one transaction, or one chunk of a state transfer, changes in one document. */
+export type Part =
+  | { readonly kind: 'shard'; readonly uid: CollectionUid; readonly shard: number; readonly update: Uint8Array }
+  | { readonly kind: 'catalog'; readonly changes: readonly Uint8Array[] }
+
+/** Resume cursor of one shard document: next clock by Yjs client id. */
+export interface DocCursor {
+  readonly uid: CollectionUid
+  readonly shard: number
+  readonly clocks: ReadonlyMap<number, number>
+}
+
+/**
+ * Everything that replicas say to each other.
+ *
+ *   hello ──► hello        both ends, at once; a bad one is answered by `refuse` and the link closed
+ *   update ─► acked        live and from the log, in the order of each origin; `acked` after the disk has it
+ *   acked(resync)          the receiver saw a gap: send again from this vector
+ *   offer ─► want ─► catalog chunk* end   state of one origin, when the log no longer reaches back; `got` after the disk
+ *   heartbeat              once a second
+ */
+export type Message =
+  | {
+      readonly type: 'hello'
+      readonly protocol: number
+      readonly region: RegionId
+      readonly replica: ReplicaId
+      /** Random name of the data directory: a replica that comes back with another one is another replica. */
+      readonly storeId: string
+      readonly durable: VersionVector
+    }
+  | { readonly type: 'refuse'; readonly code: string; readonly reason: string }
+  | {
+      readonly type: 'update'
+      readonly origin: ReplicaId
+      readonly seq: number
+      /** HLC milliseconds of the transaction. */
+      readonly atMs: number
+      readonly parts: readonly Part[]
+    }
+  | { readonly type: 'acked'; readonly durable: VersionVector; readonly resync: boolean }
+  | {
+      readonly type: 'heartbeat'
+      readonly wallMs: number
+      /** The receiver's `wallMs` that was last heard, and how long ago; 0 before any. */
+      readonly echoMs: number
+      readonly heldMs: number
+      readonly durable: VersionVector
+      readonly indexed: VersionVector
+      /** What was sent on this link so far: lets the receiver notice a lost tail. */
+      readonly sent: VersionVector
+      /** Replicas that the sender has a live link with: nothing need be relayed from them. */
+      readonly links: readonly ReplicaId[]
+    }
+  | { readonly type: 'offer'; readonly origin: ReplicaId }
+  /** `transfer` is drawn by the receiver for each attempt; catalog, chunks and end carry it and are numbered 1, 2, 3 … */
+  | {
+      readonly type: 'want'
+      readonly transfer: number
+      readonly origin: ReplicaId
+      readonly cursors: readonly DocCursor[]
+    }
+  | { readonly type: 'catalog'; readonly transfer: number; readonly number: number; readonly saved: Uint8Array }
+  | {
+      readonly type: 'chunk'
+      readonly transfer: number
+      readonly number: number
+      readonly uid: CollectionUid
+      readonly shard: number
+      readonly update: Uint8Array
+    }
+  | { readonly type: 'end'; readonly transfer: number; readonly number: number; readonly seq: number }
+  | { readonly type: 'got'; readonly transfer: number; readonly number: number }
+
+const TYPE = {
+  hello: 1,
+  refuse: 2,
+  update: 3,
+  acked: 4,
+  heartbeat: 5,
+  offer: 6,
+  want: 7,
+  catalog: 8,
+  chunk: 9,
+  end: 10,
+  got: 11,
+} as const satisfies Record<Message['type'], number>
+
+const PART_SHARD = 1
+const PART_CATALOG = 2
+
+/** A complete frame, checksum included. */
+export const encodeMessage = (message: Message): Uint8Array => {
+  const out = new ByteWriter(message.type === 'update' || message.type === 'chunk' ? 64 * 1024 : 256)
+  out.u8(TYPE[message.type])
+  switch (message.type) {
+    case 'hello':
+      out.varuint(message.protocol).text(message.region).u8(message.replica).text(message.storeId)
+      message.durable.write(out)
+      break
+    case 'refuse':
+      out.text(message.code).text(message.reason.slice(0, 1000))
+      break
+    case 'update':
+      out.u8(message.origin).varuint(message.seq).u48(message.atMs).varuint(message.parts.length)
+      for (const part of message.parts) writePart(out, part)
+      break
+    case 'acked':
+      out.u8(message.resync ? 1 : 0)
+      message.durable.write(out)
+      break
+    case 'heartbeat':
+      out.u48(message.wallMs).u48(message.echoMs).varuint(message.heldMs)
+      message.durable.write(out)
+      message.indexed.write(out)
+      message.sent.write(out)
+      out.varuint(message.links.length)
+      for (const link of message.links) out.u8(link)
+      break
+    case 'offer':
+      out.u8(message.origin)
+      break
+    case 'want':
+      out.u32(message.transfer).u8(message.origin).varuint(message.cursors.length)
+      for (const cursor of message.cursors) writeCursor(out, cursor)
+      break
+    case 'catalog':
+      out.u32(message.transfer).varuint(message.number).bytes(message.saved)
+      break
+    case 'chunk':
+      out.u32(message.transfer).varuint(message.number)
+      writeDocName(out, message.uid, message.shard)
+      out.bytes(message.update)
+      break
+    case 'end':
+      out.u32(message.transfer).varuint(message.number).varuint(message.seq)
+      break
+    case 'got':
+      out.u32(message.transfer).varuint(message.number)
+      break
+  }
+  return sealFrame(out.finish())
+}
+
+/** @throws StoreError `DECODE_FAILED` unless the frame's checksum holds and its body is exactly one message. */
+export const decodeMessage = (frame: Uint8Array): Message => {
+  if (frame.length > FRAME_BYTES_MAX) throw malformed(`frame of ${frame.length} bytes`)
+  const input = new ByteReader(openFrame(frame))
+  const message = readMessage(input)
+  input.end()
+  return message
+}
+
+const readMessage = (input: ByteReader): Message => {
+  const type = input.u8()
+  switch (type) {
+    case TYPE.hello:
+      return {
+        type: 'hello',
+        protocol: input.varuint(),
+        region: sound(() => parseRegionId(input.text(TEXT_MAX))),
+        replica: readReplica(input),
+        storeId: input.text(64),
+        durable: VersionVector.read(input),
+      }
+    case TYPE.refuse:
+      return { type: 'refuse', code: input.text(TEXT_MAX), reason: input.text(TEXT_MAX) }
+    case TYPE.update: {
+      const origin = readReplica(input)
+      const seq = readSeq(input)
+      const atMs = input.u48()
+      const parts: Part[] = []
+      for (let left = input.varuint(DOCS_MAX); left > 0; left--) parts.push(readPart(input))
+      return { type: 'update', origin, seq, atMs, parts }
+    }
+    case TYPE.acked:
+      return { type: 'acked', resync: readFlag(input), durable: VersionVector.read(input) }
+    case TYPE.heartbeat: {
+      const wallMs = input.u48()
+      const echoMs = input.u48()
+      const heldMs = input.varuint()
+      const durable = VersionVector.read(input)
+      const indexed = VersionVector.read(input)
+      const sent = VersionVector.read(input)
+      const links: ReplicaId[] = []
+      for (let left = input.varuint(255); left > 0; left--) links.push(readReplica(input))
+      return { type: 'heartbeat', wallMs, echoMs, heldMs, durable, indexed, sent, links }
+    }
+    case TYPE.offer:
+      return { type: 'offer', origin: readReplica(input) }
+    case TYPE.want: {
+      const transfer = input.u32()
+      const origin = readReplica(input)
+      const cursors: DocCursor[] = []
+      for (let left = input.varuint(DOCS_MAX); left > 0; left--) cursors.push(readCursor(input))
+      return { type: 'want', transfer, origin, cursors }
+    }
+    case TYPE.catalog:
+      return { type: 'catalog', transfer: input.u32(), number: readSeq(input), saved: input.bytes() }
+    case TYPE.chunk:
+      return {
+        type: 'chunk',
+        transfer: input.u32(),
+        number: readSeq(input),
+        ...readDocName(input),
+        update: input.bytes(),
+      }
+    case TYPE.end:
+      return { type: 'end', transfer: input.u32(), number: readSeq(input), seq: input.varuint() }
+    case TYPE.got:
+      return { type: 'got', transfer: input.u32(), number: readSeq(input) }
+    default:
+      throw malformed(`message type ${type}`)
+  }
+}
+
+const writeDocName = (out: ByteWriter, uid: CollectionUid, shard: number): void => {
+  out.raw(Buffer.from(uid, 'hex')).varuint(shard)
+}
+
+const readDocName = (input: ByteReader): { uid: CollectionUid; shard: number } => ({
+  uid: sound(() => parseCollectionUid(Buffer.from(input.raw(8)).toString('hex'))),
+  shard: input.varuint(SHARDS_MAX - 1),
+})
+
+const writePart = (out: ByteWriter, part: Part): void => {
+  if (part.kind === 'shard') {
+    out.u8(PART_SHARD)
+    writeDocName(out, part.uid, part.shard)
+    out.bytes(part.update)
+  } else {
+    out.u8(PART_CATALOG).varuint(part.changes.length)
+    for (const change of part.changes) out.bytes(change)
+  }
+}
+
+const readPart = (input: ByteReader): Part => {
+  const kind = input.u8()
+  if (kind === PART_SHARD) return { kind: 'shard', ...readDocName(input), update: input.bytes() }
+  if (kind !== PART_CATALOG) throw malformed(`part kind ${kind}`)
+  const changes: Uint8Array[] = []
+  for (let left = input.varuint(DOCS_MAX); left > 0; left--) changes.push(input.bytes())
+  return { kind: 'catalog', changes }
+}
+
+const writeCursor = (out: ByteWriter, cursor: DocCursor): void => {
+  writeDocName(out, cursor.uid, cursor.shard)
+  out.varuint(cursor.clocks.size)
+  for (const [client, clock] of cursor.clocks) out.u32(client).varuint(clock)
+}
+
+const readCursor = (input: ByteReader): DocCursor => {
+  const name = readDocName(input)
+  const clocks = new Map<number, number>()
+  for (let left = input.varuint(CLIENTS_MAX); left > 0; left--) clocks.set(input.u32(), input.varuint())
+  return { ...name, clocks }
+}
+
+const readReplica = (input: ByteReader): ReplicaId => {
+  const replica = input.u8()
+  if (replica === 0) throw malformed('replica 0')
+  return replica as ReplicaId
+}
+
+const readSeq = (input: ByteReader): number => {
+  const seq = input.varuint()
+  if (seq === 0) throw malformed('seq 0')
+  return seq
+}
+
+const readFlag = (input: ByteReader): boolean => {
+  const flag = input.u8()
+  if (flag > 1) throw malformed(`flag ${flag}`)
+  return flag === 1
+}
+
+const sound = <T>(parse: () => T): T => {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof StoreError) throw malformed(error.message)
+    throw error
+  }
+}

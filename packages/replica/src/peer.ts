@@ -1,0 +1,46 @@
+import { type RegionId, type ReplicaId, type Timers, VersionVector } from '@meridian/core'
+import { ClockEstimate } from './clock-estimate.js'
+import type { Session } from './session.js'
+
+/** What this replica knows of another, over all links it has had with it. */
+export class Peer {
+  /** Durable there, as it last said. Unknown after our restart: nothing counts as acknowledged until it is heard. */
+  acked: VersionVector = VersionVector.ZERO
+  indexed: VersionVector = VersionVector.ZERO
+  /** Replicas it has live links with. */
+  links: ReadonlySet<ReplicaId> = new Set()
+  /** Monotonic time since which it has been without a link to a replica, by replica. */
+  readonly unlinkedSince = new Map<ReplicaId, number>()
+  session: Session | undefined
+  heardAt: number | undefined
+  lastError: string | undefined
+  clock = new ClockEstimate()
+  /** Its last `wallMs` and when it came, for the echo. */
+  lastWallMs = 0
+  lastWallAt = 0
+
+  constructor(
+    readonly region: RegionId,
+    readonly replica: ReplicaId,
+    readonly storeId: string,
+  ) {}
+
+  heardLinks(links: readonly ReplicaId[], timers: Timers): void {
+    this.links = new Set(links)
+    for (const replica of links) this.unlinkedSince.delete(replica)
+    this.lastLinksAt ??= timers.elapsedMs()
+  }
+
+  lastLinksAt: number | undefined
+
+  /** Whether transactions of `origin` should reach it through us. */
+  needsRelay(origin: ReplicaId, nowMs: number, afterMs: number): boolean {
+    if (this.lastLinksAt === undefined || this.links.has(origin)) return false
+    const since = this.unlinkedSince.get(origin)
+    if (since === undefined) {
+      this.unlinkedSince.set(origin, nowMs)
+      return false
+    }
+    return nowMs - since >= afterMs
+  }
+}

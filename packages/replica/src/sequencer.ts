@@ -1,0 +1,132 @@
+import { assert, type Storage, StoreError, type Timers, type VersionVector } from '@meridian/core'
+import { Stage } from './stage.js'
+
+/** Something that becomes durable in one commit. `stage` runs when every earlier job is durable and applied. */
+export interface Job {
+  readonly bytes: number
+  /** Nothing else may follow it in the same commit. */
+  readonly isLast?: boolean
+  /**
+   * Adds to the commit. A StoreError refuses this job alone (`failed` follows), so nothing may be added before the last check.
+   */
+  stage(stage: Stage): void
+  /** The commit failed or the engine stopped: the fate of the job is unknown. */
+  failed(error: StoreError): void
+}
+
+const COMMIT_BYTES_MAX = 8 << 20
+
+/**
+ * Group commit. One commit is under way at a time; what arrives meanwhile goes into the next. Memory changes only after the
+ * fsync, so nothing that a reader, a peer or a client has seen can be lost.
+ *
+ * Invariant: while no commit is under way, the documents, views and vectors equal what storage holds.
+ */
+export class Sequencer {
+  #queue: Job[] = []
+  #waitingBytes = 0
+  #state: 'idle' | 'scheduled' | 'committing' | 'stopped' = 'idle'
+  #onIdle: (() => void)[] = []
+  /** Set by the first failed commit; everything later is refused. */
+  failure: StoreError | undefined
+
+  constructor(
+    readonly storage: Storage,
+    readonly timers: Timers,
+    readonly vector: () => VersionVector,
+    readonly committed: () => void,
+  ) {}
+
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  push(job: Job): void {
+    const refusal =
+      this.failure ??
+      (this.#state === 'stopped' ? new StoreError('SHUTTING_DOWN', 'the store is shutting down') : undefined)
+    if (refusal !== undefined) {
+      job.failed(refusal)
+      return
+    }
+    this.#queue.push(job)
+    this.#waitingBytes += job.bytes
+    if (this.#state === 'idle') {
+      // Not at once: everything that arrives in this tick shares the commit.
+      this.#state = 'scheduled'
+      this.timers.after(0, () => this.#commit())
+    }
+  }
+
+  #commit(): void {
+    if (this.#state !== 'scheduled') return
+    const stage = new Stage(this.vector())
+    const jobs: Job[] = []
+    while (this.#queue.length > 0 && (jobs.length === 0 || stage.bytes < COMMIT_BYTES_MAX)) {
+      const job = this.#queue.shift()!
+      this.#waitingBytes -= job.bytes
+      try {
+        job.stage(stage)
+        jobs.push(job)
+        if (job.isLast === true) break
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        job.failed(error)
+      }
+    }
+    if (stage.ops.length === 0) {
+      for (const apply of stage.durable) apply()
+      this.#next()
+      return
+    }
+    this.#state = 'committing'
+    this.storage.commit(stage.ops, (error) => {
+      if (this.#state === 'stopped') return
+      assert(this.#state === 'committing', 'one commit at a time')
+      if (error !== undefined) {
+        this.#fail(error, jobs)
+        return
+      }
+      for (const apply of stage.durable) apply()
+      this.committed()
+      this.#next()
+    })
+  }
+
+  #next(): void {
+    if (this.#queue.length > 0) {
+      this.#state = 'scheduled'
+      this.timers.after(0, () => this.#commit())
+      return
+    }
+    this.#state = 'idle'
+    const waiting = this.#onIdle
+    this.#onIdle = []
+    for (const run of waiting) run()
+  }
+
+  /** A full disk refuses the batch and recovers when there is room; any other failure ends writing for good. */
+  #fail(cause: Error, jobs: readonly Job[]): void {
+    const error = cause instanceof StoreError ? cause : new StoreError('STORAGE_FAILED', cause.message, { cause })
+    if (error.code !== 'STORAGE_FULL') this.failure = error
+    const lost = error.code === 'STORAGE_FULL' ? jobs : [...jobs, ...this.#queue.splice(0)]
+    if (this.failure !== undefined) this.#waitingBytes = 0
+    for (const job of lost) job.failed(error)
+    this.#next()
+  }
+
+  /** Runs `run` when nothing is queued or under way. */
+  whenIdle(run: () => void): void {
+    if (this.#state === 'idle' || this.#state === 'stopped') run()
+    else this.#onIdle.push(run)
+  }
+
+  /** Nothing is taken any more and no callback of storage is listened to: a crash, or the end of a close. */
+  stop(): void {
+    this.#state = 'stopped'
+    const left = this.#queue.splice(0)
+    this.#waitingBytes = 0
+    const error = new StoreError('SHUTTING_DOWN', 'the store is shutting down')
+    for (const job of left) job.failed(error)
+  }
+}

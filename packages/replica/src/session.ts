@@ -1,0 +1,322 @@
+import { type PeerLink, type ReplicaId, StoreError, VersionVector } from '@meridian/core'
+import type { Cluster } from './cluster.js'
+import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
+import type { Peer } from './peer.js'
+import { TransferIn } from './transfer-in.js'
+import { TransferOut } from './transfer-out.js'
+
+/** Unacknowledged transaction under way. */
+interface InFlight {
+  readonly origin: ReplicaId
+  readonly seq: number
+  readonly bytes: number
+}
+
+/** A gap is reported at most this often, so that a burst behind one lost frame does not ask for itself many times. */
+const RESYNC_EVERY_MS = 200
+
+/**
+ * One link to one peer, from its first frame to its last.
+ *
+ *   greeting ──sound hello──► live ──closed, silent, refused──► over
+ *
+ * What to send is never queued: `#sent` is a position in the log, moved on while the window has room and back to what the peer
+ * has when something was lost. So a slow or stuck peer costs no memory beyond the window.
+ */
+export class Session {
+  #peer: Peer | undefined
+  #isOver = false
+  #sent: VersionVector = VersionVector.ZERO
+  #inFlight: InFlight[] = []
+  #inFlightBytes = 0
+  #lastResyncAt = Number.NEGATIVE_INFINITY
+  readonly #out = new Map<ReplicaId, TransferOut>()
+  #in: TransferIn | undefined
+  #heardAt: number
+
+  constructor(
+    readonly cluster: Cluster,
+    readonly link: PeerLink,
+    readonly isDialed: boolean,
+  ) {
+    this.#heardAt = cluster.timers.elapsedMs()
+    const { region, replica, storeId } = cluster.identity
+    const durable = cluster.log.vector
+    this.send(encodeMessage({ type: 'hello', protocol: PROTOCOL_VERSION, region, replica, storeId, durable }))
+  }
+
+  get peer(): Peer | undefined {
+    return this.#peer
+  }
+
+  get inFlight(): { frames: number; bytes: number } {
+    const transfers = [...this.#out.values()].map((transfer) => transfer.inFlight)
+    return {
+      frames: transfers.reduce((sum, { frames }) => sum + frames, this.#inFlight.length),
+      bytes: transfers.reduce((sum, { bytes }) => sum + bytes, this.#inFlightBytes),
+    }
+  }
+
+  get transfer(): 'none' | 'sending' | 'receiving' {
+    return this.#in !== undefined ? 'receiving' : this.#out.size > 0 ? 'sending' : 'none'
+  }
+
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#isOver) return
+    this.cluster.counters.framesOut++
+    this.cluster.counters.bytesOut += frame.length
+    this.link.send(frame)
+  }
+
+  frame(bytes: Uint8Array): void {
+    if (this.#isOver) return
+    const { counters } = this.cluster
+    counters.framesIn++
+    counters.bytesIn += bytes.length
+    let message: Message
+    try {
+      message = decodeMessage(bytes)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      counters.framesRefused++
+      this.end(`refused a frame: ${error.message}`)
+      return
+    }
+    this.#heardAt = this.cluster.timers.elapsedMs()
+    if (this.#peer === undefined) this.#greet(message)
+    else this.#handle(this.#peer, message, bytes.length)
+  }
+
+  #greet(message: Message): void {
+    if (message.type === 'refuse') {
+      this.cluster.refusedBy(message.code, message.reason)
+      this.end(`the peer refused us: ${message.reason}`)
+      return
+    }
+    // Frames can overtake the hello on a bad network only; the peer will send them again.
+    if (message.type !== 'hello') {
+      this.cluster.counters.framesDropped++
+      return
+    }
+    const verdict = this.cluster.admit(this, message)
+    if ('refusal' in verdict) {
+      this.send(encodeMessage({ type: 'refuse', code: verdict.code, reason: verdict.refusal }))
+      this.end(verdict.refusal)
+      return
+    }
+    this.#peer = verdict.peer
+    this.#sent = message.durable
+    verdict.peer.heardAt = this.#heardAt
+    this.heartbeat()
+    this.pump()
+  }
+
+  #handle(peer: Peer, message: Message, bytes: number): void {
+    peer.heardAt = this.#heardAt
+    switch (message.type) {
+      case 'hello':
+        break
+      case 'refuse':
+        this.cluster.refusedBy(message.code, message.reason)
+        this.end(`the peer refused us: ${message.reason}`)
+        break
+      case 'update':
+        this.#update(message, bytes)
+        break
+      case 'acked':
+        // What a resync names may still be on its way to the disk: it says where to go on, not what is safe.
+        if (message.resync) this.#rewind(message.durable)
+        else this.#acked(peer, message.durable)
+        this.pump()
+        break
+      case 'heartbeat':
+        this.cluster.heard(peer, message)
+        this.#acked(peer, message.durable)
+        this.#noticeLostTail(message.sent)
+        this.pump()
+        break
+      case 'offer':
+        this.#offered(message.origin)
+        break
+      case 'want':
+        this.#out.get(message.origin)?.want(message.transfer, message.cursors)
+        break
+      case 'catalog':
+      case 'chunk':
+      case 'end':
+        this.#in?.take(message)
+        break
+      case 'got':
+        this.#got(message.transfer, message.number)
+        break
+    }
+  }
+
+  #update(message: Extract<Message, { type: 'update' }>, bytes: number): void {
+    const { inbox, counters, identity } = this.cluster
+    if (message.origin === identity.replica) {
+      // Nobody can have a transaction of ours that we do not; `admit` saw to that.
+      counters.framesDropped++
+      return
+    }
+    const taken = inbox.take(message, bytes, (reason) => this.end(`refused a transaction: ${reason}`))
+    if (taken === 'taken') return
+    counters.framesDropped++
+    if (taken === 'gap') this.#askAgain()
+  }
+
+  /** Tells the peer where we are, so that it sends from there. */
+  #askAgain(): void {
+    const now = this.cluster.timers.elapsedMs()
+    if (now - this.#lastResyncAt < RESYNC_EVERY_MS) return
+    this.#lastResyncAt = now
+    this.cluster.counters.resyncs++
+    this.send(encodeMessage({ type: 'acked', resync: true, durable: this.cluster.acceptedVector() }))
+  }
+
+  #noticeLostTail(sent: VersionVector): void {
+    const { inbox, identity } = this.cluster
+    for (const [origin, seq] of sent.entries())
+      if (origin !== identity.replica && seq > inbox.accepted(origin) && this.#in?.origin !== origin) {
+        this.#askAgain()
+        return
+      }
+  }
+
+  #acked(peer: Peer, durable: VersionVector): void {
+    peer.acked = peer.acked.join(durable)
+    const left = this.#inFlight.filter(({ origin, seq }) => durable.get(origin) < seq)
+    if (left.length !== this.#inFlight.length) {
+      this.#inFlight = left
+      this.#inFlightBytes = left.reduce((sum, { bytes }) => sum + bytes, 0)
+    }
+    this.#sent = this.#sent.join(durable)
+  }
+
+  /** Something was lost: everything after `durable` is sent again. */
+  #rewind(durable: VersionVector): void {
+    this.#sent = durable
+    this.#inFlight = []
+    this.#inFlightBytes = 0
+  }
+
+  /** Sends what the peer lacks while the window has room. */
+  pump(): void {
+    const peer = this.#peer
+    if (peer === undefined || this.#isOver) return
+    for (const [origin, end] of this.cluster.log.vector.entries()) {
+      if (origin === peer.replica || !this.#mayCarry(peer, origin)) continue
+      this.#pumpOrigin(origin, end)
+    }
+  }
+
+  #mayCarry(peer: Peer, origin: ReplicaId): boolean {
+    if (origin === this.cluster.identity.replica) return true
+    const { timers, settings } = this.cluster
+    return peer.needsRelay(origin, timers.elapsedMs(), settings.relayAfterMs)
+  }
+
+  #pumpOrigin(origin: ReplicaId, end: number): void {
+    const { frames, settings } = this.cluster
+    if (this.#out.has(origin)) return
+    for (let seq = this.#sent.get(origin) + 1; seq <= end; seq++) {
+      if (this.#inFlightBytes >= settings.windowBytes) return
+      const frame = frames.frame(origin, seq)
+      if (frame === undefined) {
+        this.#transfer(origin)
+        return
+      }
+      this.#inFlight.push({ origin, seq, bytes: frame.length })
+      this.#inFlightBytes += frame.length
+      this.#sent = this.#sent.advance(origin, seq)
+      this.send(frame)
+    }
+  }
+
+  #transfer(origin: ReplicaId): void {
+    const { data, catalog, log, settings, counters } = this.cluster
+    counters.transfersSent++
+    const ended = (seq: number): void => {
+      this.#sent = this.#sent.advance(origin, seq)
+    }
+    const send = (frame: Uint8Array) => this.send(frame)
+    this.#out.set(origin, new TransferOut(origin, data, catalog, log, settings, send, ended))
+  }
+
+  #got(transfer: number, number: number): void {
+    for (const [origin, out] of this.#out)
+      if (out.got(transfer, number) !== undefined) {
+        this.#out.delete(origin)
+        this.pump()
+      }
+  }
+
+  /** An offer is passed over while one is under way; it will be repeated. */
+  #offered(origin: ReplicaId): void {
+    const { cluster } = this
+    if (origin === cluster.identity.replica || this.#in !== undefined || cluster.isReceiving(origin)) return
+    cluster.counters.transfersReceived++
+    this.#in = new TransferIn(
+      origin,
+      cluster,
+      (frame) => this.send(frame),
+      (reason) => this.end(`refused a state transfer: ${reason}`),
+      () => {
+        this.#in = undefined
+      },
+    )
+  }
+
+  get receiving(): ReplicaId | undefined {
+    return this.#in?.origin
+  }
+
+  /** Once a heartbeat interval. */
+  heartbeat(): void {
+    const peer = this.#peer
+    if (peer === undefined) return
+    const { cluster } = this
+    const heldMs = peer.lastWallMs === 0 ? 0 : Math.round(cluster.timers.elapsedMs() - peer.lastWallAt)
+    this.send(
+      encodeMessage({
+        type: 'heartbeat',
+        wallMs: cluster.clock.wallMs,
+        echoMs: peer.lastWallMs,
+        heldMs,
+        durable: cluster.log.vector,
+        indexed: cluster.log.vector,
+        sent: this.#sent,
+        links: cluster.liveReplicas(),
+      }),
+    )
+    for (const out of this.#out.values()) out.offer()
+    this.#in?.checkStall()
+    this.pump()
+  }
+
+  /** What was just committed came over this or another link. */
+  acknowledge(): void {
+    if (this.#peer !== undefined)
+      this.send(encodeMessage({ type: 'acked', resync: false, durable: this.cluster.log.vector }))
+  }
+
+  /** Ends the link from our side. */
+  end(reason: string): void {
+    if (this.#isOver) return
+    this.link.close(reason)
+    this.closed(reason)
+  }
+
+  /** The link is gone. */
+  closed(reason: string): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#in = undefined
+    this.#out.clear()
+    this.cluster.ended(this, reason)
+  }
+}

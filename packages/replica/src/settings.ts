@@ -1,0 +1,53 @@
+/** Tunables of the engine. Times in milliseconds of monotonic time, sizes in bytes. */
+export interface Settings {
+  readonly heartbeatMs: number
+  /** A link on which nothing is heard for this long is closed. */
+  readonly silenceMs: number
+  /** Unacknowledged bytes a peer may have under way; past it the rest waits in the log, not in memory. */
+  readonly windowBytes: number
+  /** A local transaction is closed at this size. */
+  readonly transactionBytes: number
+  /** Local requests waiting for the disk above this are refused as overload. */
+  readonly waitingBytesMax: number
+  /** Received and not yet durable, above which further frames of peers are dropped (and sent again later). */
+  readonly receivedBytesMax: number
+  /** Wait this long for a direct link before relaying between two peers. */
+  readonly relayAfterMs: number
+  /** A state transfer without progress for this long is asked for again. */
+  readonly transferStallMs: number
+  readonly transferChunkBytes: number
+  readonly transferWindow: number
+  /** Stamps further ahead of local time than this wait; an own clock further off than this refuses writes. */
+  readonly clockGuardMs: number
+  readonly maintenanceMs: number
+  /** Log entries kept per origin for peers that were away. */
+  readonly logRetentionEntries: number
+  /** Lane bytes over live bytes above which blocks are cleaned. */
+  readonly amplificationMax: number
+  readonly blockCacheBytes: number
+  readonly payloadCacheBytes: number
+  readonly frameCacheBytes: number
+  /** Largest encoded record. */
+  readonly entryBytesMax: number
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  heartbeatMs: 1000,
+  silenceMs: 6000,
+  windowBytes: 4 << 20,
+  transactionBytes: 1 << 20,
+  waitingBytesMax: 256 << 20,
+  receivedBytesMax: 64 << 20,
+  relayAfterMs: 2000,
+  transferStallMs: 3000,
+  transferChunkBytes: 1 << 20,
+  transferWindow: 8,
+  clockGuardMs: 500,
+  maintenanceMs: 1000,
+  logRetentionEntries: 200_000,
+  amplificationMax: 2,
+  blockCacheBytes: 32 << 20,
+  payloadCacheBytes: 128 << 20,
+  frameCacheBytes: 16 << 20,
+  entryBytesMax: 8 << 20,
+}

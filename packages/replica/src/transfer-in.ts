@@ -1,0 +1,130 @@
+import { parseChanges } from '@meridian/catalog'
+import { malformed, type Random, type ReplicaId, StoreError, type Timers } from '@meridian/core'
+import { checkLaneUpdate, parseLaneUpdate } from '@meridian/shard'
+import type { CatalogPlane } from './catalog-plane.js'
+import type { DataPlane } from './data-plane.js'
+import type { Inbox } from './inbox.js'
+import { type DocCursor, encodeMessage, type Message } from './message.js'
+import type { Job, Sequencer } from './sequencer.js'
+import type { Settings } from './settings.js'
+import type { TransactionLog } from './transaction-log.js'
+
+type Arriving = Extract<Message, { type: 'catalog' | 'chunk' | 'end' }>
+
+export interface TransferContext {
+  readonly data: DataPlane
+  readonly catalog: CatalogPlane
+  readonly log: TransactionLog
+  readonly inbox: Inbox
+  readonly sequencer: Sequencer
+  readonly settings: Settings
+  readonly timers: Timers
+  readonly random: Random
+}
+
+/**
+ * State of one origin arriving over one link. Chunks become durable one by one and are visible at once, but the vector moves
+ * only at the end: until then the origin's transactions count as not held here, whatever is in the documents.
+ *
+ * Each attempt has a number drawn here. Within it, frames are taken strictly in order; after a loss nothing more is taken,
+ * the silence is noticed, and the next attempt continues from what is durable.
+ */
+export class TransferIn {
+  #attempt = 0
+  #next = 1
+  #progressAt = 0
+
+  constructor(
+    readonly origin: ReplicaId,
+    readonly context: TransferContext,
+    readonly send: (frame: Uint8Array) => void,
+    /** A check failed: the sender is not to be trusted any further. */
+    readonly refuse: (reason: string) => void,
+    readonly finished: () => void,
+  ) {
+    this.#ask()
+  }
+
+  #ask(): void {
+    const { data, random, timers } = this.context
+    this.#attempt = random.uint32()
+    this.#next = 1
+    this.#progressAt = timers.elapsedMs()
+    const cursors: DocCursor[] = []
+    for (const { uid, shard, doc } of data.stores()) {
+      const clients = doc.clients(this.origin)
+      if (clients.length === 0) continue
+      cursors.push({ uid, shard, clocks: new Map(clients.map((client) => [client, doc.nextClock(client)])) })
+    }
+    this.send(encodeMessage({ type: 'want', transfer: this.#attempt, origin: this.origin, cursors }))
+  }
+
+  /** Called with each heartbeat. */
+  checkStall(): void {
+    const { timers, settings } = this.context
+    if (timers.elapsedMs() - this.#progressAt > settings.transferStallMs) this.#ask()
+  }
+
+  take(message: Arriving): void {
+    if (message.transfer !== this.#attempt || message.number !== this.#next) return
+    this.#next++
+    if (message.type === 'end') this.context.inbox.expectAfter(this.origin, message.seq)
+    this.context.sequencer.push(this.#job(message))
+  }
+
+  owns(transfer: number): boolean {
+    return transfer === this.#attempt
+  }
+
+  #job(message: Arriving): Job {
+    const attempt = this.#attempt
+    return {
+      bytes: message.type === 'chunk' ? message.update.length : 0,
+      isLast: message.type !== 'chunk',
+      stage: (stage) => {
+        if (attempt !== this.#attempt)
+          throw new StoreError('OVERLOADED', 'an earlier part of the transfer was not taken')
+        if (message.type === 'chunk') this.#stageChunk(stage, message)
+        else if (message.type === 'catalog') this.#stageCatalog(stage, message)
+        else {
+          const { log, inbox } = this.context
+          if (message.seq > stage.vector.get(this.origin)) log.stageVector(stage, this.origin, message.seq)
+          stage.durable.push(() => {
+            inbox.retryParked()
+            this.finished()
+          })
+        }
+        stage.durable.push(() => {
+          this.#progressAt = this.context.timers.elapsedMs()
+          this.send(encodeMessage({ type: 'got', transfer: attempt, number: message.number }))
+        })
+      },
+      failed: (error) => {
+        // Void the attempt: what follows in it would leave a hole. The stall check starts the next one.
+        if (attempt === this.#attempt) this.#attempt = -1
+        this.context.inbox.forget(this.origin)
+        if (error.code === 'DECODE_FAILED') this.refuse(error.message)
+      },
+    }
+  }
+
+  #stageCatalog(stage: Parameters<Job['stage']>[0], { saved }: Extract<Arriving, { type: 'catalog' }>): void {
+    const { catalog, inbox } = this.context
+    parseChanges(saved)
+    catalog.stageState(stage, saved)
+    stage.durable.push(() => inbox.retryParked())
+  }
+
+  #stageChunk(stage: Parameters<Job['stage']>[0], chunk: Extract<Arriving, { type: 'chunk' }>): void {
+    const { data, catalog } = this.context
+    const store = data.store(chunk.uid, chunk.shard)
+    if (store === undefined) {
+      if (catalog.isPurged(chunk.uid)) return
+      throw malformed(`chunk of collection ${chunk.uid} that the catalog does not know`)
+    }
+    const checked = checkLaneUpdate(parseLaneUpdate(chunk.update), this.origin, stage.ends(store))
+    const change = { store, fresh: checked.fresh, removed: checked.removed }
+    data.stage(stage, change)
+    stage.durable.push(() => data.apply(change))
+  }
+}
