@@ -21,6 +21,7 @@ export class ByteWriter {
     return this.#length
   }
 
+  /** May replace `#bytes` and `#view`: call it in a statement of its own, before either is read. */
   #reserve(count: number): number {
     const at = this.#length
     if (at + count > this.#bytes.length) {
@@ -34,17 +35,20 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#bytes[this.#reserve(1)] = value
+    const at = this.#reserve(1)
+    this.#bytes[at] = value
     return this
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#reserve(2), value)
+    const at = this.#reserve(2)
+    this.#view.setUint16(at, value)
     return this
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#reserve(4), value)
+    const at = this.#reserve(4)
+    this.#view.setUint32(at, value)
     return this
   }
 
@@ -67,7 +71,8 @@ export class ByteWriter {
   }
 
   u64(value: bigint): this {
-    this.#view.setBigUint64(this.#reserve(8), value)
+    const at = this.#reserve(8)
+    this.#view.setBigUint64(at, value)
     return this
   }
 
