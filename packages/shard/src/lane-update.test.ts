@@ -1,4 +1,4 @@
-import { type ErrorCode, StoreError } from '@meridian/core'
+import type { ErrorCode, StoreError } from '@meridian/core'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { checkLaneUpdate } from './lane-check.js'

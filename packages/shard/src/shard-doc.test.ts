@@ -1,4 +1,4 @@
-import { StoreError } from '@meridian/core'
+import type { StoreError } from '@meridian/core'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { type ClockRange, laneName } from './lane.js'
