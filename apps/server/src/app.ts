@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { StoreError } from '@meridian/core'
+import Koa from 'koa'
+import { ApiKey } from './http/auth.js'
+import { readJson } from './http/body.js'
+import { type Answer, failure, success } from './http/envelope.js'
+import { asStoreError } from './http/errors.js'
+import { type Match, type Route, Router, Whole } from './http/router.js'
+import type { ServerLog } from './logging.js'
+import type { Region } from './region.js'
+import { collectionRoutes } from './routes/collections.js'
+import { meridianRoutes } from './routes/meridian.js'
+import { payloadRoutes } from './routes/payload.js'
+import { pointsReadRoutes } from './routes/points-read.js'
+import { pointsWriteRoutes } from './routes/points-write.js'
+import { queryRoutes } from './routes/query.js'
+import { serviceRoutes } from './routes/service.js'
+import type { Gate } from './gate.js'
+
+const allRoutes = (region: Region): Route[] => [
+  ...serviceRoutes(region),
+  ...collectionRoutes(region),
+  ...pointsWriteRoutes(region),
+  ...payloadRoutes(region),
+  ...pointsReadRoutes(region),
+  ...queryRoutes(region),
+  ...meridianRoutes(region),
+]
+
+/** A request id that a caller may choose: it ends up in logs and headers. */
+const REQUEST_ID = /^[\w.:-]{1,64}$/
+/** An answer may be sent while the body is still coming in; it has this long to end before the socket is closed. */
+const LEFTOVER_MS = 1000
+const GONE: Answer = { status: 499, contentType: 'text/plain', body: '' }
+
+/**
+ * One request: found, authenticated on its headers, admitted, read, handled, answered. Whatever is thrown on the way becomes
+ * the envelope of its code.
+ */
+export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
+  const router = new Router(allRoutes(region))
+  const key = new ApiKey(region.config.apiKey)
+  const app = new Koa()
+  app.use(async (ctx) => {
+    const started = performance.now()
+    const seconds = (): number => Math.round((performance.now() - started) * 1000) / 1e6
+    const given = ctx.get('x-request-id')
+    const requestId = REQUEST_ID.test(given) ? given : randomUUID()
+    const gone = new AbortController()
+    ctx.res.on('close', () => {
+      if (!ctx.res.writableFinished) gone.abort()
+    })
+    let answer: Answer
+    let failed: StoreError | undefined
+    try {
+      answer = await serveRoute(ctx, gone.signal, seconds)
+    } catch (thrown) {
+      failed = asStoreError(thrown)
+      answer = gone.signal.aborted ? GONE : failure(failed, seconds())
+    }
+    ctx.status = answer.status
+    ctx.set('x-request-id', requestId)
+    ctx.set('content-type', answer.contentType)
+    for (const [name, value] of Object.entries(answer.headers ?? {})) ctx.set(name, value)
+    if (gate.isClosing) ctx.set('connection', 'close')
+    ctx.body = answer.body
+    region.metrics.responded(answer.status)
+    report(
+      log,
+      { request_id: requestId, method: ctx.method, path: ctx.path, status: answer.status, seconds: seconds() },
+      failed,
+    )
+    if (!ctx.req.complete) endLeftover(ctx)
+  })
+
+  const serveRoute = async (ctx: Koa.Context, signal: AbortSignal, seconds: () => number): Promise<Answer> => {
+    const match = found(() => router.match(ctx.method, ctx.path))
+    if (!('route' in match && match.route.isOpen)) key.check(ctx.req.headers)
+    if (!('route' in match)) throw match.error
+    const { route, params } = match
+    using _admitted = route.isProbe ? undefined : gate.enter()
+    const body = ['PUT', 'POST', 'PATCH'].includes(ctx.method) ? await readJson(ctx.req, region.config) : undefined
+    const result = await route.handle({ params, query: new URLSearchParams(ctx.querystring), body, signal })
+    return result instanceof Whole ? result.answer : success(result, seconds())
+  }
+  return app
+}
+
+/** An unknown route is told only to those who hold the key. */
+const found = (match: () => Match): Match | { readonly error: unknown } => {
+  try {
+    return match()
+  } catch (error) {
+    return { error }
+  }
+}
+
+const endLeftover = (ctx: Koa.Context): void => {
+  const { req } = ctx
+  const timer = setTimeout(() => req.socket.destroy(), LEFTOVER_MS)
+  timer.unref()
+  req.once('close', () => clearTimeout(timer))
+}
+
+const report = (log: ServerLog, fields: Record<string, unknown>, failed: StoreError | undefined): void => {
+  if (failed === undefined) return log.debug(fields, 'answered')
+  const told = { ...fields, error_code: failed.code }
+  if (fields.status === 503) log.warn({ ...told, error: failed.message }, 'not taken')
+  else if (Number(fields.status) >= 500) log.error({ ...told, error: failed.message, stack: stackOf(failed) }, 'failed')
+  else log.info({ ...told, error: failed.message }, 'refused')
+}
+
+/** Of the bug below the operating error, if there is one. */
+const stackOf = (error: StoreError): string | undefined =>
+  error.cause instanceof Error ? error.cause.stack : error.stack

@@ -1,0 +1,241 @@
+import {
+  defaultReplicaId,
+  parseRegionId,
+  type RegionId,
+  type ReplicaId,
+  SHARDS_DEFAULT,
+  SHARDS_MAX,
+  StoreError,
+} from '@meridian/core'
+import { z } from 'zod'
+
+export interface PeerAddress {
+  readonly region: RegionId
+  /** `http://` or `https://` origin of the peer; links are dialed on it. */
+  readonly url: string
+}
+
+/** Everything one region's process is told. Parsed once, at the door, and frozen. */
+export interface Config {
+  readonly region: RegionId
+  readonly replica: ReplicaId
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly dataDir: string
+  readonly peers: readonly PeerAddress[]
+  /** Clients must send it; open to all when absent. */
+  readonly apiKey: string | undefined
+  /** Peers must send it; links are open to all when absent. */
+  readonly clusterKey: string | undefined
+  readonly logLevel: LogLevel
+  readonly bodyBytesMax: number
+  readonly jsonDepthMax: number
+  /** Points one write request may carry or touch by id. */
+  readonly batchPointsMax: number
+  /** Largest `limit` (and `offset`) of a read. */
+  readonly limitMax: number
+  /** Shards of a collection whose creation names none. */
+  readonly shards: number
+  readonly mapSizeBytes: number
+  readonly requestTimeoutMs: number
+  /** How long a graceful stop waits for requests under way. */
+  readonly drainMs: number
+}
+
+const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** One setting: a flag of `meridian serve`, and the same as an environment variable. */
+export interface Flag {
+  readonly name: string
+  readonly env: string
+  readonly placeholder: string
+  readonly meaning: string
+  /** As shown to people; `undefined` when the flag is required or off. */
+  readonly fallback: string | undefined
+  /** May be given more than once; in the environment, separated by commas. */
+  readonly isList?: true
+  /** Never shown in an error line. */
+  readonly isSecret?: true
+}
+
+const flag = (
+  name: string,
+  placeholder: string,
+  meaning: string,
+  fallback?: string,
+  more: Partial<Flag> = {},
+): Flag => ({
+  name,
+  env: `MERIDIAN_${name.toUpperCase().replaceAll('-', '_')}`,
+  placeholder,
+  meaning,
+  fallback,
+  ...more,
+})
+
+/** Every setting, in the order of the documentation. */
+export const FLAGS: readonly Flag[] = [
+  flag('region', 'NAME', 'name of this region: 1-32 of a-z, 0-9 and -, starting with a letter (required)'),
+  flag('replica-number', 'N', 'number of this replica, 1-255, different in every region', 'hash of the region name'),
+  flag('host', 'ADDRESS', 'address to listen on; 0.0.0.0 for every interface', '127.0.0.1'),
+  flag('port', 'PORT', 'port of HTTP, peer links and rooms; 0 takes any free one', '6333'),
+  flag('data', 'DIR', 'directory of everything that is stored', './data/REGION'),
+  flag('peer', 'REGION=URL', 'another region and where it listens', undefined, { isList: true }),
+  flag('api-key', 'KEY', 'key that clients must send', undefined, { isSecret: true }),
+  flag('cluster-key', 'KEY', 'key that peers must send', undefined, { isSecret: true }),
+  flag('log-level', 'LEVEL', LOG_LEVELS.join(', '), 'info'),
+  flag('body-bytes-max', 'BYTES', 'largest request body', '33554432'),
+  flag('json-depth-max', 'N', 'deepest nesting of a request body', '32'),
+  flag('batch-points-max', 'N', 'most points one write may name', '65536'),
+  flag('limit-max', 'N', 'largest limit and offset of a read', '100000'),
+  flag('shards', 'N', 'shards of a collection whose creation names none', String(SHARDS_DEFAULT)),
+  flag('map-size', 'BYTES', 'most that the data file may grow to', '68719476736'),
+  flag('request-timeout-ms', 'MS', 'longest time for a request to arrive', '60000'),
+  flag('drain-ms', 'MS', 'longest wait for requests under way when stopping', '5000'),
+]
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, { error: `must be an integer from ${min} to ${max}` })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error: `must be an integer from ${min} to ${max}` })
+
+/** Printable ASCII without spaces: what fits a header. */
+const key = z.string().regex(/^[\x21-\x7e]{1,256}$/, { error: 'must be 1-256 printable characters without spaces' })
+
+const region = z.string().transform((text, context): RegionId => {
+  try {
+    return parseRegionId(text)
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be 1-32 characters of a-z, 0-9 and -, starting with a letter' })
+    return z.NEVER
+  }
+})
+
+const PEER_FORM = 'must look like us=http://127.0.0.1:6343'
+const peer = z.string().transform((text, context): PeerAddress => {
+  const fail = (message: string): never => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  const at = text.indexOf('=')
+  const name = region.safeParse(text.slice(0, Math.max(0, at)))
+  if (!name.success) return fail(PEER_FORM)
+  const url = URL.canParse(text.slice(at + 1)) ? new URL(text.slice(at + 1)) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) return fail(PEER_FORM)
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '')
+    return fail('must be an address without a path or a user, as us=http://127.0.0.1:6343')
+  return { region: name.data, url: url.origin }
+})
+
+const SCHEMAS = {
+  region,
+  'replica-number': integer(1, 255),
+  host: z.string().min(1, { error: 'must be an address such as 127.0.0.1 or 0.0.0.0' }),
+  port: integer(0, 65535),
+  data: z.string().min(1, { error: 'must be a directory' }),
+  peer,
+  'api-key': key,
+  'cluster-key': key,
+  'log-level': z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }),
+  'body-bytes-max': integer(1024, 512 * 1024 * 1024),
+  'json-depth-max': integer(8, 256),
+  'batch-points-max': integer(1, 10_000_000),
+  'limit-max': integer(1, 10_000_000),
+  shards: integer(1, SHARDS_MAX),
+  'map-size': integer(1024 * 1024, 2 ** 46),
+  'request-timeout-ms': integer(100, 24 * 3600 * 1000),
+  'drain-ms': integer(0, 600_000),
+} as const
+
+/** Values by flag name, as a command line gives them. */
+export type FlagValues = Readonly<Record<string, string | readonly string[] | undefined>>
+
+/**
+ * Flags win over the environment.
+ * @throws StoreError `BAD_REQUEST` whose message is one line: the flag, the value, and what to write instead.
+ */
+export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, string | undefined>> = {}): Config => {
+  refuseUnknown(flags, env)
+  const texts = new Map(FLAGS.map((known) => [known.name, textsOf(known, flags, env)]))
+  const one = <N extends keyof typeof SCHEMAS>(name: N): z.output<(typeof SCHEMAS)[N]> | undefined => {
+    const text = texts.get(name)?.at(-1)
+    return text === undefined ? undefined : (read(name, text) as z.output<(typeof SCHEMAS)[N]>)
+  }
+  const own = one('region') ?? refuse('--region is missing: name this region, as --region eu')
+  const number = one('replica-number') as ReplicaId | undefined
+  const peers = (texts.get('peer') ?? []).map((text) => read('peer', text) as PeerAddress)
+  const config: Config = {
+    region: own,
+    replica: number ?? defaultReplicaId(own),
+    host: one('host') ?? '127.0.0.1',
+    port: one('port') ?? 6333,
+    dataDir: one('data') ?? `./data/${own}`,
+    peers: Object.freeze(peers),
+    apiKey: one('api-key'),
+    clusterKey: one('cluster-key'),
+    logLevel: one('log-level') ?? 'info',
+    bodyBytesMax: one('body-bytes-max') ?? 32 * 1024 * 1024,
+    jsonDepthMax: one('json-depth-max') ?? 32,
+    batchPointsMax: one('batch-points-max') ?? 65_536,
+    limitMax: one('limit-max') ?? 100_000,
+    shards: one('shards') ?? SHARDS_DEFAULT,
+    mapSizeBytes: one('map-size') ?? 64 * 1024 ** 3,
+    requestTimeoutMs: one('request-timeout-ms') ?? 60_000,
+    drainMs: one('drain-ms') ?? 5000,
+  }
+  refuseCollisions(config, number !== undefined)
+  return Object.freeze(config)
+}
+
+const refuse = (line: string): never => {
+  throw new StoreError('BAD_REQUEST', line)
+}
+
+const refuseUnknown = (flags: FlagValues, env: Readonly<Record<string, string | undefined>>): void => {
+  const known = new Set(FLAGS.map(({ name }) => name))
+  for (const name of Object.keys(flags))
+    if (!known.has(name)) refuse(`--${name} is not a setting: see --help for those that are`)
+  const variables = new Set([...FLAGS.map((each) => each.env), 'MERIDIAN_COMMIT'])
+  for (const name of Object.keys(env))
+    if (name.startsWith('MERIDIAN_') && !variables.has(name))
+      refuse(`${name} is not a setting: unset it, or use one of ${[...variables].slice(0, 6).join(', ')} ...`)
+}
+
+const textsOf = (known: Flag, flags: FlagValues, env: Readonly<Record<string, string | undefined>>): string[] => {
+  const given = flags[known.name]
+  if (given !== undefined && given.length > 0) return typeof given === 'string' ? [given] : [...given]
+  const variable = env[known.env]
+  if (variable === undefined || variable === '') return []
+  return known.isList
+    ? variable
+        .split(',')
+        .map((text) => text.trim())
+        .filter((text) => text !== '')
+    : [variable]
+}
+
+const read = (name: keyof typeof SCHEMAS, text: string): unknown => {
+  const result = SCHEMAS[name].safeParse(text)
+  if (result.success) return result.data
+  const known = FLAGS.find((each) => each.name === name)!
+  const shown = known.isSecret ? '' : ` ${JSON.stringify(text)}`
+  return refuse(`--${name}${shown} (or ${known.env}): ${result.error.issues[0]!.message}`)
+}
+
+/** Peers agree on each other's numbers by hashing names: two that hash alike would write as one replica. */
+const refuseCollisions = (config: Config, isNumberGiven: boolean): void => {
+  const names = new Set<string>()
+  for (const { region: name } of config.peers) {
+    if (name === config.region) refuse(`--peer ${name}=...: this region is ${name} itself; name only the other regions`)
+    if (names.has(name)) refuse(`--peer ${name}=...: ${name} is named twice; keep one address`)
+    names.add(name)
+    if (!isNumberGiven && defaultReplicaId(name) === config.replica)
+      refuse(
+        `--region ${config.region}: it hashes to replica number ${config.replica}, as peer ${name} does; give each its own with --replica-number`,
+      )
+  }
+}

@@ -1,0 +1,116 @@
+import { StoreError } from '@meridian/core'
+import { formatError } from './errors.js'
+
+/**
+ * A parsed body. Integers that a double would round are `bigint`, everything else is what `JSON.parse` gives; numbers are
+ * finite, text is well-formed, no key is `__proto__`, and nesting is bounded.
+ */
+export type Json = null | boolean | number | bigint | string | Json[] | { readonly [key: string]: Json }
+export type JsonMap = { readonly [key: string]: Json }
+
+/** An integer token of 16 or more digits: the cheap sign that `JSON.parse` may round something. */
+const WIDE_INTEGER = /(?<![\d.eE+])\d{16,}(?![\d.eE])/
+const SURROGATE = /\p{Surrogate}/u
+
+/** @throws StoreError `MALFORMED_BODY`. */
+export const parseJson = (text: string, depthMax: number): Json => {
+  let value: Json
+  try {
+    value = JSON.parse(text) as Json
+  } catch (error) {
+    throw formatError(`${(error as Error).message}: send one JSON value`)
+  }
+  check(value, depthMax, text.includes('\\u'), '')
+  return WIDE_INTEGER.test(text) ? new WideParser(text).value() : value
+}
+
+const check = (value: Json, depthLeft: number, hasEscapes: boolean, path: string): void => {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw formatError(`${path || 'body'}: number out of range`)
+  } else if (typeof value === 'string') {
+    if (hasEscapes && SURROGATE.test(value))
+      throw formatError(`${path || 'body'}: text holds a lone surrogate; send well-formed Unicode`)
+  } else if (Array.isArray(value)) {
+    if (depthLeft === 0) throw tooDeep(path)
+    for (let i = 0; i < value.length; i++) {
+      const item = value[i]!
+      // Vectors are most of every body: spare them the path.
+      if (typeof item !== 'number' || !Number.isFinite(item)) check(item, depthLeft - 1, hasEscapes, `${path}[${i}]`)
+    }
+  } else if (value !== null && typeof value === 'object') {
+    if (depthLeft === 0) throw tooDeep(path)
+    for (const key of Object.keys(value)) {
+      if (key === '__proto__') throw formatError(`${path || 'body'}: the key __proto__ is not allowed; rename it`)
+      if (hasEscapes && SURROGATE.test(key))
+        throw formatError(`${path || 'body'}: a key holds a lone surrogate; send well-formed Unicode`)
+      check(value[key]!, depthLeft - 1, hasEscapes, path === '' ? key : `${path}.${key}`)
+    }
+  }
+}
+
+const tooDeep = (path: string): StoreError =>
+  new StoreError(
+    'MALFORMED_BODY',
+    `${path.length > 80 ? `${path.slice(0, 80)}...` : path}: nested too deep; flatten the value`,
+  )
+
+/** Reads text that was parsed and checked once, so it may trust the grammar and the depth; only integers are read differently. */
+class WideParser {
+  #at = 0
+  constructor(private readonly text: string) {}
+
+  value(): Json {
+    this.#space()
+    const char = this.text[this.#at]!
+    const value =
+      char === '{' ? this.#object() : char === '[' ? this.#array() : char === '"' ? this.#string() : this.#scalar()
+    this.#space()
+    return value
+  }
+
+  #space(): void {
+    while (' \n\r\t'.includes(this.text[this.#at] ?? '.')) this.#at++
+  }
+
+  #object(): Json {
+    const members: Record<string, Json> = Object.create(null)
+    this.#at++
+    this.#space()
+    while (this.text[this.#at] !== '}') {
+      this.#space()
+      const key = this.#string()
+      this.#space()
+      this.#at++
+      members[key] = this.value()
+      if (this.text[this.#at] === ',') this.#at++
+    }
+    this.#at++
+    return members
+  }
+
+  #array(): Json {
+    const items: Json[] = []
+    this.#at++
+    this.#space()
+    while (this.text[this.#at] !== ']') {
+      items.push(this.value())
+      if (this.text[this.#at] === ',') this.#at++
+    }
+    this.#at++
+    return items
+  }
+
+  #string(): string {
+    const start = this.#at++
+    while (this.text[this.#at] !== '"') this.#at += this.text[this.#at] === '\\' ? 2 : 1
+    return JSON.parse(this.text.slice(start, ++this.#at)) as string
+  }
+
+  #scalar(): Json {
+    const start = this.#at
+    while (/[^\s,\]}]/.test(this.text[this.#at] ?? ' ')) this.#at++
+    const token = this.text.slice(start, this.#at)
+    if (/^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token))) return BigInt(token)
+    return JSON.parse(token) as Json
+  }
+}

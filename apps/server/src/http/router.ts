@@ -1,0 +1,81 @@
+import { StoreError } from '@meridian/core'
+import { badRequest } from './errors.js'
+import type { Answer } from './envelope.js'
+import type { Json } from './json-parse.js'
+
+/** One request, as a route sees it. */
+export interface Call {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  /** `undefined` when the request has none. */
+  readonly body: Json | undefined
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal
+}
+
+export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
+
+export interface Route {
+  readonly method: Method
+  /** Segments starting with `:` are parameters. */
+  readonly path: string
+  /** What goes into the envelope, or an `Answer` made with `answer`. */
+  handle(call: Call): unknown
+  /** Served without an API key. */
+  readonly isOpen?: true
+  /** Stays reachable while stopping and before it is ready. */
+  readonly isProbe?: true
+}
+
+/** Marks a route's result as complete: no envelope is put around it. */
+export class Whole {
+  constructor(readonly answer: Answer) {}
+}
+
+export interface Match {
+  readonly route: Route
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** Literal segments win over parameters; trailing slashes do not matter; HEAD is served as GET. */
+export class Router {
+  readonly #routes: { readonly route: Route; readonly segments: readonly string[] }[]
+
+  constructor(routes: readonly Route[]) {
+    this.#routes = routes
+      .map((route) => ({ route, segments: split(route.path) }))
+      .sort((a, b) => parameters(a.segments) - parameters(b.segments))
+  }
+
+  /** @throws StoreError `UNKNOWN_ROUTE`, `METHOD_NOT_ALLOWED`, `BAD_REQUEST` for a path that does not decode. */
+  match(method: string, path: string): Match {
+    const segments = split(path)
+    const wanted = method === 'HEAD' ? 'GET' : method
+    const fitting = this.#routes.filter((each) => fits(each.segments, segments))
+    const found = fitting.find(({ route }) => route.method === wanted)
+    if (found === undefined) {
+      if (fitting.length === 0) throw new StoreError('UNKNOWN_ROUTE', `no endpoint ${path}`)
+      const allowed = [...new Set(fitting.map(({ route }) => route.method))].join(', ')
+      throw new StoreError('METHOD_NOT_ALLOWED', `${method} ${path}: use ${allowed}`)
+    }
+    const params: Record<string, string> = {}
+    found.segments.forEach((segment, i) => {
+      if (segment.startsWith(':')) params[segment.slice(1)] = decode(segments[i]!)
+    })
+    return { route: found.route, params }
+  }
+}
+
+const split = (path: string): string[] => path.replace(/\/+$/, '').split('/').slice(1)
+const parameters = (segments: readonly string[]): number => segments.filter((segment) => segment.startsWith(':')).length
+const fits = (pattern: readonly string[], segments: readonly string[]): boolean =>
+  pattern.length === segments.length &&
+  pattern.every((part, i) => part === segments[i] || (part.startsWith(':') && segments[i] !== ''))
+
+const decode = (segment: string): string => {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw badRequest(`${segment}: the path is not percent-encoded UTF-8`)
+  }
+}

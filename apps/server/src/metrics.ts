@@ -1,0 +1,94 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Region } from './region.js'
+
+const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/**
+ * What monitoring reads. Names have no prefix of their own: a scrape's job label already says which service they are of, and
+ * the process's own metrics (`process_*`, `nodejs_*`) have theirs.
+ */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly insertSeconds = this.#histogram(
+    'insert_latency_seconds',
+    'Time of a write request, body read to durable and searchable',
+  )
+  readonly searchSeconds = this.#histogram(
+    'search_latency_seconds',
+    'Time of a search request, body read to hits shown',
+  )
+  readonly refreshSeconds = this.#histogram('index_refresh_seconds', 'Time from durable here to searchable here')
+  readonly #responses = new Counter({
+    name: 'http_responses_total',
+    help: 'Answers by status',
+    labelNames: ['status'],
+    registers: [this.#registry],
+  })
+  readonly #lag = this.#gauge(
+    'replication_lag_seconds',
+    'Age of the oldest write held here that the peer has not acknowledged',
+    ['peer'],
+  )
+  readonly #queue = this.#gauge(
+    'replication_queue_depth',
+    'Transactions held here that the peer has not acknowledged',
+    ['peer'],
+  )
+  readonly #linked = this.#gauge('replication_linked', '1 while a live link with the peer exists', ['peer'])
+  readonly #records = this.#gauge('records', 'Live records', ['collection'])
+  readonly #tombstones = this.#gauge('tombstones', 'Deleted records whose deletion is remembered', ['collection'])
+  readonly #logBytes = this.#gauge('log_bytes', 'Bytes of log entries kept', [])
+  readonly #blockBytes = this.#gauge('block_bytes', 'Bytes of blocks', [])
+  readonly #dropped = this.#counter('frames_dropped_total', 'Frames of peers dropped as duplicates or out of order')
+  readonly #refused = this.#counter('frames_refused_total', 'Frames of peers refused by checksum or by a check')
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry })
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  responded(status: number): void {
+    this.#responses.inc({ status: String(status) })
+  }
+
+  /** The exposition text, with the gauges as of now. */
+  text(region: Region): Promise<string> {
+    const status = region.replica.status()
+    for (const gauge of [this.#lag, this.#queue, this.#linked, this.#records, this.#tombstones]) gauge.reset()
+    for (const peer of status.peers) {
+      this.#lag.set({ peer: peer.region }, peer.behind.seconds)
+      this.#queue.set({ peer: peer.region }, peer.behind.writes)
+      this.#linked.set({ peer: peer.region }, peer.state === 'linked' ? 1 : 0)
+    }
+    for (const collection of region.replica.collections()) {
+      this.#records.set({ collection: collection.name }, collection.liveCount)
+      this.#tombstones.set({ collection: collection.name }, collection.tombstoneCount)
+    }
+    this.#logBytes.set(status.storage.logBytes)
+    this.#blockBytes.set(status.storage.blockBytes)
+    advance(this.#dropped, status.counters.framesDropped)
+    advance(this.#refused, status.counters.framesRefused)
+    return this.#registry.metrics()
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: LATENCY_BUCKETS, registers: [this.#registry] })
+  }
+
+  #gauge(name: string, help: string, labelNames: string[]): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #counter(name: string, help: string): Counter {
+    return new Counter({ name, help, registers: [this.#registry] })
+  }
+}
+
+/** The engine counts; a counter of this registry only shows it. */
+const advance = (counter: Counter, total: number): void => {
+  counter.reset()
+  counter.inc(total)
+}

@@ -1,0 +1,87 @@
+import type { CollectionConfig, JsonObject } from '@meridian/core'
+import type { Collection } from '@meridian/replica'
+import { badRequest, formatError } from '../http/errors.js'
+import { shortFloats } from '../http/float32.js'
+import type { Json, JsonMap } from '../http/json-parse.js'
+import { optional, readTexts, wrongType } from '../schema/read.js'
+import { spaceParams } from '../schema/vector.js'
+import { exclude, include, parseSteps } from './projection.js'
+
+/** Which parts of a record an answer shows. */
+export interface Parts {
+  /** `undefined`: no payload. */
+  readonly payload: ((payload: JsonObject) => JsonObject) | undefined
+  readonly vectors: boolean | readonly string[]
+}
+
+/** Payload and vector of a point as an answer shows them; absent when not asked for. */
+export interface Shown {
+  payload?: JsonObject
+  vector?: unknown
+}
+
+/** `with_payload` and `with_vector` (or `with_vectors`) of a body. */
+export const readParts = (body: JsonMap, config: CollectionConfig, isPayloadDefault: boolean): Parts => ({
+  payload: optional(body.with_payload, 'with_payload', isPayloadDefault ? whole : undefined, readPayloadPart),
+  vectors: optional(body.with_vector ?? body.with_vectors, 'with_vector', false, (value, path) => {
+    if (typeof value === 'boolean') return value
+    if (!Array.isArray(value)) throw wrongType(path, 'true, false or a list of vector names', value)
+    const names = readTexts(value, path)
+    for (const name of names) spaceParams(config, name)
+    return names
+  }),
+})
+
+export const EVERYTHING: Parts = { payload: (payload) => payload, vectors: true }
+
+const whole = (payload: JsonObject): JsonObject => payload
+
+const readPayloadPart = (value: Json, path: string): Parts['payload'] => {
+  if (typeof value === 'boolean') return value ? whole : undefined
+  if (Array.isArray(value)) return project(include, value, path)
+  if (value === null || typeof value !== 'object')
+    throw wrongType(path, 'true, false, a list of keys, {include} or {exclude}', value)
+  const names = Object.keys(value)
+  if (names.length !== 1 || !['include', 'exclude'].includes(names[0]!))
+    throw formatError(`${path}: send either {"include": [keys]} or {"exclude": [keys]}`)
+  return names[0] === 'include'
+    ? project(include, value.include!, `${path}.include`)
+    : project(exclude, value.exclude!, `${path}.exclude`)
+}
+
+const project = (pick: typeof include, value: Json, path: string): Parts['payload'] => {
+  const paths = readTexts(value, path).map(parseSteps)
+  return (payload) => pick(payload, paths)
+}
+
+/** An answer is one string in memory; printed floats take about this many bytes. */
+const FLOAT_BYTES = 12
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024
+
+/** @throws StoreError `BAD_REQUEST` when the vectors of `count` records would not fit into one answer. */
+export const refuseHugeAnswer = (parts: Parts, config: CollectionConfig, count: number): void => {
+  if (parts.vectors === false) return
+  const names = parts.vectors === true ? Object.keys(config.vectors) : parts.vectors
+  const bytes = count * FLOAT_BYTES * names.reduce((sum, name) => sum + spaceParams(config, name).size, 0)
+  if (bytes > ANSWER_BYTES_MAX)
+    throw badRequest(
+      `limit: ${count} points with vectors are about ${bytes} bytes; lower the limit, or leave vectors out`,
+    )
+}
+
+export const show = (collection: Collection, ordinal: number, parts: Parts): Shown => {
+  const shown: Shown = {}
+  if (parts.payload !== undefined) shown.payload = parts.payload(collection.payload(ordinal))
+  if (parts.vectors !== false) shown.vector = showVectors(collection, ordinal, parts.vectors)
+  return shown
+}
+
+const showVectors = (collection: Collection, ordinal: number, wanted: true | readonly string[]): unknown => {
+  const names = wanted === true ? collection.vectorNames(ordinal) : wanted
+  const shown: Record<string, number[]> = {}
+  for (const name of names) {
+    const vector = collection.vector(ordinal, name)
+    if (vector !== undefined) shown[name] = shortFloats(vector)
+  }
+  return shown[''] ?? shown
+}

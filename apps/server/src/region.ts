@@ -1,0 +1,51 @@
+import type { RegionId, VectorIndex } from '@meridian/core'
+import type { Collection, Replica } from '@meridian/replica'
+import type { Config } from './config.js'
+import { noCollection } from './http/errors.js'
+import type { Metrics } from './metrics.js'
+
+/** Links to the other regions, as the routes see them. */
+export interface Links {
+  /** By peer: what its dialer is doing, and whether an operator has cut the link. */
+  status(): { readonly region: string; readonly url: string; readonly enabled: boolean; readonly dialer: unknown }[]
+  /** Cuts the link with a peer, and keeps it cut, or lets it come back. In memory only. `false`: no such peer. */
+  enable(region: RegionId, isEnabled: boolean): boolean
+}
+
+/** What the routes of one region work on. */
+export interface Region {
+  readonly config: Config
+  readonly replica: Replica
+  readonly index: VectorIndex
+  readonly metrics: Metrics
+  readonly links: Links
+  readonly startedAt: Date
+  /** Random, for the life of the process. */
+  readonly instance: string
+  /** Why requests are not taken; `undefined` when they are. */
+  unready(): string | undefined
+}
+
+/** @throws StoreError `COLLECTION_NOT_FOUND` in the words that clients look for. */
+export const collectionOf = (region: Region, name: string): Collection => {
+  const found = region.replica.collections().find((each) => each.name === name)
+  if (found === undefined) throw noCollection(name)
+  return found
+}
+
+/** Vectors of all spaces: those a graph holds, and all. */
+export const indexedCounts = (
+  region: Region,
+  collection: Collection,
+): { indexed: number; live: number; isLoaded: boolean } => {
+  let indexed = 0
+  let live = 0
+  let isLoaded = true
+  for (const name of Object.keys(collection.config.vectors)) {
+    const stats = region.index.stats(collection.space(name))
+    if (stats === undefined || stats.state === 'loading') isLoaded = false
+    indexed += (stats?.live ?? 0) - (stats?.pending ?? 0)
+    live += stats?.live ?? 0
+  }
+  return { indexed, live, isLoaded }
+}

@@ -1,0 +1,67 @@
+import { parseRegionId, StoreError } from '@meridian/core'
+import type { Route } from '../http/router.js'
+import { collectionOf, indexedCounts, type Region } from '../region.js'
+import { readFlag, readMap } from '../schema/read.js'
+import { API_VERSION, VERSION } from '../version.js'
+
+/** What only this store has. */
+export const meridianRoutes = (region: Region): Route[] => [
+  { method: 'GET', path: '/meridian/cluster', handle: () => clusterInfo(region) },
+  {
+    method: 'GET',
+    path: '/meridian/collections/:collection/digest',
+    handle: ({ params }) => {
+      const collection = collectionOf(region, params.collection!)
+      const { vectors } = region.replica.status()
+      return {
+        collection: collection.name,
+        uid: collection.uid,
+        vectors,
+        live: collection.liveCount,
+        shards: collection.digests(),
+      }
+    },
+  },
+  {
+    method: 'PUT',
+    path: '/meridian/links/:region',
+    handle: ({ params, body }) => {
+      const name = parseRegionId(params.region!)
+      const enabled = readFlag(readMap(body, 'body').enabled, 'enabled')
+      if (!region.links.enable(name, enabled))
+        throw new StoreError(
+          'UNKNOWN_ROUTE',
+          `region ${name} is not a peer of ${region.config.region}; name one that --peer does`,
+        )
+      return { region: name, enabled }
+    },
+  },
+]
+
+const clusterInfo = (region: Region) => {
+  const status = region.replica.status()
+  const links = region.links.status()
+  return {
+    ...status,
+    version: VERSION,
+    apiVersion: API_VERSION,
+    uptimeSeconds: Math.round((Date.now() - region.startedAt.getTime()) / 1000),
+    unready: region.unready(),
+    peers: status.peers.map((peer) => ({
+      ...peer,
+      enabled: links.find((link) => link.region === peer.region)?.enabled ?? true,
+    })),
+    links,
+    collections: region.replica.collections().map((collection) => {
+      const { indexed, live } = indexedCounts(region, collection)
+      return {
+        name: collection.name,
+        uid: collection.uid,
+        points: collection.liveCount,
+        tombstones: collection.tombstoneCount,
+        shards: collection.config.shards,
+        indexPending: live - indexed,
+      }
+    }),
+  }
+}

@@ -1,0 +1,102 @@
+import {
+  type CollectionConfig,
+  HNSW_DEFAULT,
+  type HnswParams,
+  METRICS,
+  type Metric,
+  SHARDS_MAX,
+  type VectorParams,
+} from '@meridian/core'
+import { badRequest, formatError, invalid, unsupported } from '../http/errors.js'
+import type { Json, JsonMap } from '../http/json-parse.js'
+import { isMap, LATER, optional, readInteger, readMap, readText, refuseFields } from './read.js'
+
+const NAME_BYTES_MAX = 255
+const SIZE_MAX = 65_536
+const VECTORS_MAX = 64
+
+/** Names end up in paths and file names of tools, so what those trip over is refused. @throws StoreError `VALIDATION`. */
+export const parseCollectionName = (name: string): string => {
+  const fail = (why: string) => invalid('collection_name', `${JSON.stringify(name.slice(0, 80))} ${why}`)
+  if (name.length === 0 || Buffer.byteLength(name) > NAME_BYTES_MAX)
+    throw fail(`must be 1 to ${NAME_BYTES_MAX} bytes long`)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for.
+  const forbidden = /[<>:"/\\|?*\u0000-\u001f]/.exec(name)
+  if (forbidden) throw fail(`must not hold ${JSON.stringify(forbidden[0])}; use letters, digits, - and _`)
+  if (name === '.' || name === '..') throw fail('is a directory name; use letters, digits, - and _')
+  if (name.includes('~')) throw fail('must not hold "~": it marks names that lost to an elder collection')
+  return name
+}
+
+const CHANGES_RESULTS = {
+  sparse_vectors: 'sparse vectors are not supported yet; leave it out',
+  quantization_config: 'quantization is not supported yet; leave it out to keep full vectors',
+  init_from: 'copying another collection is not supported; create an empty one and import the points',
+  strict_mode_config: LATER,
+}
+
+/** The body of a creation. Settings that only tune Qdrant's storage are accepted and have no effect. */
+export const readCollection = (body: JsonMap, shardsDefault: number): CollectionConfig => {
+  refuseFields(body, '', CHANGES_RESULTS)
+  if (body.sharding_method !== undefined && body.sharding_method !== null && body.sharding_method !== 'auto')
+    throw unsupported('sharding_method: only auto is supported')
+  const hnsw = optional(body.hnsw_config, 'hnsw_config', HNSW_DEFAULT, (value, path) =>
+    readHnsw(value, path, HNSW_DEFAULT),
+  )
+  return {
+    vectors: readSpaces(body.vectors, hnsw),
+    shards: optional(body.shard_number, 'shard_number', shardsDefault, (value, path) =>
+      readInteger(value, path, 1, SHARDS_MAX),
+    ),
+  }
+}
+
+const readSpaces = (value: Json | undefined, hnsw: HnswParams): Record<string, VectorParams> => {
+  if (value === undefined || value === null)
+    throw badRequest('vectors: missing; send {"size": N, "distance": "Cosine"}, or an object of named ones')
+  const map = readMap(value, 'vectors')
+  if (!isMap(map.size) && (map.size !== undefined || map.distance !== undefined))
+    return { '': readSpace(map, 'vectors', hnsw) }
+  const names = Object.keys(map)
+  if (names.length === 0 || names.length > VECTORS_MAX)
+    throw invalid('vectors', `${names.length} named vectors, send 1 to ${VECTORS_MAX}`)
+  return Object.fromEntries(
+    names.map((name) => {
+      if (name.length === 0 || Buffer.byteLength(name) > NAME_BYTES_MAX)
+        throw invalid('vectors', `a vector name must be 1 to ${NAME_BYTES_MAX} bytes long`)
+      return [name, readSpace(readMap(map[name], `vectors.${name}`), `vectors.${name}`, hnsw)]
+    }),
+  )
+}
+
+const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams => {
+  refuseFields(map, path, {
+    multivector_config: 'multivectors are not supported yet; leave it out',
+    quantization_config: CHANGES_RESULTS.quantization_config,
+  })
+  const datatype = optional(map.datatype, `${path}.datatype`, 'float32', readText)
+  if (datatype !== 'float32') throw unsupported(`${path}.datatype: ${datatype} is not supported yet; use float32`)
+  if (map.size === undefined) throw formatError(`${path}: missing field \`size\`; send the number of dimensions`)
+  if (map.distance === undefined)
+    throw formatError(`${path}: missing field \`distance\`; send one of ${METRICS.join(', ')}`)
+  const metric = readText(map.distance, `${path}.distance`)
+  if (!METRICS.includes(metric as Metric))
+    throw formatError(
+      `${path}.distance: unknown variant \`${metric.slice(0, 40)}\`, expected one of ${METRICS.join(', ')}`,
+    )
+  return {
+    size: readInteger(map.size, `${path}.size`, 1, SIZE_MAX),
+    metric: metric as Metric,
+    hnsw: optional(map.hnsw_config, `${path}.hnsw_config`, hnsw, (value, at) => readHnsw(value, at, hnsw)),
+  }
+}
+
+const readHnsw = (value: Json, path: string, fallback: HnswParams): HnswParams => {
+  const map = readMap(value, path)
+  return {
+    m: optional(map.m, `${path}.m`, fallback.m, (given, at) => readInteger(given, at, 4, 128)),
+    efConstruct: optional(map.ef_construct, `${path}.ef_construct`, fallback.efConstruct, (given, at) =>
+      readInteger(given, at, 4, 4096),
+    ),
+  }
+}
