@@ -1,7 +1,8 @@
 import { ByteReader, ByteWriter, malformed } from './bytes.js'
 import type { Entry } from './entry.js'
+import { StoreError } from './errors.js'
 import { readStamp, type Stamp, writeStamp } from './hlc.js'
-import type { JsonObject, JsonValue } from './json.js'
+import { isDeeperThan, JSON_DEPTH_MAX, type JsonObject, type JsonValue } from './json.js'
 import { type PointId, readId, writeId } from './point-id.js'
 
 /*
@@ -24,6 +25,7 @@ export const VECTOR_NAME_BYTES_MAX = 255
 export const VECTOR_DIMS_MAX = 65_536
 const CELLS_MAX = 100_000
 
+/** @throws StoreError `VALIDATION` if the payload is nested deeper than `JSON_DEPTH_MAX`: nobody could read it. */
 export const encodeEntry = (entry: Entry): Uint8Array => {
   const out = new ByteWriter(512)
   out.u8(KIND[entry.kind])
@@ -31,12 +33,12 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
   writeId(out, entry.id)
   if (entry.kind === 'put') {
     writeVectors(out, entry.vectors)
-    out.text(JSON.stringify(entry.payload))
+    writeObject(out, entry.payload)
   } else if (entry.kind === 'patch') {
     out.u8(entry.clear ? FLAG_CLEAR : 0)
     writeVectors(out, entry.vectors)
     writeTexts(out, entry.dropVectors)
-    out.text(JSON.stringify(entry.set))
+    writeObject(out, entry.set)
     writeTexts(out, entry.unset)
   }
   return out.finish()
@@ -177,6 +179,27 @@ const skipVectors = (input: ByteReader): string[] => {
   return [...names]
 }
 
+/** A level of nesting takes two characters: shorter text need not be walked. */
+const isTooDeep = (value: JsonValue, text: string): boolean =>
+  text.length >= JSON_DEPTH_MAX * 2 && isDeeperThan(value, JSON_DEPTH_MAX)
+
+const writeObject = (out: ByteWriter, value: JsonObject): void => {
+  const text = stringify(value)
+  if (text === undefined || isTooDeep(value, text))
+    throw new StoreError('VALIDATION', `payload is nested more than ${JSON_DEPTH_MAX} levels deep`)
+  out.text(text)
+}
+
+/** `undefined` if the stack ends before the value does. */
+const stringify = (value: JsonObject): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
 const parseObject = (text: string): JsonObject => {
   let value: JsonValue
   try {
@@ -185,5 +208,6 @@ const parseObject = (text: string): JsonObject => {
     throw malformed('payload is not JSON')
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw malformed('payload is not an object')
+  if (isTooDeep(value, text)) throw malformed(`payload is nested more than ${JSON_DEPTH_MAX} levels deep`)
   return value
 }

@@ -1,0 +1,129 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ByteWriter } from './bytes.js'
+import type { Entry } from './entry.js'
+import {
+  decodeEntry,
+  decodeEntryHead,
+  decodeEntryPayload,
+  decodeEntryVectors,
+  encodeEntry,
+  VECTOR_DIMS_MAX,
+  VECTOR_NAME_BYTES_MAX,
+} from './entry-codec.js'
+import type { ReplicaId } from './ids.js'
+import { JSON_DEPTH_MAX, type JsonObject } from './json.js'
+import { anyEntry } from './testing/arbitraries.js'
+
+const refused = expect.objectContaining({ code: 'DECODE_FAILED' })
+const stamp = { ms: 1, counter: 2, writer: 3 as ReplicaId }
+const put = (payload: JsonObject, vectors: [string, Float32Array][] = []): Entry => ({
+  ...{ kind: 'put', id: 1, stamp, payload, vectors: new Map(vectors) },
+})
+
+/** A put by hand: `vectors` writes what follows their count. */
+const putBytes = (count: number, vectors: (out: ByteWriter) => void, payload = '{}'): Uint8Array => {
+  const out = new ByteWriter().u8(1).u48(1).u16(0).u8(1).u8(0).varuint(1).varuint(count)
+  vectors(out)
+  return out.text(payload).finish()
+}
+const oneVector =
+  (name: string, form: number, ...elements: number[]) =>
+  (out: ByteWriter): void => {
+    out
+      .text(name)
+      .u8(form)
+      .varuint(elements.length)
+      .raw(new Uint8Array(Float32Array.from(elements).buffer))
+  }
+
+describe('entry codec', () => {
+  it('[EN1] every entry reads back', () => {
+    fc.assert(
+      fc.property(anyEntry(), (entry) => {
+        expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('[EN2] the partial readers agree with the whole one', () => {
+    fc.assert(
+      fc.property(anyEntry(), (entry) => {
+        const bytes = encodeEntry(entry)
+        const { kind, id, stamp } = entry
+        const none = { clear: false, vectors: [], dropVectors: [], set: [], unset: [] }
+        const names = entry.kind === 'delete' ? [] : [...entry.vectors.keys()]
+        const patch = entry.kind === 'patch' && {
+          ...{ clear: entry.clear, dropVectors: entry.dropVectors, set: Object.keys(entry.set), unset: entry.unset },
+        }
+        expect(decodeEntryHead(bytes)).toEqual({ kind, id, stamp, ...none, vectors: names, ...patch })
+        const payload = entry.kind === 'put' ? entry.payload : entry.kind === 'patch' ? entry.set : {}
+        expect(decodeEntryPayload(bytes)).toEqual(payload)
+        expect(decodeEntryVectors(bytes)).toEqual(entry.kind === 'delete' ? new Map() : entry.vectors)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('[EN3] vectors are copies, aligned and right, from a Buffer and at any offset', () => {
+    const bytes = encodeEntry(put({}, [['v', Float32Array.of(1, 2, 3)]]))
+    for (let offset = 0; offset < 4; offset++) {
+      const buffer = Buffer.alloc(bytes.length + 8, 0xff)
+      buffer.set(bytes, offset)
+      const view = buffer.subarray(offset, offset + bytes.length)
+      const vector = decodeEntryVectors(view).get('v')
+      const entry = decodeEntry(view)
+      buffer.fill(0)
+      expect(vector).toEqual(Float32Array.of(1, 2, 3))
+      expect(entry).toEqual(decodeEntry(bytes))
+    }
+  })
+
+  it('[EN4] a proper prefix of an entry, and an entry with anything behind it, is refused', () => {
+    fc.assert(
+      fc.property(anyEntry(), fc.nat(), (entry, cut) => {
+        const bytes = encodeEntry(entry)
+        expect(() => decodeEntry(bytes.subarray(0, cut % bytes.length))).toThrow(refused)
+        expect(() => decodeEntry(Uint8Array.from([...bytes, 0]))).toThrow(refused)
+      }),
+    )
+  })
+
+  it('[EN5] unsound values are refused: numbers that are not finite, unknown forms, names twice, bounds passed', () => {
+    const sound = putBytes(1, oneVector('v', 0, 1, 2))
+    expect(decodeEntry(sound)).toMatchObject({ vectors: new Map([['v', Float32Array.of(1, 2)]]) })
+    const twice = (out: ByteWriter): void => [1, 2].forEach((value) => oneVector('v', 0, value)(out))
+    const bad: Record<string, Uint8Array> = {
+      NaN: putBytes(1, oneVector('v', 0, Number.NaN)),
+      infinity: putBytes(1, oneVector('v', 0, Number.NEGATIVE_INFINITY)),
+      form: putBytes(1, oneVector('v', 1, 1)),
+      'named twice': putBytes(2, twice),
+      'long name': putBytes(1, oneVector('n'.repeat(VECTOR_NAME_BYTES_MAX + 1), 0, 1)),
+      'too many dimensions': putBytes(1, oneVector('v', 0, ...new Array<number>(VECTOR_DIMS_MAX + 1).fill(0))),
+      'vectors that are not there': putBytes(99_999, oneVector('v', 0, 1)),
+      'not JSON': putBytes(0, () => {}, '{'),
+      'no object': putBytes(0, () => {}, '[]'),
+      'null object': putBytes(0, () => {}, 'null'),
+      kind: Uint8Array.from([9, ...sound.subarray(1)]),
+    }
+    for (const [what, bytes] of Object.entries(bad)) expect(() => decodeEntry(bytes), what).toThrow(refused)
+    expect(() => decodeEntry(putBytes(1, oneVector('n'.repeat(VECTOR_NAME_BYTES_MAX), 0, 1)))).not.toThrow()
+  })
+
+  it('[EN6] payloads nest to one depth, for writers and readers alike', () => {
+    const nested = (depth: number): JsonObject => {
+      let value: JsonObject = {}
+      for (let level = 1; level < depth; level++) value = { k: value }
+      return value
+    }
+    const deepest = put(nested(JSON_DEPTH_MAX))
+    expect(decodeEntry(encodeEntry(deepest))).toEqual(deepest)
+    for (const depth of [JSON_DEPTH_MAX + 1, 100_000])
+      expect(() => encodeEntry(put(nested(depth)))).toThrow(expect.objectContaining({ code: 'VALIDATION' }))
+    for (const depth of [JSON_DEPTH_MAX, 1_000_000]) {
+      const text = `{"k":${'['.repeat(depth)}${']'.repeat(depth)}}`
+      expect(() => decodeEntry(putBytes(0, () => {}, text))).toThrow(refused)
+    }
+  })
+})
