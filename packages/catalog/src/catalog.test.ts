@@ -14,6 +14,15 @@ const codeOf = (run: () => unknown): string => {
   return 'none'
 }
 
+/** A collection of so many vectors, some 100 bytes each. */
+const withVectors = (count: number): CatalogMutation => {
+  const space = { size: 3, metric: 'Cosine', hnsw: { m: 24, efConstruct: 100 } } as const
+  const names = Array.from({ length: count }, (_, at) => `vector ${at} ${'x'.repeat(40)}`)
+  const mutation = create('wide', 9)
+  if (mutation.type !== 'createCollection') throw new Error('unexpected')
+  return { ...mutation, config: { shards: 1, vectors: Object.fromEntries(names.map((name) => [name, space])) } }
+}
+
 const seen = (catalog: Catalog): unknown => [
   catalog.version,
   catalog.canonicalState(),
@@ -85,6 +94,7 @@ describe('edits', () => {
     ['going back', member(1, { status: 'joining' }), 'VALIDATION'],
     ['unretiring a store', member(2, { status: 'active' }), 'IDENTITY_CONFLICT'],
     ['a nameless store', member(3, { storeId: '' }), 'VALIDATION'],
+    ['a config above the size of a change', withVectors(10_000), 'VALIDATION'],
     ['a time that is none', { ...create('other', 9), nowMs: Number.NaN }, 'VALIDATION'],
   ]
   it.each(refused)('[CA4] %s is refused and changes nothing', (_what, mutation, code) => {

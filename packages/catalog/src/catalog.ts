@@ -108,6 +108,7 @@ export class Catalog {
       const bytes = getLastLocalChange(staged)
       free(staged)
       assert(bytes !== undefined, 'an edit makes a change')
+      checkSize(bytes)
       changes.push(bytes)
     }
     const draft: CatalogDraft = {
@@ -235,5 +236,14 @@ export class Catalog {
     this.#stateText = text
     this.#resolution = resolve(state.collections.values())
     this.#version += 1
+  }
+}
+
+/** What others would refuse must not be logged. */
+const checkSize = (bytes: Uint8Array): void => {
+  try {
+    parseChange(bytes)
+  } catch (error) {
+    throw new StoreError('VALIDATION', 'the edit is too large for one change of the catalog', { cause: error })
   }
 }

@@ -1,8 +1,11 @@
 import { ByteReader, malformed } from '@meridian/core'
 import { readSigned } from './signed.js'
 
-/** Operations in a change, and references to earlier ones. An honest change has a few dozen. */
-export const OPS_MAX = 4096
+/**
+ * Operations in a change, and references to earlier ones. An honest change has a dozen. Automerge's time for a map of many keys
+ * is more than linear: 10 ms for 1,000 keys, 300 ms for 4,000.
+ */
+export const OPS_MAX = 1024
 const COLUMNS_MAX = 64
 
 // A column's specification: id << 4 | deflated << 3 | type.

@@ -38,8 +38,8 @@ export interface LedgerPlan {
  */
 export class ChangeLedger {
   readonly #known = new Map<string, Known>()
-  /** Newest sequence number by actor. */
-  readonly #seqs = new Map<string, number>()
+  /** Newest change by actor. */
+  readonly #newest = new Map<string, Known>()
   #parked: readonly Change[] = []
   #refusals: readonly string[] = []
 
@@ -69,9 +69,9 @@ export class ChangeLedger {
     const offered = new Map<string, Change>()
     for (const each of [...this.#parked, ...incoming]) if (!this.#known.has(each.hash)) offered.set(each.hash, each)
     const blamed = new Set(incoming.map((each) => each.hash))
-    const seqs = new Map<string, number>()
-    const ends = new Map<string, number>()
-    const endOf = (hash: string): number | undefined => ends.get(hash) ?? this.#known.get(hash)?.endOp
+    const newest = new Map<string, Change>()
+    const placed = new Map<string, Change>()
+    const find = (hash: string): Known | undefined => placed.get(hash) ?? this.#known.get(hash)
     const refused: string[] = []
     const ready: Change[] = []
     const missing = new Map<string, number>()
@@ -91,7 +91,7 @@ export class ChangeLedger {
       const each = queue[at]!
       const problem = barred.has(each.hash)
         ? impossible(each, barred.get(each.hash)!)
-        : problemOf(each, seqs.get(each.actor) ?? this.#seqs.get(each.actor) ?? 0, endOf)
+        : problemOf(each, newest.get(each.actor) ?? this.#newest.get(each.actor), find)
       offered.delete(each.hash)
       if (problem !== undefined) {
         if (blamed.has(each.hash)) throw problem
@@ -99,8 +99,8 @@ export class ChangeLedger {
         continue
       }
       ready.push(each)
-      seqs.set(each.actor, each.seq)
-      ends.set(each.hash, each.endOp)
+      newest.set(each.actor, each)
+      placed.set(each.hash, each)
       for (const waiter of waiters.get(each.hash) ?? []) {
         const left = missing.get(waiter.hash)! - 1
         missing.set(waiter.hash, left)
@@ -124,17 +124,21 @@ export class ChangeLedger {
 
   #learn({ bytes: _, ...known }: Change): void {
     this.#known.set(known.hash, known)
-    this.#seqs.set(known.actor, known.seq)
+    this.#newest.set(known.actor, known)
   }
 }
 
-/** Automerge numbers an actor's changes 1, 2, 3 … and starts a change's operations right above those it depends on. */
+/**
+ * Automerge numbers an actor's changes 1, 2, 3 …, each built on the one before, and starts a change's operations right above
+ * those it depends on. It trusts that: a change that does otherwise can give one number to two operations.
+ */
 const problemOf = (
   change: Change,
-  seqBefore: number,
-  endOf: (hash: string) => number | undefined,
+  previous: Known | undefined,
+  find: (hash: string) => Known | undefined,
 ): StoreError | undefined => {
   if (change.deps.length === 0) return impossible(change, 'it does not descend from the genesis')
+  const seqBefore = previous?.seq ?? 0
   if (change.seq <= seqBefore) {
     return new StoreError(
       'IDENTITY_CONFLICT',
@@ -142,8 +146,24 @@ const problemOf = (
     )
   }
   if (change.seq !== seqBefore + 1) return impossible(change, `its author's changes end at ${seqBefore}`)
-  const below = change.deps.reduce((max, dep) => Math.max(max, endOf(dep) ?? 0), 0)
-  return change.startOp === below + 1
-    ? undefined
-    : impossible(change, `operations start at ${change.startOp}, not ${below + 1}`)
+  const below = change.deps.reduce((max, dep) => Math.max(max, find(dep)?.endOp ?? 0), 0)
+  if (change.startOp !== below + 1) {
+    return impossible(change, `operations start at ${change.startOp}, not ${below + 1}`)
+  }
+  if (previous === undefined || descends(change, previous, find)) return undefined
+  return impossible(change, 'it is not built on the change before it')
+}
+
+/** Whether `ancestor` is below `change`. Looks no further down than its operations. */
+const descends = (change: Known, ancestor: Known, find: (hash: string) => Known | undefined): boolean => {
+  const seen = new Set<string>()
+  const queue = [...change.deps]
+  for (let hash = queue.pop(); hash !== undefined; hash = queue.pop()) {
+    if (hash === ancestor.hash) return true
+    const dep = find(hash)
+    if (seen.has(hash) || dep === undefined || dep.endOp < ancestor.endOp) continue
+    seen.add(hash)
+    queue.push(...dep.deps)
+  }
+  return false
 }

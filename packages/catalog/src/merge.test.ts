@@ -103,8 +103,11 @@ describe('taking in changes', () => {
     const [first] = edit(author, create('a', 1))
     const [second] = edit(author, create('b', 2))
     const [fork] = edit(openAs(1), create('fork', 3))
-    const later = forge((document) => void (document.extra.x = 1), { actor: '05000001', seen: [fork!] })
-    const liar = forge((document) => void (document.extra.y = 1), {
+    const later = forge((document) => void Object.assign(document.extra, { x: 1 }), {
+      actor: '05000001',
+      seen: [fork!],
+    })
+    const liar = forge((document) => void Object.assign(document.extra, { y: 1 }), {
       actor: actorOf(1 as ReplicaId, 1),
       seen: [edit(openAs(4), member(4))[0]!],
     })

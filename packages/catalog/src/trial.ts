@@ -1,4 +1,4 @@
-import { applyChanges, clone, type Doc, free } from '@automerge/automerge'
+import { applyChanges, clone, type Doc, free, getBackend } from '@automerge/automerge'
 import { assert } from '@meridian/core'
 import type { Change } from './change-bytes.js'
 import { type CatalogDocument, ROOT_MAPS } from './genesis.js'
@@ -9,7 +9,8 @@ export type Trial =
   | { readonly type: 'failed'; readonly change: Change; readonly why: string }
 
 /**
- * Applies changes to a copy, since Automerge may stop half way and leave what it worked on unusable. `document` is never
+ * Applies changes to a copy, and asks for them back: Automerge keeps operations, not bytes, and a change written in another way
+ * than its own would come out of `save` under another hash, with all that build on it lost. A copy, since Automerge may stop half way and leave what it worked on unusable. `document` is never
  * touched. On failure, names the first change that fails.
  */
 export const tryChanges = (document: Doc<CatalogDocument>, changes: readonly Change[]): Trial => {
@@ -37,6 +38,8 @@ const attempt = (document: Doc<CatalogDocument>, changes: readonly Change[]): Do
     const bytes = changes.map((each) => each.bytes)
     const [after] = applyChanges(copy, bytes)
     for (const name of ROOT_MAPS) assert(typeof after[name] === 'object', `the root has a map ${name}`)
+    const handle = getBackend(after)
+    for (const each of changes) assert(isEqual(handle.getChangeByHash(each.hash), each.bytes), 'not in canonical form')
     return after
   } catch (error) {
     discard(copy)
@@ -51,3 +54,5 @@ const discard = (document: Doc<CatalogDocument>): void => {
     // It stopped half way and cannot be freed; the garbage collector has it.
   }
 }
+
+const isEqual = (a: Uint8Array | null, b: Uint8Array): boolean => a !== null && Buffer.compare(a, b) === 0
