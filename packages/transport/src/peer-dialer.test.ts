@@ -45,7 +45,7 @@ const dial = (url: string, options: Partial<PeerDialerOptions> = {}) => {
   const log: Log = {
     info() {},
     warn(fields) {
-      logged.push(String(fields['reason']))
+      logged.push(String(fields.reason))
       watch.poke()
     },
     error() {},

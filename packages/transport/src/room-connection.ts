@@ -50,10 +50,23 @@ const wrapOnce = (update: Uint8Array): Uint8Array => {
   return message
 }
 
+/** Monotonic since start. */
+export interface RoomCounters {
+  /** State vectors answered in full. */
+  answered: number
+  /** Writes denied. */
+  denied: number
+  /** Connections closed for breaking the protocol. */
+  violations: number
+  /** Connections closed for not keeping up. */
+  cut: number
+}
+
 export interface RoomConnectionOptions {
   readonly timers: Timers
   readonly log: Log
   readonly limits: RoomLimits
+  readonly counters: RoomCounters
   readonly heartbeat: HeartbeatOptions
 }
 
@@ -119,6 +132,7 @@ export class RoomConnection {
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#ending) return
     if (!isBinary) {
+      this.#options.counters.violations++
       this.end(CLOSE.unsupportedData, 'messages are binary')
       return
     }
@@ -131,10 +145,12 @@ export class RoomConnection {
       case 'ignore':
         break
       case 'deny':
+        this.#options.counters.denied++
         if (++this.#denials > this.#options.limits.denialsMax) this.end(CLOSE.writesRefused, 'this room is read-only')
         else this.#send(DENIED)
         break
       case 'violation':
+        this.#options.counters.violations++
         this.end(CLOSE.protocolError, decision.reason)
         break
       default:
@@ -161,6 +177,7 @@ export class RoomConnection {
       const final = last ? (updates.at(-1) ?? EMPTY_UPDATE) : undefined
       if (last) {
         this.#transfer = undefined
+        this.#options.counters.answered++
         this.#unsubscribe ??= this.#room.subscribe((update) => this.#send(wrapOnce(update)))
       }
       for (const update of last ? updates.slice(0, -1) : updates) this.#send(updateMessage(update))
@@ -178,6 +195,7 @@ export class RoomConnection {
     const waiting = this.#ws.bufferedAmount
     if (waiting > 0 && waiting + message.length > this.#options.limits.bufferBytesMax) {
       this.#options.log.warn({ waiting_bytes: waiting }, 'room client does not keep up')
+      this.#options.counters.cut++
       this.end(CLOSE.tryLater, 'too slow: reconnect to go on from where you are')
       return
     }

@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { CLOSE, type CloseCode, endSocket } from './close-codes.js'
 import type { HeartbeatOptions } from './heartbeat.js'
 import type { RoomSource } from './room.js'
-import { ROOM_LIMITS, RoomConnection, type RoomLimits } from './room-connection.js'
+import { ROOM_LIMITS, RoomConnection, type RoomCounters, type RoomLimits } from './room-connection.js'
 import { refuseUpgrade, requestPath, type UpgradeRoute } from './upgrade-router.js'
 
 export const ROOM_PATH = '/sync/'
@@ -48,6 +48,7 @@ export const parseRoomPath = (path: string): RoomName | undefined => {
 export class RoomServer {
   readonly #options: RoomServerOptions
   readonly #limits: RoomLimits
+  readonly #counters: RoomCounters = { answered: 0, denied: 0, violations: 0, cut: 0 }
   readonly #sockets: WebSocketServer
   readonly #connections = new Map<RoomConnection, RoomName>()
   #closing: Promise<void> | undefined
@@ -66,6 +67,10 @@ export class RoomServer {
   /** For `routeUpgrades`. */
   get route(): UpgradeRoute {
     return { path: ROOM_PATH, handle: (request, socket, head) => this.#upgrade(request, socket, head) }
+  }
+
+  get counters(): Readonly<RoomCounters> {
+    return this.#counters
   }
 
   get connectionCount(): number {
@@ -97,7 +102,8 @@ export class RoomServer {
       endSocket(ws, timers, CLOSE.roomUnknown, 'no such collection or shard')
       return
     }
-    const connection = new RoomConnection(ws, socket, room, { timers, log, heartbeat, limits: this.#limits })
+    const options = { timers, log, heartbeat, limits: this.#limits, counters: this.#counters }
+    const connection = new RoomConnection(ws, socket, room, options)
     this.#connections.set(connection, name)
     void connection.ended.then(() => this.#connections.delete(connection))
   }

@@ -18,9 +18,8 @@ const copyOf = (updates: Iterable<Uint8Array>): Y.Doc => {
 }
 const sameState = (a: Y.Doc, b: Y.Doc): void => {
   expect(a.store.pendingStructs).toBe(null)
-  expect(a.getArray('a').toArray()).toEqual(b.getArray('a').toArray())
-  expect(Y.encodeStateVector(a)).toEqual(Y.encodeStateVector(b))
-  expect(Y.encodeStateAsUpdate(a)).toEqual(Y.encodeStateAsUpdate(b))
+  expect(a.getArray('a').length).toBe(b.getArray('a').length)
+  expect(Buffer.compare(Y.encodeStateAsUpdate(a), Y.encodeStateAsUpdate(b))).toBe(0)
 }
 
 /** Edits by several clients at places that depend on each other's, with deletions. */
