@@ -88,6 +88,8 @@ export class IndexHost {
         this.#change(request.space, request.changes)
         break
       case 'search':
+        // Who has the answer has the numbers that go with it.
+        this.#report()
         this.#answer(request.id, () => this.#hosted(request.space).space.search(request.query))
         break
       case 'drop':

@@ -165,7 +165,7 @@ export class Space {
     const layer = this.#current
     return {
       live: this.rows.live,
-      pending: layer?.missing.size ?? 0,
+      pending: layer ? layer.missing.size : this.hasWork ? this.rows.live : 0,
       dead: layer?.graph.dead ?? 0,
       state: this.#next ? 'rebuilding' : 'ready',
     }

@@ -1,0 +1,244 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { IndexedVector, SpaceRef } from '@meridian/core'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ExactIndex } from './exact-index.js'
+import { HnswIndex, type HnswIndexOptions } from './hnsw-index.js'
+import { clustered, mean, paramsOf, recall } from './testing/data.js'
+
+const REF = { collection: 'c-1', vector: '' }
+const PARAMS = paramsOf(16, 'Cosine')
+const VECTORS = clustered(5000, 16, 1)
+let directory: string
+const opened: HnswIndex[] = []
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'meridian-index-'))
+})
+afterEach(async () => {
+  for (const index of opened.splice(0)) await index.close()
+  rmSync(directory, { recursive: true })
+})
+
+const start = (options: Partial<HnswIndexOptions> = {}): HnswIndex => {
+  const index = new HnswIndex({ directory, ...options })
+  opened.push(index)
+  return index
+}
+
+/** Vectors as the engine lists them; `reads` gets the ordinals that are read. */
+const listed = (vectors: readonly Float32Array[], reads: number[] = [], version = 'v1'): IndexedVector[] =>
+  vectors.map((vector, ordinal) => ({
+    ordinal,
+    id: `id-${ordinal}`,
+    version,
+    read: () => {
+      reads.push(ordinal)
+      return vector
+    },
+  }))
+
+/** Comes back when the graph holds everything: each turn waits for an answer of the worker. */
+const built = async (index: HnswIndex, space: SpaceRef = REF): Promise<void> => {
+  do await index.search(space, { vector: VECTORS[0]!, limit: 1 })
+  while (index.stats(space)!.pending > 0)
+}
+
+const meanRecall = async (index: HnswIndex, twin: ExactIndex): Promise<number> => {
+  const recalls = VECTORS.slice(0, 100).map(async (vector) => {
+    const query = { vector, limit: 10 }
+    return recall(await index.search(REF, query), twin.searchNow(REF, query))
+  })
+  return mean(await Promise.all(recalls))
+}
+
+test('[IX1] a search sees every change made before it, and only those', async () => {
+  const index = start()
+  index.openSpace(REF, PARAMS, [])
+  expect(await index.search(REF, { vector: VECTORS[0]!, limit: 3 })).toEqual([])
+  index.set(REF, { ordinal: 7, id: 'seven', version: '1', vector: VECTORS[7]! })
+  const first = index.search(REF, { vector: VECTORS[7]!, limit: 3 })
+  index.remove(REF, 7)
+  const second = index.search(REF, { vector: VECTORS[7]!, limit: 3 })
+  expect((await first).map((hit) => hit.ordinal)).toEqual([7])
+  expect(await second).toEqual([])
+  expect(index.stats(REF)).toEqual({ live: 0, pending: 0, dead: 0, state: 'ready' })
+})
+
+test('[IX15] answers while the space is opened wait for it, and miss nothing', async () => {
+  const index = start()
+  const twin = new ExactIndex()
+  twin.openSpace(REF, PARAMS, listed(VECTORS))
+  index.openSpace(REF, PARAMS, listed(VECTORS))
+  expect(index.stats(REF)).toMatchObject({ live: 5000, state: 'loading' })
+  const query = { vector: VECTORS[4999]!, limit: 10 }
+  expect(await index.search(REF, query)).toEqual(twin.searchNow(REF, query))
+  expect(index.stats(REF)!.state).toBe('ready')
+  await built(index)
+  expect(await meanRecall(index, twin)).toBeGreaterThanOrEqual(0.99)
+})
+
+test('[IX16] what changes while the space is opened wins over what was listed', async () => {
+  const index = start()
+  const reads: number[] = []
+  index.openSpace(REF, PARAMS, listed(VECTORS, reads))
+  index.remove(REF, 4998)
+  index.set(REF, { ordinal: 4999, id: 'id-4999', version: 'v2', vector: VECTORS[0]! })
+  const hits = await index.search(REF, { vector: VECTORS[0]!, limit: 2 })
+  expect(hits.map((hit) => hit.ordinal)).toEqual([0, 4999])
+  const all = await index.search(REF, { vector: VECTORS[0]!, limit: 6000 })
+  expect(all).toHaveLength(4999)
+  expect(all.some((hit) => hit.ordinal === 4998)).toBe(false)
+  expect(reads).not.toContain(4998)
+  expect(reads).not.toContain(4999)
+})
+
+test('[IX10] a restart reads only what the snapshot lacks', async () => {
+  const first = start()
+  first.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 4000)))
+  await built(first)
+  await first.flush()
+  await first.close()
+  expect(readdirSync(join(directory, 'index'))).toHaveLength(2)
+
+  const second = start()
+  const reads: number[] = []
+  const now = listed(VECTORS, reads).slice(10)
+  now[0] = { ...now[0]!, version: 'v2' }
+  second.openSpace(REF, PARAMS, now)
+  const twin = new ExactIndex()
+  twin.openSpace(REF, PARAMS, listed(VECTORS).slice(10))
+  expect(await meanRecall(second, twin)).toBeGreaterThanOrEqual(0.99)
+  expect(reads).toEqual([10, ...Array.from({ length: 1000 }, (_, i) => 4000 + i)])
+  expect(second.stats(REF)).toMatchObject({ live: 4990, state: 'ready' })
+})
+
+test('[IX12] a damaged snapshot is rebuilt from the records', async () => {
+  const first = start()
+  first.openSpace(REF, PARAMS, listed(VECTORS))
+  await built(first)
+  await first.flush()
+  await first.close()
+  const path = join(directory, 'index', readdirSync(join(directory, 'index')).find((f) => f.endsWith('.graph'))!)
+  const bytes = readFileSync(path)
+  bytes[bytes.length >> 1]! ^= 4
+  writeFileSync(path, bytes)
+
+  const reads: number[] = []
+  const second = start()
+  second.openSpace(REF, PARAMS, listed(VECTORS, reads))
+  const hits = await second.search(REF, { vector: VECTORS[42]!, limit: 1 })
+  expect(hits[0]!.ordinal).toBe(42)
+  expect(reads).toHaveLength(5000)
+})
+
+test('[IX17] opening an open space replaces its content without reading it again', async () => {
+  const index = start()
+  index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 2000)))
+  await built(index)
+  const reads: number[] = []
+  index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 2001), reads).slice(1))
+  const hits = await index.search(REF, { vector: VECTORS[0]!, limit: 3000 })
+  expect(hits.map((hit) => hit.ordinal).sort((a, b) => a - b)).toEqual(Array.from({ length: 2000 }, (_, i) => i + 1))
+  expect(reads).toEqual([2000])
+})
+
+test('[IX18] a worker that dies is replaced; waiting searches are refused, later ones answer over resynced vectors', async () => {
+  const workers: Worker[] = []
+  const resets: SpaceRef[] = []
+  const index: HnswIndex = start({
+    startWorker: (workerData) => {
+      const worker = new Worker(new URL('../dist/worker-main.js', import.meta.url), { workerData, execArgv: [] })
+      workers.push(worker)
+      return worker
+    },
+    onReset: (space) => {
+      resets.push(space)
+      index.openSpace(space, PARAMS, listed(VECTORS))
+    },
+  })
+  index.openSpace(REF, PARAMS, listed(VECTORS))
+  await built(index)
+  const exited = new Promise((resolve) => workers[0]!.once('exit', resolve))
+  workers[0]!.terminate()
+  await expect(index.search(REF, { vector: VECTORS[1]!, limit: 1 })).rejects.toMatchObject({ code: 'OVERLOADED' })
+  await exited
+  expect(index.stats(REF)!.state).toBe('loading')
+  const hits = await index.search(REF, { vector: VECTORS[1]!, limit: 1 })
+  expect(hits[0]!.ordinal).toBe(1)
+  expect(resets).toEqual([REF])
+  expect(workers).toHaveLength(2)
+})
+
+test('[IX19] an aborted search rejects with its reason; the others go on', async () => {
+  const index = start()
+  index.openSpace(REF, PARAMS, listed(VECTORS))
+  const abort = new AbortController()
+  const aborted = index.search(REF, { vector: VECTORS[1]!, limit: 1 }, abort.signal)
+  const kept = index.search(REF, { vector: VECTORS[1]!, limit: 1 })
+  abort.abort(new Error('gone'))
+  await expect(aborted).rejects.toThrow('gone')
+  expect((await kept)[0]!.ordinal).toBe(1)
+  await expect(index.search(REF, { vector: VECTORS[1]!, limit: 1 }, abort.signal)).rejects.toThrow('gone')
+})
+
+test('[IX20] a bad query is refused, a bad vector is left out, and neither harms the worker', async () => {
+  const index = start()
+  index.openSpace(REF, PARAMS, [])
+  const search = (vector: Float32Array): Promise<unknown> => index.search(REF, { vector, limit: 1 })
+  await expect(search(new Float32Array(15))).rejects.toMatchObject({ code: 'WRONG_INPUT' })
+  await expect(search(new Float32Array(16).fill(Number.NaN))).rejects.toMatchObject({ code: 'WRONG_INPUT' })
+  await expect(index.search({ ...REF, vector: 'x' }, { vector: VECTORS[0]!, limit: 1 })).rejects.toMatchObject({
+    code: 'NOT_READY',
+  })
+  index.set(REF, { ordinal: 1, id: 'a', version: '1', vector: VECTORS[0]! })
+  index.set(REF, { ordinal: 1, id: 'a', version: '2', vector: new Float32Array(16).fill(Number.POSITIVE_INFINITY) })
+  index.set(REF, { ordinal: 2, id: 'b', version: '1', vector: new Float32Array(3) })
+  expect(await search(VECTORS[0]!)).toEqual([])
+  expect(index.stats(REF)!.live).toBe(0)
+})
+
+test('[IX21] a dropped space is gone with its files; the others stay', async () => {
+  const index = start()
+  const other = { collection: 'c-2', vector: '' }
+  index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 1500)))
+  index.openSpace(other, PARAMS, listed(VECTORS.slice(0, 1500)))
+  await built(index)
+  await built(index, other)
+  await index.flush()
+  expect(readdirSync(join(directory, 'index'))).toHaveLength(4)
+  index.dropSpace(REF)
+  expect(index.stats(REF)).toBeUndefined()
+  await index.search(other, { vector: VECTORS[0]!, limit: 1 })
+  expect(readdirSync(join(directory, 'index'))).toHaveLength(2)
+  index.openSpace(REF, PARAMS, [])
+  expect(await index.search(REF, { vector: VECTORS[0]!, limit: 1 })).toEqual([])
+})
+
+test('[IX22] close answers what was asked and refuses what comes later', async () => {
+  const index = start()
+  index.openSpace(REF, PARAMS, [])
+  index.set(REF, { ordinal: 1, id: 'a', version: '1', vector: VECTORS[0]! })
+  const asked = index.search(REF, { vector: VECTORS[0]!, limit: 1 })
+  const closing = index.close()
+  expect((await asked)[0]!.ordinal).toBe(1)
+  await closing
+  await index.close()
+  await expect(index.search(REF, { vector: VECTORS[0]!, limit: 1 })).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+  await expect(index.flush()).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+})
+
+test('[IX23] a vector handed over may be changed or be part of something larger', async () => {
+  const index = start()
+  index.openSpace(REF, paramsOf(4, 'Dot'), [])
+  const block = Float32Array.of(9, 9, 1, 0, 0, 0, 9, 9)
+  const vector = block.subarray(2, 6)
+  index.set(REF, { ordinal: 1, id: 'a', version: '1', vector })
+  const query = Float32Array.of(1, 0, 0, 0)
+  const answer = index.search(REF, { vector: query, limit: 1 })
+  vector.fill(5)
+  query.fill(7)
+  expect(await answer).toEqual([{ ordinal: 1, score: 1 }])
+})

@@ -1,0 +1,125 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SILENT_LOG } from '@meridian/core'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Snapshots } from './snapshots.js'
+import { Space } from './space.js'
+import { clustered, paramsOf, randomOf } from './testing/data.js'
+
+const REF = { collection: 'c-1', vector: 'title' }
+const PARAMS = paramsOf(8, 'Euclid')
+const VECTORS = clustered(1500, 8, 1)
+let directory: string
+let warnings: string[]
+let snapshots: Snapshots
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'meridian-index-'))
+  warnings = []
+  const warn = (_fields: unknown, message: string): void => void warnings.push(message)
+  snapshots = new Snapshots(directory, { ...SILENT_LOG, warn })
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+const filled = (): Space => {
+  const space = new Space(PARAMS)
+  VECTORS.forEach((vector, ordinal) => space.set(ordinal, `id-${ordinal}`, 'v1', vector))
+  while (space.hasWork) space.step(() => true)
+  for (let ordinal = 0; ordinal < 100; ordinal++) space.remove(ordinal)
+  return space
+}
+
+const files = (): Map<string, Buffer> =>
+  new Map(readdirSync(directory).map((file) => [file, readFileSync(join(directory, file))]))
+
+const restore = (saved: ReadonlyMap<string, Buffer>): void => {
+  for (const [file, bytes] of saved) writeFileSync(join(directory, file), bytes)
+}
+
+test('[IX10] a snapshot brings back every vector that was in the graph, to be claimed by id and version', async () => {
+  const space = filled()
+  await snapshots.save(REF, space, () => true)
+  const loaded = snapshots.load(REF, PARAMS)!
+  // Other ordinals, as after a restart.
+  for (let i = 0; i < 1500; i++) expect(loaded.claim(5000 - i, `id-${i}`, 'v1')).toBe(i >= 100)
+  loaded.settle()
+  expect(loaded.stats()).toEqual({ live: 1400, pending: 0, dead: 100, state: 'ready' })
+  for (const vector of VECTORS.slice(0, 50)) {
+    const before = space.search({ vector, limit: 10 })
+    const after = loaded.search({ vector, limit: 10 })
+    expect(after).toEqual(before.map((hit) => ({ ...hit, ordinal: 5000 - hit.ordinal })))
+  }
+})
+
+test('[IX11] what is not claimed, or of another version, is gone', async () => {
+  await snapshots.save(REF, filled(), () => true)
+  const loaded = snapshots.load(REF, PARAMS)!
+  expect(loaded.claim(0, 'id-500', 'v2')).toBe(false)
+  expect(loaded.claim(1, 'id-501', 'v1')).toBe(true)
+  loaded.set(0, 'id-500', 'v2', new Float32Array(8))
+  loaded.settle()
+  expect(loaded.rows.live).toBe(2)
+  expect(loaded.search({ vector: new Float32Array(8), limit: 10 }).map((hit) => hit.ordinal)).toEqual([0, 1])
+})
+
+test('[IX12] one flipped bit anywhere, or a cut, and the snapshot is refused and deleted', async () => {
+  await snapshots.save(REF, filled(), () => true)
+  const pristine = files()
+  expect(pristine.size).toBe(2)
+  const random = randomOf(2)
+  for (let round = 0; round < 400; round++) {
+    restore(pristine)
+    const [file, bytes] = [...pristine][round % 2]!
+    const at = Math.floor(random() * bytes.length)
+    const damaged = Buffer.from(round % 10 === 0 ? bytes.subarray(0, at) : bytes)
+    if (round % 10 !== 0) damaged[at]! ^= 1 << Math.floor(random() * 8)
+    writeFileSync(join(directory, file), damaged)
+    expect(snapshots.load(REF, PARAMS), `round ${round}: byte ${at} of ${file}`).toBeUndefined()
+    expect(readdirSync(directory)).toEqual([])
+  }
+  expect(warnings).toHaveLength(400)
+  restore(pristine)
+  expect(snapshots.load(REF, PARAMS)).toBeDefined()
+})
+
+test('[IX13] a snapshot of other parameters, or without its graph file, is refused', async () => {
+  await snapshots.save(REF, filled(), () => true)
+  const pristine = files()
+  expect(snapshots.load(REF, { ...PARAMS, hnsw: { m: 16, efConstruct: 100 } })).toBeUndefined()
+  restore(pristine)
+  expect(snapshots.load(REF, paramsOf(8, 'Dot'))).toBeUndefined()
+  restore(pristine)
+  expect(snapshots.load({ ...REF, vector: 'body' }, PARAMS)).toBeUndefined()
+  rmSync(join(directory, [...pristine.keys()].find((file) => file.endsWith('.graph'))!))
+  expect(snapshots.load(REF, PARAMS)).toBeUndefined()
+  expect(warnings).toHaveLength(3)
+})
+
+test('[IX14] a newer snapshot replaces the older whole; one that nobody wants any more leaves nothing', async () => {
+  const space = filled()
+  await snapshots.save(REF, space, () => true)
+  const first = [...files().keys()]
+  space.remove(700)
+  await snapshots.save(REF, space, () => true)
+  const second = [...files().keys()]
+  expect(second).toHaveLength(2)
+  expect(second).not.toEqual(first)
+  const saving = snapshots.save(REF, space, () => false)
+  snapshots.drop(REF)
+  await saving
+  expect(readdirSync(directory)).toEqual([])
+})
+
+test('[IX14] a snapshot that cannot be written says so and leaves the older one', async () => {
+  const space = filled()
+  await snapshots.save(REF, space, () => true)
+  const before = files()
+  const name = [...before.keys()][0]!.split('.')[0]!
+  // The next graph file's name is taken by a folder: hnswlib reports success all the same.
+  const blocked = new Snapshots(directory, SILENT_LOG)
+  const graph = space.current!.graph
+  Object.defineProperty(graph, 'write', { value: (path: string) => writeFileSync(path, before.get(`${name}.head`)!) })
+  await expect(blocked.save(REF, space, () => true)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+  expect(files()).toEqual(before)
+})

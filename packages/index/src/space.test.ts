@@ -1,0 +1,191 @@
+import { type IndexQuery, METRICS, type Metric } from '@meridian/core'
+import { describe, expect, test } from 'vitest'
+import { ExactIndex } from './exact-index.js'
+import { GRAPH_LIVE_MIN, Space } from './space.js'
+import { clustered, mean, paramsOf, randomOf, realData, recall } from './testing/data.js'
+
+const REF = { collection: 'c', vector: '' }
+const forever = (): boolean => true
+
+/** A space and its dumb twin, always changed together. */
+class Twins {
+  readonly space: Space
+  readonly exact = new ExactIndex()
+  version = 0
+
+  constructor(dims: number, metric: Metric) {
+    this.space = new Space(paramsOf(dims, metric))
+    this.exact.openSpace(REF, paramsOf(dims, metric), [])
+  }
+
+  set(ordinal: number, vector: Float32Array): void {
+    const version = String(++this.version)
+    this.space.set(ordinal, `id-${ordinal}`, version, vector)
+    this.exact.set(REF, { ordinal, id: `id-${ordinal}`, version, vector })
+  }
+
+  remove(ordinal: number): void {
+    this.space.remove(ordinal)
+    this.exact.remove(REF, ordinal)
+  }
+
+  recall(query: IndexQuery): number {
+    const found = this.space.search(query)
+    const truth = this.exact.searchNow(REF, query)
+    const scores = new Map(this.exact.searchNow(REF, { ...query, limit: 1e9 }).map((hit) => [hit.ordinal, hit.score]))
+    // Whatever is found exists, passes `among`, and has the score that a scan gives it; order and ties as a scan's.
+    for (const hit of found) expect(scores.get(hit.ordinal)).toBe(hit.score)
+    expect(found.length).toBe(truth.length)
+    return recall(found, truth)
+  }
+}
+
+const build = (space: Space): void => {
+  while (space.hasWork) space.step(forever)
+}
+
+describe.each(METRICS)('%s', (metric) => {
+  const vectors = clustered(6000, 24, 1)
+  const queries = clustered(60, 24, 1).map((vector, i) => vector.map((value, d) => value + ((i + d) % 5) * 0.05))
+
+  test('[IX5] finds at least 0.99 of the true ten', () => {
+    const twins = new Twins(24, metric)
+    vectors.forEach((vector, ordinal) => twins.set(ordinal, vector))
+    build(twins.space)
+    expect(twins.space.current === undefined).toBe(metric === 'Manhattan')
+    expect(twins.space.stats()).toMatchObject({ live: 6000, pending: 0, dead: 0, state: 'ready' })
+    expect(mean(queries.map((vector) => twins.recall({ vector, limit: 10 })))).toBeGreaterThanOrEqual(0.99)
+  })
+
+  test('[IX6] `exact` is right to the last bit, with a graph and without', () => {
+    const twins = new Twins(24, metric)
+    vectors.slice(0, 3000).forEach((vector, ordinal) => twins.set(ordinal, vector))
+    const query = { vector: queries[0]!, limit: 50, exact: true }
+    const truth = twins.exact.searchNow(REF, query)
+    expect(twins.space.search(query)).toEqual(truth)
+    build(twins.space)
+    expect(twins.space.search(query)).toEqual(truth)
+    // A limit near the number of vectors is a scan too: nothing is left out.
+    const all = { vector: queries[0]!, limit: 3000 }
+    expect(twins.space.search(all)).toEqual(twins.exact.searchNow(REF, all))
+  })
+})
+
+test('[IX7] finds at least 0.99 under filters of every selectivity, close to the query and far from it', () => {
+  const twins = new Twins(16, 'Euclid')
+  const vectors = clustered(30_000, 16, 2)
+  vectors.forEach((vector, ordinal) => twins.set(ordinal, vector))
+  build(twins.space)
+  const random = randomOf(3)
+  const queries = vectors.slice(0, 12)
+  const isOdd = vectors.map((vector) => vector[0]! > 0.2)
+  for (const share of [0.0003, 0.01, 0.1, 0.25, 0.5, 0.9]) {
+    const among = Uint32Array.from(vectors.keys()).filter(() => random() < share)
+    const recalls = queries.map((vector) => twins.recall({ vector, limit: 10, among }))
+    expect(mean(recalls), `share ${share}`).toBeGreaterThanOrEqual(0.99)
+  }
+  // A filter that goes with the vector's place: only one side of the space is allowed.
+  const among = Uint32Array.from(vectors.keys()).filter((ordinal) => isOdd[ordinal])
+  expect(among.length).toBeGreaterThan(10_000)
+  const recalls = queries.map((vector) => twins.recall({ vector, limit: 10, among }))
+  expect(mean(recalls)).toBeGreaterThanOrEqual(0.99)
+})
+
+test('[IX2] a change is found at once, before the graph has it', () => {
+  const twins = new Twins(8, 'Dot')
+  const vectors = clustered(4000, 8, 4)
+  vectors.forEach((vector, ordinal) => {
+    twins.set(ordinal, vector)
+    if (ordinal % 7 === 0) twins.space.step(() => false)
+  })
+  const { pending } = twins.space.stats()
+  expect(pending).toBeGreaterThan(1000)
+  expect(pending).toBeLessThan(4000)
+  expect(mean(vectors.slice(0, 50).map((vector) => twins.recall({ vector, limit: 10 })))).toBeGreaterThanOrEqual(0.99)
+  const far = new Float32Array(8).fill(50)
+  twins.set(4000, far)
+  expect(twins.space.search({ vector: far, limit: 1 })).toEqual([{ ordinal: 4000, score: 20_000 }])
+  twins.remove(4000)
+  expect(twins.space.search({ vector: far, limit: 1 })[0]!.ordinal).not.toBe(4000)
+})
+
+test('[IX3] churn never shows a deleted or superseded vector, and wears the graph no further than its bound', () => {
+  const twins = new Twins(12, 'Cosine')
+  const random = randomOf(5)
+  const fresh = clustered(40_000, 12, 6)
+  let next = 0
+  for (let ordinal = 0; ordinal < 4000; ordinal++) twins.set(ordinal, fresh[next++]!)
+  build(twins.space)
+  let rebuilds = 0
+  let wasRebuilding = false
+  for (let round = 0; round < 60; round++) {
+    for (let i = 0; i < 300; i++) {
+      const ordinal = Math.floor(random() * 4500)
+      if (random() < 0.3) twins.remove(ordinal)
+      else twins.set(ordinal, fresh[next++]!)
+    }
+    let budget = 400
+    twins.space.step(() => --budget > 0)
+    const isRebuilding = twins.space.stats().state === 'rebuilding'
+    if (isRebuilding && !wasRebuilding) rebuilds++
+    wasRebuilding = isRebuilding
+    // `recall` checks every hit against the twin.
+    const recalls = fresh.slice(next - 10, next).map((vector) => twins.recall({ vector, limit: 10 }))
+    expect(mean(recalls)).toBeGreaterThanOrEqual(0.97)
+  }
+  expect(rebuilds).toBeGreaterThan(1)
+  build(twins.space)
+  const { live, pending, dead, state } = twins.space.stats()
+  expect({ pending, state }).toEqual({ pending: 0, state: 'ready' })
+  expect(dead).toBeLessThanOrEqual(Math.max(1000, (live + dead) * 0.25))
+  expect(mean(fresh.slice(0, 100).map((vector) => twins.recall({ vector, limit: 10 })))).toBeGreaterThanOrEqual(0.99)
+})
+
+test('[IX4] small spaces have no graph, and one that shrinks drops it', () => {
+  const twins = new Twins(4, 'Euclid')
+  const vectors = clustered(2500, 4, 7)
+  vectors.slice(0, GRAPH_LIVE_MIN - 1).forEach((vector, ordinal) => twins.set(ordinal, vector))
+  expect(twins.space.hasWork).toBe(false)
+  vectors.forEach((vector, ordinal) => twins.set(ordinal, vector))
+  build(twins.space)
+  expect(twins.space.current?.graph.live).toBe(2500)
+  for (let ordinal = 0; ordinal < 2400; ordinal++) twins.remove(ordinal)
+  build(twins.space)
+  expect(twins.space.current).toBeUndefined()
+  expect(twins.recall({ vector: vectors[0]!, limit: 10 })).toBe(1)
+})
+
+test('[IX8] equal scores come in the order of ordinals', () => {
+  const twins = new Twins(4, 'Euclid')
+  const same = Float32Array.of(1, 2, 3, 4)
+  for (let ordinal = 50; ordinal-- > 0; ) twins.set(ordinal, same)
+  expect(twins.space.search({ vector: same, limit: 5 }).map((hit) => hit.ordinal)).toEqual([0, 1, 2, 3, 4])
+})
+
+test('[IX9] the same version of a record does not touch the graph; vectors that no graph can hold are found by scan', () => {
+  const twins = new Twins(4, 'Euclid')
+  clustered(1500, 4, 8).forEach((vector, ordinal) => twins.set(ordinal, vector))
+  build(twins.space)
+  const revision = twins.space.current!.revision
+  twins.space.set(7, 'id-7', '8', new Float32Array(4))
+  expect(twins.space.current!.revision).toBe(revision)
+  const huge = new Float32Array(4).fill(1e30)
+  twins.set(2000, huge)
+  build(twins.space)
+  expect(twins.space.current!.graph.slots).toBe(1500)
+  expect(twins.space.search({ vector: huge, limit: 1 })).toEqual([{ ordinal: 2000, score: 0 }])
+  expect(twins.space.search({ vector: huge.map(() => 1), limit: 1 })[0]!.ordinal).not.toBe(2000)
+  twins.space.set(3, 'id-3', 'bad', Float32Array.of(1, Number.NaN, 0, 0))
+  expect(twins.space.rows.rowOf(3)).toBeUndefined()
+})
+
+test('[IX5] real vectors: SIFT', async ({ skip }) => {
+  const data = await realData('sift-128-9k')
+  if (!data) return skip('shared/data/sift-128-9k is not on this machine')
+  const at = (all: Float32Array, i: number): Float32Array => all.subarray(i * data.dims, (i + 1) * data.dims)
+  const twins = new Twins(data.dims, 'Euclid')
+  for (let ordinal = 0; ordinal < data.count; ordinal++) twins.set(ordinal, at(data.vectors, ordinal))
+  build(twins.space)
+  const recalls = Array.from({ length: 300 }, (_, i) => twins.recall({ vector: at(data.queries, i), limit: 10 }))
+  expect(mean(recalls)).toBeGreaterThanOrEqual(0.99)
+})
