@@ -43,7 +43,8 @@ export class DataPlane {
     readonly client: ClientId,
     readonly settings: Settings,
     readonly log: Log,
-    readonly nowMs: () => number,
+    /** Stamps above wait for their time. */
+    readonly horizonMs: () => number,
   ) {
     this.#blocks = new ByteCache(settings.blockCacheBytes)
     this.#payloads = new ByteCache(settings.payloadCacheBytes)
@@ -133,7 +134,7 @@ export class DataPlane {
   ): void {
     const view = state.views[store.shard]!
     const slots = view.fold({ doc: state.docOf(store.uid), client, clock }, bytes, {
-      deferAbove: this.nowMs() + this.settings.clockGuardMs,
+      deferAbove: this.horizonMs(),
     })
     state.changed(store.shard, slots, feed)
   }
@@ -161,7 +162,8 @@ export class DataPlane {
   }
 
   /** Stamps from the future whose time has come enter the views. */
-  release(nowMs: number): void {
+  release(): void {
+    const nowMs = this.horizonMs()
     for (const state of this.#collections.values())
       for (const [shard, view] of state.views.entries()) {
         if ((view.nextDeferredMs() ?? Number.POSITIVE_INFINITY) > nowMs) continue

@@ -110,9 +110,10 @@ export class Inbox {
       stage.durable.push(() => this.catalog.apply(checked.catalog, origin))
     }
     this.log.stage(stage, origin, seq, bytes, { atMs, touched })
+    this.clock.observe(atMs)
+    this.clock.stage(stage)
     stage.durable.push(() => {
       this.#bytes -= bytes
-      this.clock.observe(atMs)
       if (checked.catalog.length > 0) {
         this.catalog.notify()
         this.#unpark()

@@ -35,6 +35,14 @@ export class LocalClock {
     return this.clock.nowMs()
   }
 
+  /**
+   * Stamps up to here count as of the present. Not below the newest known stamp: what was visible once stays so when the wall
+   * clock is set back.
+   */
+  get horizonMs(): number {
+    return Math.max(this.wallMs, this.#state.ms) + this.guardMs
+  }
+
   /** How far the newest known stamp is ahead of the wall clock: positive after the clock was set back. */
   get aheadMs(): number {
     return this.#state.ms - this.wallMs
@@ -47,7 +55,7 @@ export class LocalClock {
 
   /** Later local stamps are above what a peer's transaction carried, unless that is from the future. */
   observe(stampMs: number): void {
-    if (stampMs <= this.wallMs + this.guardMs) this.#state = observe(this.#state, { ms: stampMs, counter: 0xffff })
+    if (stampMs <= this.horizonMs) this.#state = observe(this.#state, { ms: stampMs, counter: 0xffff })
   }
 
   stage(stage: Stage): void {

@@ -66,7 +66,7 @@ export class Replica {
   #timers: Disposable[] = []
   #hasRemote = false
   #state: 'open' | 'closing' | 'stopped' = 'open'
-  #closed: Promise<void> | undefined
+  #whenStopped: (() => void)[] = []
 
   /**
    * Loads everything that is durable and claims the identity; the replica is ready for reads, writes and links on return.
@@ -101,7 +101,7 @@ export class Replica {
     const counters = this.#counters
     this.#clock = new LocalClock(identity.replica, options.clock, storage, settings.clockGuardMs)
     this.#log = new TransactionLog(storage)
-    this.#data = new DataPlane(storage, index, client, settings, logger, () => this.#clock.wallMs)
+    this.#data = new DataPlane(storage, index, client, settings, logger, () => this.#clock.horizonMs)
     this.#sequencer = new Sequencer(
       storage,
       timers,
@@ -160,7 +160,7 @@ export class Replica {
     this.#join()
     this.#every(settings.heartbeatMs, () => this.#cluster.beat())
     this.#every(settings.maintenanceMs, () => this.#maintenance.step())
-    this.#every(Math.min(settings.heartbeatMs, 200), () => this.#data.release(this.#clock.wallMs))
+    this.#every(Math.min(settings.heartbeatMs, 200), () => this.#data.release())
   }
 
   get region(): RegionId {
@@ -220,6 +220,11 @@ export class Replica {
   /** @throws StoreError `COLLECTION_NOT_FOUND`. */
   collection(name: string): Collection {
     return this.#data.collection(name)
+  }
+
+  /** All incarnations that are folded into a collection, eldest first. */
+  incarnationsOf(name: string): readonly CollectionUid[] {
+    return this.#data.collection(name).uids
   }
 
   /** Collections of one name that two regions made with different configurations; both are kept. */
@@ -341,21 +346,28 @@ export class Replica {
     }
   }
 
+  /** As `close`, for callers that live without promises. `done` runs once per call. */
+  shutDown(done: () => void): void {
+    this.#whenStopped.push(done)
+    if (this.#state === 'stopped') this.#stopped()
+    if (this.#state !== 'open') return
+    this.#state = 'closing'
+    this.#sequencer.whenIdle(() => {
+      this.#cluster.close('shutting down')
+      if (this.#sequencer.failure !== undefined) this.stop()
+      else this.#options.storage.commit([markClean(this.identity)], () => this.stop())
+    })
+  }
+
   /** Stops taking writes, makes durable what was taken, ends links, marks a clean stop. Safe to call twice. */
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => {
-      this.#state = 'closing'
-      this.#sequencer.whenIdle(() => {
-        this.#cluster.close('shutting down')
-        const end = (): void => {
-          this.stop()
-          resolve()
-        }
-        if (this.#sequencer.failure !== undefined) end()
-        else this.#options.storage.commit([markClean(this.identity)], end)
-      })
-    })
-    return this.#closed
+    return new Promise((resolve) => this.shutDown(resolve))
+  }
+
+  #stopped(): void {
+    const waiting = this.#whenStopped
+    this.#whenStopped = []
+    for (const done of waiting) done()
   }
 
   /** Ends at once, as a crash would: nothing more is written, sent or called back. */
@@ -365,5 +377,6 @@ export class Replica {
     this.#cluster.close('stopped')
     for (const timer of this.#timers) timer[Symbol.dispose]()
     this.#timers = []
+    this.#stopped()
   }
 }

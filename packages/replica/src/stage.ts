@@ -1,5 +1,5 @@
 import { type ReplicaId, replicaOfClient, type StorageOp, type VersionVector } from '@meridian/core'
-import { type ClockRange, type ItemId, type LaneEnds } from '@meridian/shard'
+import type { ClockRange, ItemId, LaneEnds } from '@meridian/shard'
 import type { ShardStore } from './shard-store.js'
 
 /** What was staged for one document in the commit being built. */

@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util'
+import { simulate } from './simulation.js'
+import { Violation } from './violation.js'
+
+const USAGE = 'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N'
+
+/** `--seeds N` runs N seeds and prints a line each that fails; `--seed N` replays one with a trace. */
+const main = (): number => {
+  let values: { seeds?: string; seed?: string; from?: string }
+  try {
+    values = parseArgs({ options: { seeds: { type: 'string' }, seed: { type: 'string' }, from: { type: 'string' } } }).values
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`)
+    return 2
+  }
+  const number = (text: string | undefined, fallback: number): number => (text === undefined ? fallback : Number(text))
+  const [one, seeds, from] = [number(values.seed, -1), number(values.seeds, 200), number(values.from, 1)]
+  if (![one, seeds, from].every(Number.isInteger)) {
+    console.error(`seeds are integers\n${USAGE}`)
+    return 2
+  }
+  return values.seed === undefined ? runMany(from, seeds) : replay(one)
+}
+
+const replay = (seed: number): number => {
+  try {
+    console.log(JSON.stringify(simulate({ seed, trace: (line) => console.log(line) }), undefined, 2))
+    return 0
+  } catch (error) {
+    console.error(error instanceof Violation ? `seed ${seed}: ${error.message}` : error)
+    return 1
+  }
+}
+
+const runMany = (from: number, seeds: number): number => {
+  const startedAt = performance.now()
+  const totals = { acknowledged: 0, refused: 0, boots: 0, transfers: 0, cleaned: 0, resyncs: 0, framesRefused: 0 }
+  let failures = 0
+  let slowestHealMs = 0
+  for (let seed = from; seed < from + seeds; seed++) {
+    try {
+      const report = simulate({ seed })
+      for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key]
+      slowestHealMs = Math.max(slowestHealMs, report.healedInMs)
+    } catch (error) {
+      failures++
+      console.error(`seed ${seed}: ${error instanceof Violation ? error.message : (error as Error).stack}`)
+    }
+  }
+  const seconds = (performance.now() - startedAt) / 1000
+  console.log(JSON.stringify({ seeds, failures, ...totals, slowestHealMs, seconds: Math.round(seconds * 10) / 10 }))
+  return failures === 0 ? 0 : 1
+}
+
+process.exitCode = main()

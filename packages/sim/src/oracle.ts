@@ -1,0 +1,87 @@
+import {
+  compareStamps,
+  type CollectionUid,
+  decodeBlock,
+  decodeEntry,
+  EMPTY_STATE,
+  type Entry,
+  merge,
+  type PointId,
+  type RecordState,
+  type ReplicaId,
+  replicaOfClient,
+  type Stamp,
+  type StorageOp,
+  stateOf,
+  type VisibleRecord,
+  visible,
+} from '@meridian/core'
+import { parseBlockKey } from '@meridian/shard'
+import { Violation } from './violation.js'
+
+/**
+ * One more replica that hears of everything: every block that ever became durable on its writer's own disk, folded by core's
+ * pure merge. What it says is what all replicas must come to say.
+ */
+export class Oracle {
+  readonly #states = new Map<CollectionUid, Map<PointId, RecordState>>()
+  readonly #blocks = new Map<string, Uint8Array>()
+  readonly #newest = new Map<ReplicaId, { seq: number; stamp: Stamp }>()
+  readonly #byDot = new Map<string, Entry[]>()
+
+  /** Reads along on the disk of `owner`. */
+  heard(owner: ReplicaId, ops: readonly StorageOp[]): void {
+    for (const op of ops) {
+      if (op.type !== 'put' || !op.key.startsWith('block/')) continue
+      const { uid, client } = parseBlockKey(op.key)
+      const known = this.#blocks.get(op.key)
+      if (known !== undefined && !equalBytes(known, op.value))
+        throw new Violation('identity', `block ${op.key} exists with two contents: a Yjs clock was handed out twice`)
+      if (replicaOfClient(client) !== owner || known !== undefined) continue
+      this.#blocks.set(op.key, op.value)
+      this.#fold(owner, uid, op.value)
+    }
+  }
+
+  #fold(owner: ReplicaId, uid: CollectionUid, bytes: Uint8Array): void {
+    const block = decodeBlock(bytes)
+    const records = this.#states.get(uid) ?? new Map<PointId, RecordState>()
+    this.#states.set(uid, records)
+    for (const encoded of block.entries) {
+      const entry = decodeEntry(encoded)
+      records.set(entry.id, merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+      if (block.moved) continue
+      this.#checkStampOrder(owner, block.seq, entry.stamp)
+      const dot = `${owner}/${block.seq}`
+      this.#byDot.set(dot, [...(this.#byDot.get(dot) ?? []), entry])
+    }
+  }
+
+  /** A later transaction of one writer has later stamps: else its own overwrite could lose against what it overwrote. */
+  #checkStampOrder(owner: ReplicaId, seq: number, stamp: Stamp): void {
+    const last = this.#newest.get(owner)
+    if (last !== undefined && seq > last.seq && compareStamps(stamp, last.stamp) <= 0)
+      throw new Violation('stamps', `replica ${owner} went backwards at transaction ${seq}`)
+    if (last === undefined || compareStamps(stamp, last.stamp) > 0) this.#newest.set(owner, { seq, stamp })
+  }
+
+  /** Entries of an acknowledged transaction; empty when none of it was ever durable on its writer's disk. */
+  transaction(replica: ReplicaId, seq: number): readonly Entry[] {
+    return this.#byDot.get(`${replica}/${seq}`) ?? []
+  }
+
+  /** Visible records of a collection that has these incarnations. */
+  visible(uids: readonly CollectionUid[]): Map<PointId, VisibleRecord> {
+    const states = new Map<PointId, RecordState>()
+    for (const uid of uids)
+      for (const [id, state] of this.#states.get(uid) ?? []) states.set(id, merge(states.get(id) ?? EMPTY_STATE, state))
+    const records = new Map<PointId, VisibleRecord>()
+    for (const [id, state] of states) {
+      const record = visible(state)
+      if (record !== undefined) records.set(id, record)
+    }
+    return records
+  }
+}
+
+const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -1,0 +1,32 @@
+import type { Clock } from '@meridian/core'
+import type { VirtualTime } from './virtual-time.js'
+
+/** Virtual runs begin at this wall time. */
+export const EPOCH_MS = Date.UTC(2026, 0, 1)
+
+/** A wall clock that is off, drifts and jumps. It outlives the processes that read it. */
+export class SimClock implements Clock {
+  #offsetMs: number
+
+  constructor(
+    readonly time: VirtualTime,
+    offsetMs: number,
+    /** Extra milliseconds a millisecond; 0.0001 is 100 ppm. */
+    readonly drift: number,
+  ) {
+    this.#offsetMs = offsetMs
+  }
+
+  nowMs(): number {
+    return Math.floor(EPOCH_MS + this.time.nowMs * (1 + this.drift) + this.#offsetMs)
+  }
+
+  jump(byMs: number): void {
+    this.#offsetMs += byMs
+  }
+
+  /** What an operator does after a fault: right again from now on. */
+  correct(): void {
+    this.#offsetMs = -this.time.nowMs * this.drift
+  }
+}

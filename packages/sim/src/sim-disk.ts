@@ -1,0 +1,113 @@
+import { type Storage, type StorageOp, StoreError } from '@meridian/core'
+import type { SeededRandom } from '@meridian/core/seeded-random'
+import type { VirtualTime } from './virtual-time.js'
+
+export interface DiskFaults {
+  readonly syncMinMs: number
+  readonly syncMaxMs: number
+}
+
+/** What became durable, in order; the oracle reads along. */
+export type DurableListener = (ops: readonly StorageOp[]) => void
+
+/**
+ * A disk that survives the process. A commit becomes durable after a while; a crash before that loses it, or keeps it whole
+ * without anybody having been told.
+ */
+export class SimDisk {
+  readonly #rows = new Map<string, Uint8Array>()
+  #sorted: string[] | undefined = []
+  #pending: { readonly ops: readonly StorageOp[]; readonly finish: () => void }[] = []
+  #session = 0
+
+  constructor(
+    readonly time: VirtualTime,
+    readonly random: SeededRandom,
+    readonly faults: DiskFaults,
+    readonly onDurable: DurableListener,
+  ) {}
+
+  /** The port for one process; an earlier one's is dead from now on. */
+  mount(): Storage {
+    const session = ++this.#session
+    const isDead = (): boolean => session !== this.#session
+    return {
+      get: (key) => this.#rows.get(key),
+      keys: (prefix, options) => this.#keys(prefix, options),
+      scan: (prefix, options) => this.#keys(prefix, options).map((key) => [key, this.#rows.get(key)!] as const),
+      commit: (ops, done) => {
+        const entry = { ops: [...ops], finish: () => !isDead() && done() }
+        this.#pending.push(entry)
+        const { syncMinMs, syncMaxMs } = this.faults
+        this.time.at(syncMinMs + this.random.float() * (syncMaxMs - syncMinMs), () => {
+          if (isDead()) return
+          // In the order of the calls: what is before it in the queue is flushed with it.
+          while (this.#pending.includes(entry)) {
+            const next = this.#pending.shift()!
+            this.#apply(next.ops)
+            next.finish()
+          }
+        })
+      },
+      close: async () => {},
+    }
+  }
+
+  /** Power is lost: of what was not flushed, a prefix may have reached the platter. */
+  crash(): void {
+    this.#session++
+    const kept = this.random.int(this.#pending.length + 1)
+    for (const { ops } of this.#pending.slice(0, kept)) this.#apply(ops)
+    this.#pending = []
+  }
+
+  #apply(ops: readonly StorageOp[]): void {
+    for (const op of ops) {
+      if (op.type === 'put') {
+        if (!this.#rows.has(op.key)) this.#sorted = undefined
+        this.#rows.set(op.key, op.value)
+      } else if (op.type === 'delete') {
+        if (this.#rows.delete(op.key)) this.#sorted = undefined
+      } else {
+        for (const key of [...this.#rows.keys()]) if (key.startsWith(op.prefix)) this.#rows.delete(key)
+        this.#sorted = undefined
+      }
+    }
+    this.onDurable(ops)
+  }
+
+  #keys(prefix: string, options: { from?: string; reverse?: boolean; limit?: number } = {}): string[] {
+    this.#sorted ??= [...this.#rows.keys()].sort()
+    const from = options.from !== undefined && options.from > prefix ? options.from : prefix
+    const found: string[] = []
+    for (let i = lowerBound(this.#sorted, from); i < this.#sorted.length; i++) {
+      const key = this.#sorted[i]!
+      if (!key.startsWith(prefix)) break
+      found.push(key)
+    }
+    if (options.reverse === true) found.reverse()
+    return options.limit === undefined ? found : found.slice(0, options.limit)
+  }
+
+  /** Reads a row as an operator with a hex editor would. */
+  peek(key: string): Uint8Array | undefined {
+    return this.#rows.get(key)
+  }
+
+  /** Overwrites a row behind everybody's back. */
+  poke(key: string, value: Uint8Array): void {
+    if (!this.#rows.has(key)) throw new StoreError('INTERNAL', `no row ${key}`)
+    this.#rows.set(key, value)
+  }
+}
+
+const lowerBound = (sorted: readonly string[], key: string): number => {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}

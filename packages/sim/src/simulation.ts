@@ -1,0 +1,250 @@
+import type { ReplicaId } from '@meridian/core'
+import { SeededRandom } from '@meridian/core/seeded-random'
+import type { Counters, Settings } from '@meridian/replica'
+import { checkAcknowledged, checkConverged } from './final-check.js'
+import { Oracle } from './oracle.js'
+import { SimClock } from './sim-clock.js'
+import { SimDisk } from './sim-disk.js'
+import { type NetworkFaults, QUIET, SimNetwork } from './sim-network.js'
+import { type NodeHooks, SimNode } from './sim-node.js'
+import { VirtualTime } from './virtual-time.js'
+import { Violation } from './violation.js'
+import { Watch } from './watch.js'
+import { Workload } from './workload.js'
+
+/** Faults that a rule of the store is robbed of, to see that the checkers notice. */
+export interface Sabotage extends NodeHooks {
+  readonly tamper?: (frame: Uint8Array) => Uint8Array
+}
+
+export interface SimulationOptions {
+  readonly seed: number
+  /** Virtual time under faults. Default 20 s. */
+  readonly forMs?: number
+  readonly sabotage?: Sabotage
+  /** Receives a readable line for everything that happens. */
+  readonly trace?: (line: string) => void
+}
+
+export interface SimulationReport {
+  readonly seed: number
+  readonly regions: number
+  readonly acknowledged: number
+  readonly refused: number
+  readonly boots: number
+  readonly transfers: number
+  readonly cleaned: number
+  readonly resyncs: number
+  readonly framesRefused: number
+  readonly networkBytes: number
+  /** Virtual time from healing to equality. */
+  readonly healedInMs: number
+}
+
+const REGIONS = ['eu', 'us', 'ap', 'sa', 'af']
+const HEAL_WITHIN_MS = 60_000
+
+/**
+ * Runs N replicas of the real engine in virtual time under faults drawn from one seed, heals, and checks.
+ * @throws Violation naming the promise that was broken.
+ */
+export const simulate = (options: SimulationOptions): SimulationReport => new Simulation(options).run()
+
+class Simulation {
+  readonly #random: SeededRandom
+  readonly #time = new VirtualTime()
+  readonly #network: SimNetwork
+  readonly #nodes: SimNode[]
+  readonly #oracle = new Oracle()
+  readonly #watch = new Watch()
+  readonly #workload: Workload
+  readonly #forMs: number
+  readonly #lossy: NetworkFaults
+
+  constructor(readonly options: SimulationOptions) {
+    const random = new SeededRandom(options.seed)
+    this.#random = random
+    this.#forMs = options.forMs ?? 20_000
+    this.#network = new SimNetwork(this.#time, random.fork())
+    this.#network.tamper = options.sabotage?.tamper
+    this.#workload = new Workload(random.fork(), this.#trace)
+    this.#lossy = {
+      delayMinMs: 1,
+      delayMaxMs: random.pick([5, 50, 300]),
+      loss: random.pick([0, 0, 0.02, 0.3]),
+      duplication: random.pick([0, 0.05, 0.5]),
+      reordering: random.pick([0, 0.05, 0.3]),
+      corruption: random.pick([0, 0, 0.002]),
+    }
+    const settings = this.#settings()
+    const regions = random.pick([2, 3, 3, 3, 4, 5])
+    this.#nodes = REGIONS.slice(0, regions).map((region, number) => this.#node(region, number, settings))
+  }
+
+  readonly #trace = (node: string, text: string): void => {
+    this.options.trace?.(`${(this.#time.nowMs / 1000).toFixed(3).padStart(8)}  ${node.padEnd(4)} ${text}`)
+  }
+
+  #settings(): Partial<Settings> {
+    const draw = <T>(values: readonly T[]): T => this.#random.pick(values)
+    return {
+      logRetentionEntries: draw([3, 30, 100_000]),
+      windowBytes: draw([2_000, 50_000, 4 << 20]),
+      transferChunkBytes: draw([500, 5_000, 1 << 20]),
+      transferWindow: draw([1, 8]),
+      transactionBytes: draw([300, 5_000, 1 << 20]),
+      amplificationMax: draw([1.2, 2]),
+      maintenanceMs: draw([100, 1000]),
+      blockCacheBytes: draw([0, 32 << 20]),
+    }
+  }
+
+  #node(region: string, number: number, settings: Partial<Settings>): SimNode {
+    const random = this.#random.fork()
+    const drift = (random.float() - 0.5) * 2e-4
+    const clock = new SimClock(this.#time, random.int(300) - 150, drift)
+    const faults = random.pick([
+      { syncMinMs: 0.1, syncMaxMs: 2 },
+      { syncMinMs: 1, syncMaxMs: 30 },
+    ])
+    const disk = new SimDisk(this.#time, random.fork(), faults, (ops) => this.#oracle.heard((number + 1) as ReplicaId, ops))
+    return new SimNode(number, region, this.#time, clock, disk, random, settings, this.#trace, this.options.sabotage ?? {})
+  }
+
+  run(): SimulationReport {
+    const random = this.#random
+    this.#network.faults = this.#lossy
+    // Peers that are down at start and come late are normal.
+    for (const [i, node] of this.#nodes.entries()) if (i === 0 || random.chance(0.8)) node.start()
+    for (const node of this.#nodes) this.#dialForever(node)
+    this.#clients()
+    this.#nemesis()
+    this.#time.runUntil(this.#forMs)
+    const healedInMs = this.#heal()
+    checkAcknowledged(this.#workload.acknowledged, this.#oracle)
+    checkConverged(this.#nodes, this.#oracle)
+    for (const node of this.#nodes) this.#watch.check(node)
+    return this.#report(healedInMs)
+  }
+
+  #clients(): void {
+    const step = (): void => {
+      if (this.#time.nowMs >= this.#forMs) return
+      const node = this.#random.pick(this.#nodes)
+      this.#workload.step(node)
+      if (this.#random.chance(0.1)) this.#watch.check(this.#random.pick(this.#nodes))
+      this.#time.at(this.#random.int(60), step)
+    }
+    step()
+  }
+
+  /** Each pair is dialed by both ends, as configured peers do, with a pause between attempts. */
+  #dialForever(node: SimNode): void {
+    for (const peer of this.#nodes) {
+      if (peer === node) continue
+      const dial = (): void => {
+        this.#time.at(100 + this.#random.int(900), dial)
+        if (node.replica === undefined || peer.replica === undefined) return
+        if (node.replica.isLinked(peer.replica.region)) return
+        this.#network.connect(node.number, peer.number, (near, far) => {
+          if (node.replica === undefined || peer.replica === undefined) return undefined
+          return [node.replica.attach(near, { dialed: true }), peer.replica.attach(far, { dialed: false })]
+        })
+      }
+      dial()
+    }
+  }
+
+  #nemesis(): void {
+    const strike = (): void => {
+      if (this.#time.nowMs >= this.#forMs) return
+      this.#strike()
+      this.#time.at(200 + this.#random.int(2500), strike)
+    }
+    this.#time.at(500, strike)
+  }
+
+  #strike(): void {
+    const random = this.#random
+    const node = random.pick(this.#nodes)
+    const other = random.pick(this.#nodes)
+    const roll = random.float()
+    if (roll < 0.2) this.#crash(node)
+    else if (roll < 0.28) node.shutDown(() => this.#network.drop(node.number))
+    else if (roll < 0.5) this.#nodes.filter((each) => !each.isUp).forEach((each) => each.start())
+    else if (roll < 0.65) this.#cut(node, other, random.chance(0.3))
+    else if (roll < 0.72) for (const each of this.#nodes) this.#cut(node, each, false)
+    else if (roll < 0.9) {
+      this.#trace('net', 'heals')
+      this.#network.healAll()
+    } else {
+      const by = random.pick([-2000, -200, 200, 2000, 3_600_000])
+      this.#trace(node.region, `clock jumps by ${by} ms`)
+      node.clock.jump(by)
+    }
+  }
+
+  #crash(node: SimNode): void {
+    if (!node.isUp) return
+    node.crash()
+    this.#network.drop(node.number)
+  }
+
+  #cut(a: SimNode, b: SimNode, isOneWay: boolean): void {
+    if (a === b) return
+    this.#trace('net', `cuts ${a.region} ${isOneWay ? '->' : '<->'} ${b.region}`)
+    this.#network.setCut(a.number, b.number, true)
+    if (!isOneWay) this.#network.setCut(b.number, a.number, true)
+  }
+
+  /** All faults end; what must happen then happens within a bound. */
+  #heal(): number {
+    const start = this.#time.nowMs
+    this.#trace('net', 'all faults end')
+    this.#network.healAll()
+    this.#network.faults = QUIET
+    for (const node of this.#nodes) {
+      node.clock.correct()
+      if (!node.isUp) node.start()
+    }
+    while (this.#time.nowMs < start + HEAL_WITHIN_MS) {
+      this.#time.runUntil(this.#time.nowMs + 100)
+      if (this.#isSettled()) return this.#time.nowMs - start
+    }
+    throw new Violation('liveness', `not equal ${HEAL_WITHIN_MS / 1000} s after all faults ended: ${this.#describe()}`)
+  }
+
+  #isSettled(): boolean {
+    const [first, ...rest] = this.#nodes.map((node) => node.replica?.status())
+    if (first === undefined || first.deferred > 0) return false
+    return rest.every((status) => status?.deferred === 0 && status.vectors.merged.equals(first.vectors.merged))
+  }
+
+  #describe(): string {
+    return this.#nodes
+      .map((node) => {
+        const status = node.replica?.status()
+        const peers = status?.peers.map((peer) => `${peer.region} ${peer.state} ${peer.transfer} ${peer.lastError ?? ''}`).join(', ')
+        return `${node.region} ${JSON.stringify(status?.vectors.merged)} deferred ${status?.deferred} (${peers})`
+      })
+      .join('; ')
+  }
+
+  #report(healedInMs: number): SimulationReport {
+    const counters = this.#nodes.map((node) => node.replica!.status().counters)
+    const sum = (pick: (each: Counters) => number): number => counters.reduce((total, each) => total + pick(each), 0)
+    return {
+      seed: this.options.seed,
+      regions: this.#nodes.length,
+      acknowledged: this.#workload.acknowledged.length,
+      refused: this.#workload.refused,
+      boots: this.#nodes.reduce((total, node) => total + node.boots, 0),
+      transfers: sum((each) => each.transfersReceived),
+      cleaned: sum((each) => each.blocksCleaned),
+      resyncs: sum((each) => each.resyncs),
+      framesRefused: sum((each) => each.framesRefused),
+      networkBytes: this.#network.bytes,
+      healedInMs,
+    }
+  }
+}
