@@ -25,8 +25,9 @@ export interface BlockRow {
   /** Entries that the state of some record needs, or that wait for their time. */
   live: number
   liveBytes: number
-  /** The block is garbage in its lane; the row stays while `live` is above 0, with the bytes in `kept`. */
+  /** The block is garbage in its lane; the row stays while `live` is above 0. */
   isDropped: boolean
+  /** The bytes, once storage may no longer have them. */
   kept: Uint8Array | undefined
   /** Cleaning found nothing to gain here while this was the stable vector. */
   pinnedAt: VersionVector | undefined
@@ -136,8 +137,8 @@ export class BlockTable {
     return false
   }
 
-  /** The block left its lane. Returns whether the row was freed with that; otherwise `keep` gives the bytes to hold on to. */
-  drop(row: BlockRow, keep: () => Uint8Array): boolean {
+  /** The block left its lane. Returns whether the row was freed with that. */
+  drop(row: BlockRow): boolean {
     const { ref } = row
     const clocks = this.#index.get(clientKey(ref))!
     clocks.delete(ref.clock)
@@ -150,7 +151,6 @@ export class BlockTable {
     if (isSmall(row)) lane.small--
     this.#logBytes -= row.bytes
     row.isDropped = true
-    if (row.live > 0) row.kept = keep()
     return this.#freeIfDead(row)
   }
 

@@ -1,4 +1,5 @@
 import { type CollectionUid, StoreError } from '@meridian/core'
+import { SeededRandom } from '@meridian/core/testing'
 import { describe, expect, it } from 'vitest'
 import {
   blockKey,
@@ -10,7 +11,7 @@ import {
   parseGoneKey,
   shardBlockPrefix,
 } from './keys.js'
-import { client, SeededRandom } from './test-support.js'
+import { client } from './test-support.js'
 
 const UID = '00112233445566ff' as CollectionUid
 
@@ -41,7 +42,7 @@ describe('storage keys', () => {
     const random = new SeededRandom(1)
     const places = Array.from(
       { length: 300 },
-      () => [random.below(256), client(1 + random.below(255), random.below(9)), random.below(2 ** 31)] as const,
+      () => [random.int(256), client(1 + random.int(255), random.int(9)), random.int(2 ** 31)] as const,
     )
     const byNumber = [...places].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])
     expect(places.map((place) => blockKey(UID, ...place)).sort()).toEqual(

@@ -1,11 +1,13 @@
-import { decodeBlock, type Entry } from '@meridian/core'
+import { decodeBlock, type Entry, StoreError } from '@meridian/core'
+import { SeededRandom } from '@meridian/core/testing'
 import { describe, expect, it } from 'vitest'
-import { block, client, del, patch, put, SeededRandom, stamp } from './test-support.js'
+import { MergedView } from './merged-view.js'
+import { block, client, del, patch, put, stamp } from './test-support.js'
 import { expectTwin, foldAll, liveBytesOf, randomWorld, World } from './test-world.js'
 
 describe('the merged view', () => {
   it('[MV1] is the pure merge of all entries, whatever the order of blocks', () => {
-    for (let seed = 1; seed <= 150; seed++) {
+    for (let seed = 1; seed <= 80; seed++) {
       const random = new SeededRandom(seed)
       const world = randomWorld(random, 30)
       const [a, b] = [world.view(), world.view()]
@@ -61,9 +63,9 @@ describe('the merged view', () => {
       const random = new SeededRandom(seed)
       const world = randomWorld(random, 25)
       const [guarded, open] = [world.view(), world.view()]
-      for (const { ref, bytes } of random.shuffled(world.log.values())) {
-        guarded.fold(ref, bytes, { deferAbove: 1_000 + random.below(60) })
-        if (random.chance(0.1)) guarded.release(1_000 + random.below(60))
+      for (const { ref, bytes } of random.shuffled([...world.log.values()])) {
+        guarded.fold(ref, bytes, { deferAbove: 1_000 + random.int(60) })
+        if (random.chance(0.1)) guarded.release(1_000 + random.int(60))
       }
       foldAll(open, world, random)
       guarded.release(Number.MAX_SAFE_INTEGER)
@@ -74,19 +76,38 @@ describe('the merged view', () => {
   })
 
   it('[MV4] keeps a needed entry whose block was dropped until something replaces it', () => {
+    for (const holds of [true, false]) {
+      const world = new World()
+      const view = world.view()
+      const old = world.write(0, 1, [put('a', stamp(1, 1), 'old')])
+      view.fold(old, world.read(old))
+      if (holds) view.hold(old)
+      if (holds) world.log.clear()
+      view.drop(old)
+      world.log.clear()
+      expect(view.payload(0)).toEqual({ value: 'old' })
+      expect([view.logBytes, view.liveBytes > 0]).toEqual([0, true])
+      const next = world.write(0, 1, [put('a', stamp(2, 1), 'new')])
+      expect(view.fold(next, world.read(next))).toEqual([0])
+      expect(view.payload(0)).toEqual({ value: 'new' })
+      view.drop(old)
+      expect(view.liveBytes).toBe(liveBytesOf(world))
+    }
+  })
+
+  it('[MV4] keeps the state, and says so on reading, when the bytes of a dropped block are gone', () => {
     const world = new World()
-    const view = world.view()
-    const old = world.write(0, 1, [put('a', stamp(1, 1), 'old')])
+    const view = new MergedView((ref) => {
+      throw new StoreError('STORAGE_CORRUPT', `block ${ref.clock} is missing`)
+    })
+    const old = world.write(0, 1, [put('a', stamp(1, 1), 'x'.repeat(300_000))])
     view.fold(old, world.read(old))
     view.drop(old)
-    world.log.clear()
-    expect(view.payload(0)).toEqual({ value: 'old' })
-    expect([view.logBytes, view.liveBytes > 0]).toEqual([0, true])
-    const next = world.write(0, 1, [put('a', stamp(2, 1), 'new')])
+    expect([view.isLive(0), view.vectorNames(0)]).toEqual([true, ['']])
+    expect(() => view.payload(0)).toThrow('block 0 is missing')
+    const next = world.write(0, 1, [del('a', stamp(2, 1))])
     expect(view.fold(next, world.read(next))).toEqual([0])
-    expect(view.payload(0)).toEqual({ value: 'new' })
-    view.drop(old)
-    expect(view.liveBytes).toBe(liveBytesOf(world))
+    expectTwin(view, world)
   })
 
   it('[MV5] has equal digests exactly for equal live records', () => {

@@ -13,8 +13,9 @@ import {
   leafOf,
   type PointId,
   recordHash,
-  setOwn,
   type Stamp,
+  StoreError,
+  setOwn,
 } from '@meridian/core'
 import { BlockCache } from './block-cache.js'
 import { type BlockRef, type BlockRow, BlockTable } from './block-table.js'
@@ -44,7 +45,8 @@ export interface DigestReader {
   leaf(index: number): string
 }
 
-const CACHE_BYTES = 4 * 1024 * 1024
+/** A few blocks: neighbours are read together. A larger cache stands behind `read`, shared by all views. */
+const CACHE_BYTES = 256 * 1024
 
 /**
  * What all blocks amount to: a fold of every entry with the meaning of core's `merge`, as compact as can be searched and
@@ -121,15 +123,32 @@ export class MergedView {
   }
 
   /**
-   * The block was removed from its lane. Call it after folding the blocks that carry its survivors, while `read` still has its
-   * bytes: if it holds entries that are still needed here (its owner let a superseder win that is deferred here), they are kept
-   * in memory until something replaces them, so that no record blinks out.
+   * The block is about to be removed from its lane and from storage: its bytes are held in memory if anything in it is needed.
+   * Call it while `read` still has them; `drop` lets go of what its survivors have replaced by then.
+   */
+  hold(ref: BlockRef): void {
+    const row = this.#blocks.find(ref)
+    if (row !== undefined && row.live > 0) row.kept ??= this.#bytes(row).slice()
+  }
+
+  /**
+   * The block was removed from its lane. Call it after folding the blocks that carry its survivors. If it holds entries that are
+   * still needed here (its owner let a superseder win that is deferred, or has not come, here), the bytes that were held stay
+   * until something replaces them, so that no record blinks out. Without `hold`, they are read now; if that fails too, the
+   * state stands and later reads of those values throw.
    */
   drop(ref: BlockRef): void {
     const row = this.#blocks.find(ref)
     if (row === undefined) return
     for (const entry of this.#deferred.takeRow(row.index)) this.#blocks.release(entry)
-    if (this.#blocks.drop(row, () => this.#bytes(row).slice())) this.#cache.delete(row.index)
+    if (row.live > 0) {
+      try {
+        this.hold(ref)
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+      }
+    }
+    if (this.#blocks.drop(row)) this.#cache.delete(row.index)
   }
 
   isFolded(ref: BlockRef): boolean {

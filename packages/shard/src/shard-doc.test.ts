@@ -1,9 +1,10 @@
 import type { StoreError } from '@meridian/core'
+import { SeededRandom } from '@meridian/core/testing'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { type ClockRange, laneName } from './lane.js'
 import { ShardDoc } from './shard-doc.js'
-import { client, MemoryBlocks, replica, SeededRandom } from './test-support.js'
+import { client, MemoryBlocks, replica } from './test-support.js'
 
 const bytesOf = (seed: number, length = 20): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (seed * 31 + i * 7) & 0xff)
@@ -57,13 +58,13 @@ const randomTwins = (seed: number, steps: number): Twins => {
   for (let step = 0; step < steps; step++) {
     const of = random.pick([1, 2, 3])
     if (random.chance(0.1)) boots.set(of, boots.get(of)! + 1)
-    if (random.chance(0.6)) twins.append(client(of, boots.get(of)!), 1 + random.below(3))
+    if (random.chance(0.6)) twins.append(client(of, boots.get(of)!), 1 + random.int(3))
     else {
-      const id = client(of, 1 + random.below(boots.get(of)!))
+      const id = client(of, 1 + random.int(boots.get(of)!))
       const end = twins.shard.nextClock(id)
       if (end === 0) continue
-      const clock = random.below(end)
-      twins.remove({ client: id, clock, length: 1 + random.below(end - clock) })
+      const clock = random.int(end)
+      twins.remove({ client: id, clock, length: 1 + random.int(end - clock) })
     }
   }
   return twins
@@ -213,7 +214,7 @@ describe('a shard document', () => {
       for (const of of shard.replicas()) {
         let from: ReadonlyMap<number, number> = new Map()
         for (let done = false; !done; ) {
-          const bytesMax = 1 + random.below(700)
+          const bytesMax = 1 + random.int(700)
           const chunk = shard.encodeState(of, from, bytesMax)
           if (!chunk.done) expect(chunk.update.length).toBeLessThan(bytesMax + longest + 60)
           Y.applyUpdate(stock, chunk.update)

@@ -15,10 +15,11 @@ import {
   VersionVector,
   visible,
 } from '@meridian/core'
+import type { SeededRandom } from '@meridian/core/testing'
 import { expect } from 'vitest'
 import type { BlockRef } from './block-table.js'
 import { MergedView } from './merged-view.js'
-import { client, del, type SeededRandom, stamp } from './test-support.js'
+import { client, del, stamp } from './test-support.js'
 
 export const key = ({ doc, client, clock }: BlockRef): string => `${doc}:${client}:${clock}`
 
@@ -59,10 +60,10 @@ export class World {
 
   /** A clock that stands still now and then, so that counters and writers decide too. */
   entry(random: SeededRandom, of: number, ids: number): Entry {
-    this.#ms += random.below(2)
-    const at = stamp(this.#ms + random.below(4), of, this.#counter++)
-    const id = random.chance(0.5) ? random.below(ids) : `id-${random.below(ids)}`
-    const roll = random.below(10)
+    this.#ms += random.int(2)
+    const at = stamp(this.#ms + random.int(4), of, this.#counter++)
+    const id = random.chance(0.5) ? random.int(ids) : `id-${random.int(ids)}`
+    const roll = random.int(10)
     if (roll < 4) {
       const vectors = new Map(
         ['', 'title', 'body'].filter(() => random.chance(0.6)).map((name) => [name, vector(random)]),
@@ -85,16 +86,16 @@ export class World {
 }
 
 const KEYS = ['a', 'b', '__proto__', 'd']
-const vector = (random: SeededRandom): Float32Array => Float32Array.from({ length: 3 }, () => random.below(1000) / 7)
+const vector = (random: SeededRandom): Float32Array => Float32Array.from({ length: 3 }, () => random.int(1000) / 7)
 const cells = (random: SeededRandom): JsonObject =>
   JSON.parse(
     `{${KEYS.filter(() => random.chance(0.5))
-      .map((name) => `"${name}":${random.below(99)}`)
+      .map((name) => `"${name}":${random.int(99)}`)
       .join()}}`,
   )
 
 export const foldAll = (view: MergedView, world: World, random: SeededRandom): void => {
-  for (const { ref, bytes } of random.shuffled(world.log.values())) view.fold(ref, bytes)
+  for (const { ref, bytes } of random.shuffled([...world.log.values()])) view.fold(ref, bytes)
 }
 
 export const expectTwin = (view: MergedView, world: World): void => {
@@ -146,11 +147,11 @@ export const liveBytesOf = (world: World): number => {
 export const randomWorld = (random: SeededRandom, blocks: number): World => {
   const world = new World()
   for (let i = 0; i < blocks; i++) {
-    const of = 1 + random.below(3)
+    const of = 1 + random.int(3)
     world.write(
-      random.below(2),
+      random.int(2),
       of,
-      Array.from({ length: 1 + random.below(6) }, () => world.entry(random, of, 8)),
+      Array.from({ length: 1 + random.int(6) }, () => world.entry(random, of, 8)),
     )
   }
   return world
