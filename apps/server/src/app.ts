@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { StoreError } from '@meridian/core'
+import type { StoreError } from '@meridian/core'
 import Koa from 'koa'
 import { ApiKey } from './http/auth.js'
 import { readJson } from './http/body.js'
@@ -103,7 +103,10 @@ const endLeftover = (ctx: Koa.Context): void => {
 }
 
 const report = (log: ServerLog, fields: Record<string, unknown>, failed: StoreError | undefined): void => {
-  if (failed === undefined) return log.debug(fields, 'answered')
+  if (failed === undefined) {
+    log.debug(fields, 'answered')
+    return
+  }
   const told = { ...fields, error_code: failed.code }
   if (fields.status === 503) log.warn({ ...told, error: failed.message }, 'not taken')
   else if (Number(fields.status) >= 500) log.error({ ...told, error: failed.message, stack: stackOf(failed) }, 'failed')

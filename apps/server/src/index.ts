@@ -1,4 +1,4 @@
 export * from './config.js'
 export { createLog, type ServerLog } from './logging.js'
-export { type RunningServer, startServer } from './serve.js'
+export { type Parts, type RunningServer, startServer } from './serve.js'
 export { API_VERSION, VERSION } from './version.js'

@@ -18,6 +18,13 @@ export class Metrics {
     'Time of a search request, body read to hits shown',
   )
   readonly refreshSeconds = this.#histogram('index_refresh_seconds', 'Time from durable here to searchable here')
+  readonly replicationSeconds = new Histogram({
+    name: 'replication_latency_seconds',
+    help: 'Time from the stamp of a write in the peer to searchable here',
+    labelNames: ['peer'],
+    buckets: LATENCY_BUCKETS,
+    registers: [this.#registry],
+  })
   readonly #responses = new Counter({
     name: 'http_responses_total',
     help: 'Answers by status',

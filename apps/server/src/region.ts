@@ -24,6 +24,8 @@ export interface Region {
   readonly instance: string
   /** Why requests are not taken; `undefined` when they are. */
   unready(): string | undefined
+  /** Why this process is beyond help, so that it should be restarted; `undefined` when it is not. */
+  broken(): string | undefined
 }
 
 /** @throws StoreError `COLLECTION_NOT_FOUND` in the words that clients look for. */

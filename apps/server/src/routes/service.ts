@@ -20,24 +20,9 @@ export const serviceRoutes = (region: Region): Route[] => [
         }),
       ),
   },
-  {
-    method: 'GET',
-    path: '/healthz',
-    isOpen: true,
-    isProbe: true,
-    handle: () => new Whole(plain('healthz check passed')),
-  },
-  { method: 'GET', path: '/livez', isOpen: true, isProbe: true, handle: () => new Whole(plain('livez check passed')) },
-  {
-    method: 'GET',
-    path: '/readyz',
-    isOpen: true,
-    isProbe: true,
-    handle: () => {
-      const reason = region.unready()
-      return new Whole(reason === undefined ? plain('all shards are ready') : plain(reason, 503))
-    },
-  },
+  probe('/healthz', () => region.broken(), 'healthz check passed'),
+  probe('/livez', () => region.broken(), 'livez check passed'),
+  probe('/readyz', () => region.unready(), 'all shards are ready'),
   {
     method: 'GET',
     path: '/metrics',
@@ -60,4 +45,16 @@ const telemetry = (region: Region) => ({
   },
   collections: { number_of_collections: region.replica.collections().length, max_collections: null },
   cluster: { enabled: false, resharding_enabled: false },
+})
+
+/** Plain text, for machines that look at the status and people who look at the reason. */
+const probe = (path: string, failure: () => string | undefined, passed: string): Route => ({
+  method: 'GET',
+  path,
+  isOpen: true,
+  isProbe: true,
+  handle: () => {
+    const reason = failure()
+    return new Whole(reason === undefined ? plain(passed) : plain(reason, 503))
+  },
 })
