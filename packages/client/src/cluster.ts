@@ -2,34 +2,42 @@
 export interface PeerInfo {
   readonly region: string
   readonly replica: number
-  readonly state: string
+  readonly state: 'linked' | 'down'
   /** Held here and not yet durable there. */
   readonly behind: { readonly seconds: number; readonly writes: number; readonly bytes: number }
+  /** Absent if never heard in this run, as `clockOffsetMs`. */
   readonly heardMsAgo?: number | undefined
   readonly clockOffsetMs?: number | undefined
-  readonly transfer?: string
+  readonly transfer: 'none' | 'sending' | 'receiving'
   readonly lastError?: string | undefined
-  /** `false` when an operator cut the link on purpose. */
-  readonly enabled?: boolean
 }
 
 export interface ClusterCollection {
   readonly name: string
-  readonly uid?: string
-  readonly points: number
+  readonly uid: string
+  readonly records: number
   readonly tombstones: number
-  /** Records merged and not yet in the graph; searches find them all the same. */
-  readonly indexPending: number
+  readonly shards: number
+  /** Vectors of live records, and how many of them searches find by now. */
+  readonly vectors: { readonly live: number; readonly indexed: number }
 }
+
+export type VectorJson = Readonly<Record<string, number>>
 
 /** `GET /meridian/cluster`: what one region knows. */
 export interface ClusterInfo {
   readonly region: string
   readonly replica: number
-  readonly version?: string
-  readonly uptimeSeconds?: number
+  readonly version: string
+  readonly uptime_seconds: number
+  /** Version vectors, replica number to sequence. */
+  readonly vectors: { readonly acked: VectorJson; readonly merged: VectorJson; readonly indexed: VectorJson }
   readonly peers: readonly PeerInfo[]
+  /** `enabled` is false where an operator cut the link. */
+  readonly links: readonly { readonly region: string; readonly url: string; readonly enabled: boolean }[]
   readonly collections: readonly ClusterCollection[]
+  /** Why requests are not taken, if they are not. */
+  readonly unready?: string | undefined
   /** Why writes are refused, if they are. */
   readonly readOnly?: string | undefined
 }

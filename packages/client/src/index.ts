@@ -1,6 +1,13 @@
 export { type ClientOptions, MeridianClient } from './client.js'
 export { ClientError, type ClientErrorCode } from './client-error.js'
-export { type ClusterCollection, type ClusterInfo, type DigestInfo, digestKey, type PeerInfo } from './cluster.js'
+export {
+  type ClusterCollection,
+  type ClusterInfo,
+  type DigestInfo,
+  digestKey,
+  type PeerInfo,
+  type VectorJson,
+} from './cluster.js'
 export type { Call } from './endpoint.js'
 export { backoffMs, NO_RETRY, RETRY_DEFAULT, type RetryPolicy } from './retry.js'
 export type * from './types.js'

@@ -29,7 +29,7 @@ const parsePoint = (text: string): Parsed => {
   if (typeof value === 'string') return bad(value)
   const { id, payload } = value
   if (!isPointId(id)) return bad('"id" must be an unsigned integer or a string')
-  const vector = value['vector'] ?? value['vectors']
+  const vector = value.vector ?? value.vectors
   const reason = vectorFault(vector)
   if (reason !== undefined) return bad(reason)
   if (payload !== undefined && payload !== null && !isObject(payload)) return bad('"payload" must be an object')

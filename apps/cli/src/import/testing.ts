@@ -22,7 +22,7 @@ export const fvecsFile = (vectors: readonly (readonly number[])[]): Uint8Array =
     vectors.map((vector) => {
       const bytes = Buffer.alloc(4 + 4 * vector.length)
       bytes.writeInt32LE(vector.length, 0)
-      vector.forEach((value, i) => bytes.writeFloatLE(value, 4 + 4 * i))
+      for (const [i, value] of vector.entries()) bytes.writeFloatLE(value, 4 + 4 * i)
       return bytes
     }),
   )

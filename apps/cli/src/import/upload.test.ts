@@ -72,7 +72,15 @@ test('[CI9] every point is sent once, in batches, no more of them at once than a
 
 test('[CI10] a bad row stops the import there, and everything before it is in', async () => {
   const bad: BadRow[] = []
-  const result = await upload(points(50, [23]), options({ onBad: (row) => (bad.push(row), 'stop') }))
+  const result = await upload(
+    points(50, [23]),
+    options({
+      onBad: (row) => {
+        bad.push(row)
+        return 'stop'
+      },
+    }),
+  )
   expect(bad).toEqual([{ row: 23, reason: 'broken' }])
   expect(result).toEqual({ done: { row: 23, byte: 230 }, imported: 23, skipped: 0 })
 })
@@ -85,7 +93,13 @@ test('[CI11] of a refused batch exactly the refused points are named; all others
   const bad: BadRow[] = []
   const result = await upload(
     points(40),
-    options({ send: refusing([7, 8, 31]), onBad: (row) => (bad.push(row), 'skip') }),
+    options({
+      send: refusing([7, 8, 31]),
+      onBad: (row) => {
+        bad.push(row)
+        return 'skip'
+      },
+    }),
   )
   expect(bad.map((row) => row.row).sort((a, b) => a - b)).toEqual([7, 8, 31])
   expect(result).toEqual({ done: { row: 40, byte: 400 }, imported: 37, skipped: 3 })
@@ -95,7 +109,14 @@ test('[CI11] without skipping, a refused point keeps the place before its batch'
   const bad: BadRow[] = []
   const result = await upload(
     points(40),
-    options({ concurrency: 1, send: refusing([17]), onBad: (row) => (bad.push(row), 'stop') }),
+    options({
+      concurrency: 1,
+      send: refusing([17]),
+      onBad: (row) => {
+        bad.push(row)
+        return 'stop'
+      },
+    }),
   )
   expect(bad).toEqual([{ row: 17, reason: 'Wrong input: no' }])
   expect(result.done).toEqual({ row: 10, byte: 100 })

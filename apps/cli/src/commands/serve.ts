@@ -1,0 +1,73 @@
+import { StoreError } from '@meridian/core'
+import { type Config, FLAGS, type FlagValues, parseConfig, startServer } from '@meridian/server'
+import { type Command, Option } from 'commander'
+import { CliError, EXIT } from '../exit.js'
+import { onSignals } from '../interrupt.js'
+
+/** A graceful stop that takes longer is ended; whatever was acknowledged is on disk in any case. */
+const STOP_MS_MAX = 10_000
+
+export const addServe = (program: Command): void => {
+  const command = program
+    .command('serve')
+    .description('run one region in the foreground; every option can also be set as an environment variable')
+  for (const flag of FLAGS) {
+    const meaning = flag.fallback === undefined ? flag.meaning : `${flag.meaning} (default ${flag.fallback})`
+    const option = new Option(`--${flag.name} <${flag.placeholder}>`, `${meaning} [${flag.env}]`)
+    if (flag.isList)
+      option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text])
+    command.addOption(option)
+  }
+  command.action(async (options: Readonly<Record<string, string | readonly string[]>>) => {
+    await serve(readConfig(options, process.env))
+  })
+}
+
+/** @throws CliError exit 2 with the one line that the configuration gives. */
+export const readConfig = (
+  options: Readonly<Record<string, string | readonly string[]>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Config => {
+  const values: Record<string, string | readonly string[]> = {}
+  for (const flag of FLAGS) {
+    const value = options[camelCase(flag.name)]
+    if (value !== undefined) values[flag.name] = value
+  }
+  try {
+    return parseConfig(values satisfies FlagValues, env)
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'BAD_REQUEST') throw new CliError(error.message, EXIT.usage)
+    throw error
+  }
+}
+
+/** commander's name of an option's value. */
+const camelCase = (name: string): string => name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
+const serve = async (config: Config): Promise<void> => {
+  const server = await start(config)
+  await new Promise<void>((resolve, reject) => {
+    const stop = (): void => {
+      setTimeout(() => process.exit(EXIT.failed), STOP_MS_MAX).unref()
+      server.close().then(resolve, reject)
+    }
+    onSignals(stop, () => process.exit(EXIT.failed))
+    // Started by `meridian cluster`: it must not outlive it, however that ended.
+    if (process.connected) process.once('disconnect', stop)
+  })
+}
+
+const start = async (config: Config): ReturnType<typeof startServer> => {
+  try {
+    return await startServer(config)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EADDRINUSE')
+      throw new CliError(`port ${config.port} of ${config.host} is in use; choose another with --port`)
+    if (code === 'EACCES')
+      throw new CliError(`port ${config.port} of ${config.host} may not be opened; choose one above 1023`)
+    if (code === 'EADDRNOTAVAIL')
+      throw new CliError(`${config.host} is not an address here; choose another with --host`)
+    throw error
+  }
+}

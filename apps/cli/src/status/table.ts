@@ -1,0 +1,108 @@
+import Table from 'cli-table3'
+import { type Assessment, isUp, type RegionReport, type UpReport } from './assess.js'
+
+/** Plain lines without borders read well in any terminal and can be cut by other tools. */
+const table = (head: string[], rows: string[][], rightFrom: number): string => {
+  const chars = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+    left: ' ',
+    'left-mid': '',
+    mid: '',
+    'mid-mid': '',
+    right: '',
+    'right-mid': '',
+    middle: '  ',
+  }
+  const view = new Table({
+    head,
+    chars,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    colAligns: head.map((_, i) => (i >= rightFrom ? 'right' : 'left')),
+  })
+  view.push(...rows)
+  return view
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+const count = (value: number): string => value.toLocaleString('en')
+
+const bytes = (value: number): string =>
+  value < 1024
+    ? `${value} B`
+    : value < 1024 ** 2
+      ? `${(value / 1024).toFixed(1)} KiB`
+      : `${(value / 1024 ** 2).toFixed(1)} MiB`
+
+const sum = (report: UpReport, of: (collection: UpReport['cluster']['collections'][number]) => number): number =>
+  report.cluster.collections.reduce((total, collection) => total + of(collection), 0)
+
+const stateOf = ({ cluster }: UpReport): string =>
+  cluster.unready !== undefined
+    ? `not ready: ${cluster.unready}`
+    : cluster.readOnly !== undefined
+      ? `read-only: ${cluster.readOnly}`
+      : 'up'
+
+/** The whole answer of `meridian status`. */
+export const statusText = (reports: readonly RegionReport[], assessment: Assessment): string => {
+  const up = reports.filter(isUp)
+  const regions = table(
+    ['region', 'url', 'state', 'replica', 'records', 'tombstones', 'index pending'],
+    reports.map((report) =>
+      isUp(report)
+        ? [
+            report.cluster.region,
+            report.url,
+            stateOf(report),
+            String(report.cluster.replica),
+            count(sum(report, (each) => each.records)),
+            count(sum(report, (each) => each.tombstones)),
+            count(sum(report, (each) => each.vectors.live - each.vectors.indexed)),
+          ]
+        : ['?', report.url, `down: ${report.reason}`, '', '', '', ''],
+    ),
+    3,
+  )
+  const peers = up.flatMap(({ cluster }) =>
+    cluster.peers.map((peer) => {
+      const isCut = cluster.links.some((link) => link.region === peer.region && !link.enabled)
+      const { seconds, writes, bytes: size } = peer.behind
+      return [
+        `${cluster.region} to ${peer.region}`,
+        isCut ? 'cut on purpose' : peer.state,
+        `${seconds.toFixed(1)} s`,
+        count(writes),
+        bytes(size),
+      ]
+    }),
+  )
+  const collections = assessment.collections.map((collection) => [
+    collection.name,
+    ...collection.live.map((live) => (live === undefined ? 'none' : count(live))),
+    collection.isEqual ? 'equal' : 'differ',
+  ])
+  const parts = [regions]
+  if (peers.length > 0) parts.push(table(['link', 'state', 'peer lags by', 'writes', 'bytes'], peers, 2))
+  if (collections.length > 0)
+    parts.push(table(['collection', ...up.map(({ cluster }) => cluster.region), 'digests'], collections, 1))
+  return `${[...parts, verdict(reports.length - up.length, assessment)].join('\n\n')}\n`
+}
+
+const verdict = (down: number, { isEqual, isCaughtUp, collections }: Assessment): string => {
+  if (down > 0) return `${down} ${down === 1 ? 'region is' : 'regions are'} down.`
+  if (collections.length === 0) return 'All regions are up; there is no collection yet.'
+  if (isEqual) return 'All regions are up and hold the same records.'
+  return isCaughtUp
+    ? 'All regions have caught up, and their records DIFFER: this is not normal.'
+    : 'All regions are up; some writes are still on their way.'
+}
