@@ -1,0 +1,172 @@
+import { assert, type Log, SILENT_LOG, type Storage, type StorageOp, StoreError } from '@meridian/core'
+import { open, type RootDatabase } from 'lmdb'
+import { CommitQueue, type Effects } from './commit-queue.js'
+import { DataDirectory } from './data-directory.js'
+import { syncDirectory } from './durable-file.js'
+import { type RangeOptions, rangeOf } from './key-range.js'
+import { openValue, sealValue } from './sealed-value.js'
+import { commitError, hasLessThan, readError } from './storage-error.js'
+
+export interface LmdbStorageOptions {
+  /** Made if it is not there. Held by one process at a time. */
+  readonly directory: string
+  /** Address space reserved at the start, not a bound on the data: the map grows by itself, at the price of mapping anew. */
+  readonly mapSizeBytes?: number
+  readonly log?: Log
+}
+
+const MAP_SIZE_BYTES = 1024 * 1024 * 1024
+/** Keys fetched at a time: no cursor, and so no snapshot that keeps old pages from reuse, stays open between two steps. */
+const KEYS_AT_A_TIME = 256
+/** With less room than this beyond the batch, a write error is taken for a full disk. */
+const SPARE_BYTES = 4 * 1024 * 1024
+
+/** Keys as plain bytes; LMDB compares those bytewise. */
+const KEY_ENCODER = {
+  writeKey: (key: string, target: Buffer, start: number): number => start + target.write(key, start, 'latin1'),
+  readKey: (source: Buffer, start: number, end: number): string => source.toString('latin1', start, end),
+}
+
+/**
+ * The `Storage` port on one LMDB environment, `store.mdb`.
+ *
+ * 1. A group of commits is one LMDB transaction. It is written, flushed (`fdatasync`) and only then made the root, on a
+ *    thread of its own; `done` follows. lmdb-js's overlapping sync, which shows data before it is flushed, is off.
+ * 2. Every value carries a CRC-32, checked at every read. Reads are copies.
+ */
+export class LmdbStorage implements Storage {
+  readonly #directory: DataDirectory
+  readonly #db: RootDatabase<Uint8Array, string>
+  readonly #queue: CommitQueue
+  readonly #log: Log
+  #isOpen = true
+  #closing: Promise<void> | undefined
+
+  private constructor(directory: DataDirectory, db: RootDatabase<Uint8Array, string>, log: Log) {
+    this.#directory = directory
+    this.#db = db
+    this.#log = log
+    this.#queue = new CommitQueue({
+      keys: (prefix) => this.#keys(prefix),
+      write: (effects) => this.#write(effects),
+      seal: sealValue,
+    })
+  }
+
+  /**
+   * @throws StoreError `IDENTITY_CONFLICT` if a live process holds the directory; `STORAGE_FAILED` if it cannot be used;
+   * `STORAGE_CORRUPT` if `store.mdb` is no LMDB file.
+   */
+  static async open({ directory, mapSizeBytes, log = SILENT_LOG }: LmdbStorageOptions): Promise<LmdbStorage> {
+    const locked = DataDirectory.open(directory, log)
+    try {
+      const db = open<Uint8Array, string>({
+        path: locked.storeFile,
+        encoding: 'binary',
+        keyEncoder: KEY_ENCODER,
+        mapSize: mapSizeBytes ?? MAP_SIZE_BYTES,
+        overlappingSync: false,
+        noSubdir: true,
+      })
+      syncDirectory(locked.path)
+      return new LmdbStorage(locked, db, log)
+    } catch (error) {
+      locked.lock.release()
+      throw readError(locked.storeFile, error)
+    }
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const sealed = this.#read(key, () => this.#db.getBinary(key))
+    return sealed && openValue(key, sealed)
+  }
+
+  *scan(prefix: string, options: RangeOptions = {}): Generator<readonly [string, Uint8Array]> {
+    for (const key of this.#keys(prefix, options)) {
+      const value = this.get(key)
+      if (value !== undefined) yield [key, value]
+    }
+  }
+
+  keys(prefix: string, options: RangeOptions = {}): Iterable<string> {
+    return this.#keys(prefix, options)
+  }
+
+  commit(ops: readonly StorageOp[], done: (error?: Error) => void): void {
+    if (this.#closing === undefined) this.#queue.commit(ops, done)
+    else queueMicrotask(() => done(new StoreError('STORAGE_FAILED', 'the storage is closed')))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#queue.idle()
+    this.#isOpen = false
+    await this.#db.close()
+    this.#directory.lock.release()
+  }
+
+  *#keys(prefix: string, options: RangeOptions = {}): Generator<string> {
+    let { lower, upper } = rangeOf(prefix, options.from)
+    let includesLower = true
+    for (let left = options.limit ?? Number.POSITIVE_INFINITY; left > 0 && lower < upper; ) {
+      const limit = Math.min(left, KEYS_AT_A_TIME)
+      const range =
+        options.reverse === true
+          ? { start: upper, exclusiveStart: true, end: lower, inclusiveEnd: true, reverse: true, limit }
+          : { start: lower, exclusiveStart: !includesLower, end: upper, limit }
+      const found = this.#read(prefix, () => Array.from(this.#db.getKeys(range)))
+      yield* found
+      const last = found.at(-1)
+      if (last === undefined || found.length < limit) return
+      left -= found.length
+      if (options.reverse === true) upper = last
+      else {
+        lower = last
+        includesLower = false
+      }
+    }
+  }
+
+  #read<T>(key: string, run: () => T): T {
+    // LMDB does not survive a read of a closed environment.
+    assert(this.#isOpen, 'the storage is open')
+    try {
+      return run()
+    } catch (error) {
+      throw readError(JSON.stringify(key), error)
+    }
+  }
+
+  async #write(effects: Effects): Promise<void> {
+    let bytes = SPARE_BYTES
+    let committed: Promise<boolean> | undefined
+    // All in one turn of the event loop, so one transaction, and lmdb-js answers for all of it with one promise.
+    for (const [key, value] of effects) {
+      bytes += value?.length ?? 0
+      committed = value === undefined ? this.#db.remove(key) : this.#db.put(key, value)
+    }
+    try {
+      await committed
+    } catch (error) {
+      const failed = commitError(await causeOf(error), () => hasLessThan(this.#directory.path, bytes))
+      this.#log.error({ error_code: failed.code, directory: this.#directory.path }, failed.message)
+      throw failed
+    }
+  }
+}
+
+/** lmdb-js rejects with a general error and hands over the reason as a second promise, rejected a little later. */
+const causeOf = async (error: unknown): Promise<Error> => {
+  assert(error instanceof Error, 'errors are Errors')
+  if (!('commitError' in error)) return error
+  try {
+    await error.commitError
+    return error
+  } catch (reason) {
+    return reason instanceof Error ? reason : error
+  }
+}
