@@ -50,7 +50,9 @@ describe.each(METRICS)('%s', (metric) => {
 
   test('[IX5] finds at least 0.99 of the true ten', () => {
     const twins = new Twins(24, metric)
-    vectors.forEach((vector, ordinal) => twins.set(ordinal, vector))
+    vectors.forEach((vector, ordinal) => {
+      twins.set(ordinal, vector)
+    })
     build(twins.space)
     expect(twins.space.current === undefined).toBe(metric === 'Manhattan')
     expect(twins.space.stats()).toMatchObject({ live: 6000, pending: 0, dead: 0, state: 'ready' })
@@ -59,7 +61,9 @@ describe.each(METRICS)('%s', (metric) => {
 
   test('[IX6] `exact` is right to the last bit, with a graph and without', () => {
     const twins = new Twins(24, metric)
-    vectors.slice(0, 3000).forEach((vector, ordinal) => twins.set(ordinal, vector))
+    vectors.slice(0, 3000).forEach((vector, ordinal) => {
+      twins.set(ordinal, vector)
+    })
     const query = { vector: queries[0]!, limit: 50, exact: true }
     const truth = twins.exact.searchNow(REF, query)
     expect(twins.space.search(query)).toEqual(truth)
@@ -74,7 +78,9 @@ describe.each(METRICS)('%s', (metric) => {
 test('[IX7] finds at least 0.99 under filters of every selectivity, close to the query and far from it', () => {
   const twins = new Twins(16, 'Euclid')
   const vectors = clustered(30_000, 16, 2)
-  vectors.forEach((vector, ordinal) => twins.set(ordinal, vector))
+  vectors.forEach((vector, ordinal) => {
+    twins.set(ordinal, vector)
+  })
   build(twins.space)
   const random = randomOf(3)
   const queries = vectors.slice(0, 12)
@@ -144,9 +150,13 @@ test('[IX3] churn never shows a deleted or superseded vector, and wears the grap
 test('[IX4] small spaces have no graph, and one that shrinks drops it', () => {
   const twins = new Twins(4, 'Euclid')
   const vectors = clustered(2500, 4, 7)
-  vectors.slice(0, GRAPH_LIVE_MIN - 1).forEach((vector, ordinal) => twins.set(ordinal, vector))
+  vectors.slice(0, GRAPH_LIVE_MIN - 1).forEach((vector, ordinal) => {
+    twins.set(ordinal, vector)
+  })
   expect(twins.space.hasWork).toBe(false)
-  vectors.forEach((vector, ordinal) => twins.set(ordinal, vector))
+  vectors.forEach((vector, ordinal) => {
+    twins.set(ordinal, vector)
+  })
   build(twins.space)
   expect(twins.space.current?.graph.live).toBe(2500)
   for (let ordinal = 0; ordinal < 2400; ordinal++) twins.remove(ordinal)
@@ -164,7 +174,9 @@ test('[IX8] equal scores come in the order of ordinals', () => {
 
 test('[IX9] the same version of a record does not touch the graph; vectors that no graph can hold are found by scan', () => {
   const twins = new Twins(4, 'Euclid')
-  clustered(1500, 4, 8).forEach((vector, ordinal) => twins.set(ordinal, vector))
+  clustered(1500, 4, 8).forEach((vector, ordinal) => {
+    twins.set(ordinal, vector)
+  })
   build(twins.space)
   const revision = twins.space.current!.revision
   twins.space.set(7, 'id-7', '8', new Float32Array(4))

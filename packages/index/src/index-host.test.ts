@@ -1,0 +1,88 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { IndexHost } from './index-host.js'
+import { clustered, paramsOf } from './testing/data.js'
+import type { Changes, IndexReply } from './worker-protocol.js'
+
+const VECTORS = clustered(6000, 8, 1)
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'meridian-index-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+/** A host without a thread; each look at its clock takes a millisecond. */
+const hosted = () => {
+  const replies: IndexReply[] = []
+  let heard: (reply: IndexReply) => void = () => {}
+  let ms = 0
+  const host = new IndexHost(
+    directory,
+    (reply) => {
+      replies.push(reply)
+      heard(reply)
+    },
+    () => ++ms,
+  )
+  const next = (type: IndexReply['type']): Promise<IndexReply> =>
+    new Promise((resolve) => {
+      heard = (reply) => {
+        if (reply.type === type) resolve(reply)
+      }
+    })
+  return { host, replies, next }
+}
+
+const all: Changes = {
+  ordinals: Uint32Array.from(VECTORS.keys()),
+  ids: VECTORS.map((_, i) => `id-${i}`),
+  versions: VECTORS.map(() => 'v1'),
+  vectors: Float32Array.from(VECTORS.flatMap((vector) => [...vector])),
+}
+
+test('[IX25] a slice of building ends on time, and a search between two slices is answered in full', () => {
+  const { host, replies } = hosted()
+  const ref = { collection: 'c', vector: '' }
+  host.serve([
+    { type: 'open', space: 1, ref, params: paramsOf(8, 'Euclid'), fresh: false },
+    { type: 'settle', space: 1 },
+    { type: 'change', space: 1, changes: all },
+  ])
+  for (let slice = 1; slice <= 20; slice++) {
+    expect(host.work(10)).toBe(true)
+    const inGraph = 6000 - replies.findLast((reply) => reply.type === 'stats')!.stats.pending
+    expect(inGraph).toBeGreaterThanOrEqual(slice)
+    expect(inGraph).toBeLessThanOrEqual(slice * 10)
+    host.serve([{ type: 'search', id: slice, space: 1, query: { vector: VECTORS[slice * 200]!, limit: 1 } }])
+    const hits = replies.findLast((reply) => reply.type === 'hits')!
+    expect([hits.id, ...hits.ordinals]).toEqual([slice, slice * 200])
+  }
+})
+
+test('[IX26] a graph that has changed much is snapshotted without being asked', async () => {
+  const { host, next } = hosted()
+  const ref = { collection: 'c', vector: '' }
+  host.serve([
+    { type: 'open', space: 1, ref, params: paramsOf(8, 'Euclid'), fresh: false },
+    { type: 'change', space: 1, changes: all },
+    { type: 'settle', space: 1 },
+  ])
+  while (host.work(1000)) expect(readdirSync(directory)).toEqual([])
+  const closed = next('closed')
+  host.serve([{ type: 'close' }])
+  await closed
+  expect(readdirSync(directory)).toHaveLength(2)
+
+  const again = hosted()
+  const { ordinals, ids, versions } = all
+  again.host.serve([
+    { type: 'open', space: 9, ref, params: paramsOf(8, 'Euclid'), fresh: false },
+    { type: 'offer', space: 9, offer: { ordinals, ids: ids as string[], versions } },
+    { type: 'settle', space: 9 },
+  ])
+  expect(again.replies.find((reply) => reply.type === 'wanted')!.wanted).toHaveLength(0)
+  expect(again.replies.findLast((reply) => reply.type === 'stats')!.stats).toMatchObject({ live: 6000, pending: 0 })
+})
