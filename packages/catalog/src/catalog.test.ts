@@ -191,4 +191,15 @@ describe('edits', () => {
     expect(eu.history(1)).toHaveLength(1)
     expect(eu.history(10).at(-1)).toMatchObject({ actor: '01000001', replica: 1, seq: 1, atMs: 30_000 })
   })
+
+  it('[CA9] equal actors, times and edits make equal bytes', () => {
+    const run = (): string[] => {
+      const [catalog, other] = [openAs(1), openAs(2)]
+      catalog.apply(edit(other, create('b', 2)))
+      const edits = [create('a', 1), member(1), drop(uidOf(1), uidOf(2))]
+      const made = edits.flatMap((each) => edit(catalog, each))
+      return [...made, catalog.save()].map((bytes) => Buffer.from(bytes).toString('hex'))
+    }
+    expect(run()).toEqual(run())
+  })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Catalog } from './catalog.js'
+import type { Catalog } from './catalog.js'
 import type { CatalogMutation } from './mutation.js'
 import { resolve } from './resolve.js'
 import type { CatalogCollection } from './state.js'

@@ -1,4 +1,4 @@
-import { type Doc, getBackend, isImmutableString } from '@automerge/automerge'
+import { type Doc, getBackend } from '@automerge/automerge'
 import {
   type CollectionConfig,
   type CollectionUid,
@@ -15,6 +15,7 @@ import {
   type Stamp,
 } from '@meridian/core'
 import { asConfig, configProblem, nameProblem } from './config-check.js'
+import { integerOf, objectOf, parseJson, textOf, Unsound } from './entry-fields.js'
 import type { CatalogDocument } from './genesis.js'
 
 /** One incarnation of a collection, as it was created. */
@@ -59,8 +60,6 @@ export interface CatalogState {
   /** Entries that were skipped or are contested, in words, sorted. */
   readonly problems: readonly string[]
 }
-
-class Unsound extends Error {}
 
 /** Reads what is sound and names what is not: a peer's nonsense must cost that entry, never the catalog. */
 export const readState = (document: Doc<CatalogDocument>): CatalogState => {
@@ -137,15 +136,34 @@ export const byAge = (a: CatalogCollection, b: CatalogCollection): number =>
   compareStamps(a.stamp, b.stamp) || (a.uid < b.uid ? -1 : a.uid > b.uid ? 1 : 0)
 
 /** Equal for equal states, whatever the order of arrival was. Problems are included. */
-export const stateText = (state: CatalogState): string =>
-  canonicalJson({
-    collections: [...state.collections.values()] as unknown as JsonValue,
-    members: [...state.members.values()] as unknown as JsonValue,
-    problems: [...state.problems],
-  })
+export const stateText = (state: CatalogState): string => {
+  const collections = [...state.collections.values()].map(textOfCollection)
+  const members = [...state.members.values()].map(memberText)
+  return `{"collections":[${collections.join()}],"members":[${members.join()}],"problems":${canonicalJson([...state.problems])}}`
+}
+
+// Automerge hands out the same object for as long as nothing in it changes, so most of a large catalog is read once.
+const readBefore = new WeakMap<object, CatalogCollection>()
+const textBefore = new WeakMap<CatalogCollection, string>()
+
+const textOfCollection = (collection: CatalogCollection): string => {
+  const known = textBefore.get(collection)
+  if (known !== undefined) return known
+  const text = canonicalJson(collection as unknown as JsonValue)
+  textBefore.set(collection, text)
+  return text
+}
 
 const readCollection = (key: string, value: unknown): CatalogCollection => {
   const entry = objectOf(value, 'entry')
+  const known = readBefore.get(entry)
+  if (known?.uid === key) return known
+  const collection = parseCollection(key, entry)
+  readBefore.set(entry, collection)
+  return collection
+}
+
+const parseCollection = (key: string, entry: Readonly<Record<string, unknown>>): CatalogCollection => {
   const name = textOf(entry.name, 'name')
   const wrongName = nameProblem(name)
   if (wrongName !== undefined) throw new Unsound(wrongName)
@@ -194,31 +212,5 @@ const readMember = (key: string, value: unknown): CatalogMember => {
     status: known,
     sinceMs: integerOf(entry.sinceMs, 'sinceMs', MS_MAX),
     ...(url === undefined ? {} : { url }),
-  }
-}
-
-const objectOf = (value: unknown, what: string): Readonly<Record<string, unknown>> => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Unsound(`${what} is not a map`)
-  return value as Readonly<Record<string, unknown>>
-}
-
-const textOf = (value: unknown, what: string): string => {
-  if (typeof value === 'string') return value
-  if (isImmutableString(value)) return String(value)
-  throw new Unsound(`${what} is not text`)
-}
-
-const integerOf = (value: unknown, what: string, max: number): number => {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
-    throw new Unsound(`${what} is not an integer from 0 to ${max}`)
-  }
-  return value
-}
-
-const parseJson = (text: string): JsonValue => {
-  try {
-    return JSON.parse(text) as JsonValue
-  } catch {
-    throw new Unsound('config is not JSON')
   }
 }

@@ -1,7 +1,7 @@
 import { applyChanges, clone, type Doc, free, getBackend } from '@automerge/automerge'
 import { assert } from '@meridian/core'
 import type { Change } from './change-bytes.js'
-import { type CatalogDocument, ROOT_MAPS } from './genesis.js'
+import { type CatalogDocument, GENESIS_ACTOR, ROOT_MAPS } from './genesis.js'
 
 export type Trial =
   | { readonly type: 'nothing' }
@@ -33,7 +33,8 @@ export const tryChanges = (document: Doc<CatalogDocument>, changes: readonly Cha
 }
 
 const attempt = (document: Doc<CatalogDocument>, changes: readonly Change[]): Doc<CatalogDocument> | string => {
-  const copy = clone(document)
+  // It is never written to; without an actor, one would be drawn from the random source.
+  const copy = clone(document, { actor: GENESIS_ACTOR })
   try {
     const bytes = changes.map((each) => each.bytes)
     const [after] = applyChanges(copy, bytes)
