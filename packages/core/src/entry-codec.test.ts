@@ -43,7 +43,7 @@ describe('entry codec', () => {
       fc.property(anyEntry(), (entry) => {
         expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 
@@ -62,7 +62,7 @@ describe('entry codec', () => {
         expect(decodeEntryPayload(bytes)).toEqual(payload)
         expect(decodeEntryVectors(bytes)).toEqual(entry.kind === 'delete' ? new Map() : entry.vectors)
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 
@@ -93,7 +93,9 @@ describe('entry codec', () => {
   it('[EN5] unsound values are refused: numbers that are not finite, unknown forms, names twice, bounds passed', () => {
     const sound = putBytes(1, oneVector('v', 0, 1, 2))
     expect(decodeEntry(sound)).toMatchObject({ vectors: new Map([['v', Float32Array.of(1, 2)]]) })
-    const twice = (out: ByteWriter): void => [1, 2].forEach((value) => oneVector('v', 0, value)(out))
+    const twice = (out: ByteWriter): void => {
+      for (const value of [1, 2]) oneVector('v', 0, value)(out)
+    }
     const bad: Record<string, Uint8Array> = {
       NaN: putBytes(1, oneVector('v', 0, Number.NaN)),
       infinity: putBytes(1, oneVector('v', 0, Number.NEGATIVE_INFINITY)),
@@ -121,7 +123,7 @@ describe('entry codec', () => {
     expect(decodeEntry(encodeEntry(deepest))).toEqual(deepest)
     for (const depth of [JSON_DEPTH_MAX + 1, 100_000])
       expect(() => encodeEntry(put(nested(depth)))).toThrow(expect.objectContaining({ code: 'VALIDATION' }))
-    for (const depth of [JSON_DEPTH_MAX, 1_000_000]) {
+    for (const depth of [JSON_DEPTH_MAX, 200_000]) {
       const text = `{"k":${'['.repeat(depth)}${']'.repeat(depth)}}`
       expect(() => decodeEntry(putBytes(0, () => {}, text))).toThrow(refused)
     }

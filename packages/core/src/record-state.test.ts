@@ -8,7 +8,7 @@ import { EMPTY_STATE, merge, type RecordState, stateOf, type VisibleRecord, visi
 import { anyDelete, anyHistory, anyPatch, anyPut } from './testing/arbitraries.js'
 import { SeededRandom } from './testing/index.js'
 
-const RUNS = { numRuns: 500 }
+const RUNS = { numRuns: 300 }
 const mergeAll = (entries: readonly Entry[]): RecordState => entries.map(stateOf).reduce(merge, EMPTY_STATE)
 
 /** Three states over writes that no two of them give the same stamp, though they may share writes. */
@@ -91,7 +91,7 @@ describe('merge', () => {
       fc.property(anyHistory(10), (entries) => {
         expect(visible(mergeAll(entries))).toEqual(replay(entries))
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 

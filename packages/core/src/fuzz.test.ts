@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { checkBlock, encodeBlock } from './block.js'
+import { ByteReader, ByteWriter } from './bytes.js'
+import { decodeEntry, decodeEntryHead, decodeEntryPayload, decodeEntryVectors, encodeEntry } from './entry-codec.js'
+import { assert } from './errors.js'
+import { openFrame, sealFrame } from './frame.js'
+import { merge, stateOf, visible } from './record-state.js'
+import { readId, writeId } from './point-id.js'
+import { fuzzDecoder } from './testing/index.js'
+import { GOLDEN_BLOCKS, GOLDEN_BODIES, GOLDEN_ENTRIES, GOLDEN_IDS, GOLDEN_VECTORS } from './testing/golden-values.js'
+import { VersionVector } from './version-vector.js'
+
+const COUNT = 100_000
+
+const written = (write: (out: ByteWriter) => void): Uint8Array => {
+  const out = new ByteWriter(64)
+  write(out)
+  return out.finish()
+}
+
+/** Where a value has one encoding, what was accepted is what would be written. */
+const checkCanonical = (bytes: Uint8Array, again: Uint8Array): void =>
+  assert(Buffer.compare(bytes, again) === 0, 'accepted a second encoding of a value')
+
+describe('damaged bytes', () => {
+  it('[FZ3] an entry is refused, or is an entry in every respect', () => {
+    const counts = fuzzDecoder({
+      ...{ name: 'decodeEntry', samples: Object.values(GOLDEN_ENTRIES).map(encodeEntry), count: COUNT },
+      decode: (bytes) => {
+        const entry = decodeEntry(bytes)
+        assert(decodeEntryHead(bytes).kind === entry.kind, 'the head differs')
+        decodeEntryPayload(bytes)
+        decodeEntryVectors(bytes)
+        visible(merge(stateOf(entry), stateOf(decodeEntry(encodeEntry(entry)))))
+      },
+    })
+    expect(counts.refused).toBeGreaterThan(COUNT / 2)
+    expect(counts.accepted).toBeGreaterThan(0)
+  })
+
+  it('[FZ4] a block is refused, or reads back as it was written', () => {
+    const counts = fuzzDecoder({
+      ...{ name: 'checkBlock', samples: Object.values(GOLDEN_BLOCKS).map(encodeBlock), count: COUNT },
+      decode: (bytes) => checkCanonical(bytes, encodeBlock(checkBlock(bytes))),
+    })
+    expect(counts.refused).toBeGreaterThan(COUNT / 2)
+    expect(counts.accepted).toBeGreaterThan(0)
+  })
+
+  it('[FZ5] a version vector is refused, or reads back as it was written', () => {
+    const counts = fuzzDecoder({
+      ...{ name: 'VersionVector.read', count: COUNT },
+      samples: Object.values(GOLDEN_VECTORS).map((vector) => written((out) => vector.write(out))),
+      decode: (bytes) => {
+        const input = new ByteReader(bytes)
+        const vector = VersionVector.read(input)
+        checkCanonical(
+          bytes.subarray(0, input.offset),
+          written((out) => vector.write(out)),
+        )
+        for (const [, seq] of vector.entries()) assert(Number.isSafeInteger(seq) && seq > 0, `seq ${seq}`)
+      },
+    })
+    expect(Math.min(counts.refused, counts.accepted)).toBeGreaterThan(0)
+  })
+
+  it('[FZ6] an id is refused, or reads back as it was written', () => {
+    const counts = fuzzDecoder({
+      ...{ name: 'readId', count: COUNT },
+      samples: Object.values(GOLDEN_IDS).map((id) => written((out) => writeId(out, id))),
+      decode: (bytes) => {
+        const input = new ByteReader(bytes)
+        const id = readId(input)
+        checkCanonical(
+          bytes.subarray(0, input.offset),
+          written((out) => writeId(out, id)),
+        )
+      },
+    })
+    expect(Math.min(counts.refused, counts.accepted)).toBeGreaterThan(0)
+  })
+
+  it('[FZ7] no damaged frame is opened', () => {
+    const samples = Object.values(GOLDEN_BODIES).map(sealFrame)
+    const counts = fuzzDecoder({ name: 'openFrame', samples, decode: openFrame, count: COUNT })
+    expect(counts).toEqual({ refused: COUNT, accepted: 0 })
+  })
+})

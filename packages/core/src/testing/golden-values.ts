@@ -1,0 +1,93 @@
+import type { Block } from '../block.js'
+import type { Entry } from '../entry.js'
+import { encodeEntry } from '../entry-codec.js'
+import type { Stamp } from '../hlc.js'
+import type { ReplicaId } from '../ids.js'
+import type { PointId } from '../point-id.js'
+import { VersionVector } from '../version-vector.js'
+
+/*
+ * The values whose encodings stand in `fixtures/`, and the samples that the decoders are fuzzed with. A value is never changed,
+ * only added: there are stores and peers that hold its bytes.
+ */
+
+const replica = (value: number): ReplicaId => value as ReplicaId
+const stamp = (ms: number, counter: number, writer: number): Stamp => ({ ms, counter, writer: replica(writer) })
+const NOON = stamp(1_767_322_245_678, 3, 7)
+const NO_VECTORS = new Map<string, Float32Array>()
+
+export const GOLDEN_IDS: Readonly<Record<string, PointId>> = {
+  zero: 0,
+  small: 42,
+  'two-bytes': 300,
+  'largest-number': Number.MAX_SAFE_INTEGER,
+  'smallest-wide': 2n ** 53n,
+  'largest-wide': 2n ** 64n - 1n,
+  uuid: '550e8400-e29b-41d4-a716-446655440000',
+  text: 'product/17',
+  'text-utf8': 'naïve 漢字 😀',
+  'text-digits': '42',
+}
+
+export const GOLDEN_VECTORS: Readonly<Record<string, VersionVector>> = {
+  zero: VersionVector.ZERO,
+  one: VersionVector.of([[replica(1), 1]]),
+  three: VersionVector.of([
+    [replica(115), 300],
+    [replica(99), 128],
+    [replica(255), 1],
+  ]),
+  largest: VersionVector.of([[replica(255), Number.MAX_SAFE_INTEGER]]),
+}
+
+export const GOLDEN_ENTRIES: Readonly<Record<string, Entry>> = {
+  'put-empty': { kind: 'put', id: 1, stamp: NOON, vectors: NO_VECTORS, payload: {} },
+  'put-unnamed-vector': {
+    ...{
+      kind: 'put',
+      id: 2,
+      stamp: NOON,
+      payload: { city: 'Köln', count: 3, price: 1.5, tags: ['a', null, true], nested: { deep: {} } },
+    },
+    vectors: new Map([['', Float32Array.of(1, -0.5, 3.4028234663852886e38, 1e-45)]]),
+  },
+  'put-named-vectors': {
+    ...{ kind: 'put', id: '550e8400-e29b-41d4-a716-446655440000', stamp: stamp(0, 0, 1), payload: { '': 0 } },
+    vectors: new Map([
+      ['image', Float32Array.of(0.1, 0.2)],
+      ['text', Float32Array.of(-0, 1, 2)],
+    ]),
+  },
+  'put-odd-keys': {
+    ...{ kind: 'put', id: 'product/17', stamp: NOON, vectors: NO_VECTORS },
+    payload: JSON.parse('{"__proto__":{"x":1},"10":"b","2":"a","quote\\"":"\\u0000\\ud800"}'),
+  },
+  'delete-number': { kind: 'delete', id: 300, stamp: stamp(2 ** 48 - 1, 0xffff, 255) },
+  'delete-wide': { kind: 'delete', id: 2n ** 64n - 1n, stamp: NOON },
+  'patch-set': {
+    ...{ kind: 'patch', id: 3, stamp: NOON, clear: false, set: { a: 1, b: 'two' }, unset: ['c', 'd'] },
+    ...{ vectors: NO_VECTORS, dropVectors: [] },
+  },
+  'patch-clear': {
+    ...{ kind: 'patch', id: 4, stamp: NOON, clear: true, set: {}, unset: [], vectors: NO_VECTORS, dropVectors: [] },
+  },
+  'patch-vectors': {
+    ...{ kind: 'patch', id: 'x', stamp: NOON, clear: false, set: {}, unset: [] },
+    ...{ vectors: new Map([['image', Float32Array.of(0.25)]]), dropVectors: ['', 'text'] },
+  },
+}
+
+const entries = Object.values(GOLDEN_ENTRIES).map(encodeEntry)
+
+export const GOLDEN_BLOCKS: Readonly<Record<string, Block>> = {
+  one: { seq: 1, seen: VersionVector.ZERO, moved: false, entries: entries.slice(4, 5) },
+  many: { seq: 129, seen: GOLDEN_VECTORS.three!, moved: false, entries: entries.slice(0, 9) },
+  moved: { seq: Number.MAX_SAFE_INTEGER, seen: GOLDEN_VECTORS.one!, moved: true, entries: entries.slice(0, 2) },
+}
+
+/** Frame bodies. */
+export const GOLDEN_BODIES: Readonly<Record<string, Uint8Array>> = {
+  byte: Uint8Array.of(0),
+  text: new TextEncoder().encode('meridian'),
+  entry: entries[1]!,
+}
