@@ -1,5 +1,5 @@
 export { Catalog, type CatalogDraft, type CatalogOptions } from './catalog.js'
-export { CHANGE_BYTES_MAX, parseChange, parseChanges } from './change-bytes.js'
+export { CHANGE_BYTES_MAX, type Change, parseChange, parseChanges } from './change-bytes.js'
 export { actorOf, PARKED_BYTES_MAX, replicaOfActor } from './change-ledger.js'
 export { configProblem, NAME_LENGTH_MAX, nameProblem } from './config-check.js'
 export type { CatalogEvent } from './history.js'
