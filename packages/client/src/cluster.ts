@@ -10,16 +10,18 @@ export interface PeerInfo {
   readonly clockOffsetMs?: number | undefined
   readonly transfer: 'none' | 'sending' | 'receiving'
   readonly lastError?: string | undefined
+  /** `false` where an operator cut the link. */
+  readonly enabled: boolean
 }
 
 export interface ClusterCollection {
   readonly name: string
   readonly uid: string
-  readonly records: number
+  readonly points: number
   readonly tombstones: number
   readonly shards: number
-  /** Vectors of live records, and how many of them searches find by now. */
-  readonly vectors: { readonly live: number; readonly indexed: number }
+  /** Vectors merged and not in the graph yet; searches find them all the same, by exact scan. */
+  readonly indexPending: number
 }
 
 export type VectorJson = Readonly<Record<string, number>>
@@ -29,12 +31,10 @@ export interface ClusterInfo {
   readonly region: string
   readonly replica: number
   readonly version: string
-  readonly uptime_seconds: number
+  readonly uptimeSeconds: number
   /** Version vectors, replica number to sequence. */
   readonly vectors: { readonly acked: VectorJson; readonly merged: VectorJson; readonly indexed: VectorJson }
   readonly peers: readonly PeerInfo[]
-  /** `enabled` is false where an operator cut the link. */
-  readonly links: readonly { readonly region: string; readonly url: string; readonly enabled: boolean }[]
   readonly collections: readonly ClusterCollection[]
   /** Why requests are not taken, if they are not. */
   readonly unready?: string | undefined
@@ -55,7 +55,7 @@ export interface DigestInfo {
   }[]
 }
 
-/** One text for a whole collection: equal exactly when every shard's epoch-independent digest is. */
+/** One text for a whole collection: equal exactly when every shard's digest is. */
 export const digestKey = (info: DigestInfo): string =>
   [...info.shards]
     .sort((a, b) => a.shard - b.shard)

@@ -45,7 +45,7 @@ export const readConfig = (
 const camelCase = (name: string): string => name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 const serve = async (config: Config): Promise<void> => {
-  const server = await start(config)
+  const server = await startServer(config)
   await new Promise<void>((resolve, reject) => {
     const stop = (): void => {
       setTimeout(() => process.exit(EXIT.failed), STOP_MS_MAX).unref()
@@ -55,19 +55,4 @@ const serve = async (config: Config): Promise<void> => {
     // Started by `meridian cluster`: it must not outlive it, however that ended.
     if (process.connected) process.once('disconnect', stop)
   })
-}
-
-const start = async (config: Config): ReturnType<typeof startServer> => {
-  try {
-    return await startServer(config)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'EADDRINUSE')
-      throw new CliError(`port ${config.port} of ${config.host} is in use; choose another with --port`)
-    if (code === 'EACCES')
-      throw new CliError(`port ${config.port} of ${config.host} may not be opened; choose one above 1023`)
-    if (code === 'EADDRNOTAVAIL')
-      throw new CliError(`${config.host} is not an address here; choose another with --host`)
-    throw error
-  }
 }

@@ -147,6 +147,7 @@ export class Story {
     let apart: ApartWrites
     try {
       apart = await this.#writeApart(main, lone)
+      await untilEqual(others, signal)
       const seen = await look(this.#regions, apart.ids, signal)
       const counts = await Promise.all(this.#regions.map(({ client }) => client.count(COLLECTION)))
       print(columns(apart.log))

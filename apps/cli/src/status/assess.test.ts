@@ -15,7 +15,7 @@ const up = (
     region,
     replica: 7,
     version: '0.1.0',
-    uptime_seconds: 1,
+    uptimeSeconds: 1,
     vectors: { acked: {}, merged: {}, indexed: {} },
     peers: peers.map((name) => ({
       region: name,
@@ -23,11 +23,9 @@ const up = (
       state: over.state ?? 'linked',
       behind: { seconds: 1.25, writes: over.writes ?? 0, bytes: 2048 },
       transfer: 'none',
+      enabled: over.enabled ?? true,
     })),
-    links: peers.map((name) => ({ region: name, url: 'http://x', enabled: over.enabled ?? true })),
-    collections: [
-      { name: 'c', uid: 'u', records: 1200, tombstones: 3, shards: 1, vectors: { live: 1200, indexed: 1150 } },
-    ],
+    collections: [{ name: 'c', uid: 'u', points: 1200, tombstones: 3, shards: 1, indexPending: 50 }],
   }
   const shards = [{ shard: 0, live: 1200, tombstones: 3, digest }]
   return {

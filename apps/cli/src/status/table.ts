@@ -65,9 +65,9 @@ export const statusText = (reports: readonly RegionReport[], assessment: Assessm
             report.url,
             stateOf(report),
             String(report.cluster.replica),
-            count(sum(report, (each) => each.records)),
+            count(sum(report, (each) => each.points)),
             count(sum(report, (each) => each.tombstones)),
-            count(sum(report, (each) => each.vectors.live - each.vectors.indexed)),
+            count(sum(report, (each) => each.indexPending)),
           ]
         : ['?', report.url, `down: ${report.reason}`, '', '', '', ''],
     ),
@@ -75,11 +75,10 @@ export const statusText = (reports: readonly RegionReport[], assessment: Assessm
   )
   const peers = up.flatMap(({ cluster }) =>
     cluster.peers.map((peer) => {
-      const isCut = cluster.links.some((link) => link.region === peer.region && !link.enabled)
       const { seconds, writes, bytes: size } = peer.behind
       return [
         `${cluster.region} to ${peer.region}`,
-        isCut ? 'cut on purpose' : peer.state,
+        peer.enabled ? peer.state : 'cut on purpose',
         `${seconds.toFixed(1)} s`,
         count(writes),
         bytes(size),
