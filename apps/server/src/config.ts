@@ -91,7 +91,7 @@ export const FLAGS: readonly Flag[] = [
   flag('batch-points-max', 'N', 'most points one write may name', '65536'),
   flag('limit-max', 'N', 'largest limit and offset of a read', '100000'),
   flag('shards', 'N', 'shards of a collection whose creation names none', String(SHARDS_DEFAULT)),
-  flag('map-size', 'BYTES', 'most that the data file may grow to', '68719476736'),
+  flag('map-size', 'BYTES', 'address space reserved for the data file; it grows by itself', '68719476736'),
   flag('request-timeout-ms', 'MS', 'longest time for a request to arrive', '60000'),
   flag('drain-ms', 'MS', 'longest wait for requests under way when stopping', '5000'),
 ]

@@ -17,8 +17,10 @@ const copyMap = (map: JsonMap, path: string): JsonObject => {
 }
 
 const copy = (value: Json, path: string): JsonValue => {
-  if (typeof value === 'bigint')
+  if (typeof value === 'bigint') {
+    if (BigInt(Number(value)) === value) return Number(value)
     throw formatError(`${path}: integer ${value} is beyond 2^53 and would lose digits; send it as a string`)
+  }
   if (Array.isArray(value)) return value.map((item, i) => copy(item, `${path}[${i}]`))
   return value !== null && typeof value === 'object' ? copyMap(value, path) : value
 }

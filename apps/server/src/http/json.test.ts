@@ -1,0 +1,50 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseJson } from './json-parse.js'
+import { printJson } from './json-print.js'
+
+const refusal = (text: string): string => {
+  try {
+    parseJson(text, 8)
+  } catch (error) {
+    return (error as Error).message
+  }
+  return 'accepted'
+}
+
+test('[HT9] integers beyond 2^53 survive both ways', () => {
+  const text = '{"id":18446744073709551615,"b":[-9007199254740993,1,0.8730000257492065],"t":"x\\"1234567890123456789"}'
+  const value = parseJson(text, 8)
+  expect(value).toEqual({
+    id: 18446744073709551615n,
+    b: [-9007199254740993n, 1, 0.8730000257492065],
+    t: 'x"1234567890123456789',
+  })
+  expect(printJson(value)).toBe(text)
+})
+
+test('[HT9] with a wide integer anywhere, everything else reads as JSON.parse does', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 4 }), fc.constantFrom(undefined, 1, 2), (text, space) => {
+      const spaced = JSON.stringify(JSON.parse(text), undefined, space)
+      fc.pre(!spaced.includes('__proto__'))
+      const [wide, rest] = parseJson(`[12345678901234567890 ,${spaced}]`, 64) as [bigint, unknown]
+      expect(wide).toBe(12345678901234567890n)
+      expect(printJson(rest)).toBe(JSON.stringify(JSON.parse(spaced)))
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('[HT8] what JSON allows and a store cannot keep is refused, with its place', () => {
+  expect(refusal('{"a":{"__proto__":1}}')).toContain('a: the key __proto__')
+  expect(refusal('{"\\u005f_proto__":1}')).toContain('__proto__')
+  expect(refusal('{"a":["\\ud800"]}')).toContain('a[0]: text holds a lone surrogate')
+  expect(refusal('{"\\udc00":1}')).toContain('lone surrogate')
+  expect(refusal('{"a":[1e400]}')).toContain('a[0]: number out of range')
+  expect(refusal(`${'['.repeat(9)}${']'.repeat(9)}`)).toContain('nested too deep')
+  expect(refusal(`${'['.repeat(100_000)}12345678901234567890${']'.repeat(100_000)}`)).toContain('nested too deep')
+  expect(refusal(`${'['.repeat(8)}${']'.repeat(8)}`)).toBe('accepted')
+  expect(refusal('{"emoji":"\\ud83d\\ude00"}')).toBe('accepted')
+  expect(refusal('{"a":1')).not.toBe('accepted')
+})
