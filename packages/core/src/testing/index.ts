@@ -1,4 +1,5 @@
 export * from './mutate.js'
 export * from './seeded-random.js'
 export * from './storage-conformance.js'
+export * from './storage-rules.js'
 export * from './storage-twin.js'
