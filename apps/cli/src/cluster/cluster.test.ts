@@ -33,6 +33,7 @@ test('[CC2] a JSON log line becomes level, message and fields; any other line st
   expect(readableLog('{"level":50,"msg":"failed","err":{"type":"E","message":"it broke","stack":"..."}}', false)).toBe(
     'error failed err="it broke"',
   )
+  expect(readableLog('{"level":"warn","msg":"late"}', true)).toBe('\x1b[33mwarn \x1b[0m late')
   for (const other of ['plain text', '{broken', '{"a":1}']) expect(readableLog(other, true)).toBe(other)
 })
 

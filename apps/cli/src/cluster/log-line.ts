@@ -8,14 +8,16 @@ const paint = (text: string, code: number, isColoured: boolean): string =>
 export const regionPrefix = (region: string, index: number, width: number, isColoured: boolean): string =>
   `${paint(region.padEnd(width), COLOURS[index % COLOURS.length]!, isColoured)} ${paint('|', 2, isColoured)} `
 
-const LEVELS: Readonly<Record<number, { readonly name: string; readonly colour: number }>> = {
-  10: { name: 'trace', colour: 2 },
-  20: { name: 'debug', colour: 2 },
-  30: { name: 'info', colour: 0 },
-  40: { name: 'warn', colour: 33 },
-  50: { name: 'error', colour: 31 },
-  60: { name: 'fatal', colour: 31 },
+/** pino's numbers; the regions write the names. */
+const LEVEL_NAMES: Readonly<Record<string, string>> = {
+  10: 'trace',
+  20: 'debug',
+  30: 'info',
+  40: 'warn',
+  50: 'error',
+  60: 'fatal',
 }
+const LEVEL_COLOURS: Readonly<Record<string, number>> = { trace: 2, debug: 2, warn: 33, error: 31, fatal: 31 }
 
 /** Said by the prefix, or of no use to a reader. */
 const HIDDEN = new Set(['level', 'time', 'msg', 'region', 'pid', 'hostname', 'v', 'name'])
@@ -25,10 +27,11 @@ const VALUE_CHARS_MAX = 160
 export const readableLog = (line: string, isColoured: boolean): string => {
   const record = parse(line)
   if (record === undefined) return line
-  const { name, colour } = LEVELS[Number(record.level)] ?? { name: String(record.level ?? ''), colour: 0 }
+  const level = String(record.level ?? '')
+  const name = LEVEL_NAMES[level] ?? level
   const fields = Object.entries(record).filter(([key]) => !HIDDEN.has(key))
   const shown = fields.map(([key, value]) => paint(`${key}=${fieldText(value)}`, 2, isColoured))
-  return [paint(name.padEnd(5), colour, isColoured), String(record.msg ?? ''), ...shown]
+  return [paint(name.padEnd(5), LEVEL_COLOURS[name] ?? 0, isColoured), String(record.msg ?? ''), ...shown]
     .filter((part) => part !== '')
     .join(' ')
 }
