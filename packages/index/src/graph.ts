@@ -1,10 +1,11 @@
-import { assert, type HnswParams, type Metric } from '@meridian/core'
+import { assert, type HnswParams } from '@meridian/core'
 import hnswlib from 'hnswlib-node'
 
 /** What a graph is built for; equal shapes can read each other's files. */
 export interface GraphShape {
   readonly dims: number
-  readonly metric: Exclude<Metric, 'Manhattan'>
+  /** Squared Euclidean distance, or one minus the inner product. */
+  readonly distance: 'l2' | 'ip'
   readonly hnsw: HnswParams
 }
 
@@ -12,14 +13,17 @@ const CAPACITY_MIN = 1024
 /** Labels are u32 and hnswlib takes larger ones modulo 2^32. */
 const LABELS_MAX = 0xfffffffe
 /** The square of a longer vector's length could overflow float32 inside hnswlib. */
-const SQUARED_NORM_MAX = 1e30
+export const SQUARED_NORM_MAX = 1e30
 
-/** Whether the graph can hold, and be asked for, this vector: finite, and its squares stay finite in float32. */
-export const fitsGraph = (vector: Float32Array): boolean => {
+/** NaN or infinite if an element is. */
+export const squaredNorm = (vector: Float32Array): number => {
   let sum = 0
   for (let i = 0; i < vector.length; i++) sum += vector[i]! * vector[i]!
-  return sum < SQUARED_NORM_MAX
+  return sum
 }
+
+/** Whether a graph can hold, and be asked for, this vector: finite, and its squares stay finite in float32. */
+export const fitsGraph = (vector: Float32Array): boolean => squaredNorm(vector) < SQUARED_NORM_MAX * 2
 
 /**
  * The one door to hnswlib, which aborts the process, or returns nonsense, on what this class refuses. Invariants:
@@ -136,6 +140,4 @@ export class Graph {
   }
 }
 
-/** `Cosine` vectors arrive normalised, so their inner product is the cosine. */
-const nativeOf = (shape: GraphShape): hnswlib.HierarchicalNSW =>
-  new hnswlib.HierarchicalNSW(shape.metric === 'Euclid' ? 'l2' : 'ip', shape.dims)
+const nativeOf = (shape: GraphShape): hnswlib.HierarchicalNSW => new hnswlib.HierarchicalNSW(shape.distance, shape.dims)

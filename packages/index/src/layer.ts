@@ -1,4 +1,6 @@
-import { Graph, type GraphShape, fitsGraph } from './graph.js'
+import type { VectorParams } from '@meridian/core'
+import { Embedding } from './embedding.js'
+import { Graph } from './graph.js'
 import type { Rows } from './rows.js'
 
 export const NO_ROW = 0xffffffff
@@ -13,12 +15,15 @@ export class Layer {
   #rowOf: Uint32Array
   /** Rows still to be put into the graph, oldest first. */
   readonly missing = new Set<number>()
-  /** Rows too long for the graph; scanned for ever. */
+  /** Rows too long for this graph; scanned as long as it serves. */
   readonly loose = new Set<number>()
+  /** How many of them a graph built anew might have taken. */
+  outgrown = 0
   /** Counts changes of the graph. */
   revision = 0
 
   constructor(
+    readonly embedding: Embedding,
     readonly graph: Graph,
     rowOf = new Uint32Array(1024).fill(NO_ROW),
   ) {
@@ -28,16 +33,19 @@ export class Layer {
     }
   }
 
-  static create(shape: GraphShape, rows: Rows): Layer {
-    const layer = new Layer(Graph.create(shape))
+  static create(params: VectorParams, rows: Rows): Layer {
+    const embedding = Embedding.over(params, rows)
+    const layer = new Layer(embedding, Graph.create(embedding.shape))
     for (const row of rows.taken()) layer.enlist(row, rows)
     return layer
   }
 
   /** Takes note of a row that was just taken. */
   enlist(row: number, rows: Rows): void {
-    if (fitsGraph(rows.vectorAt(row))) this.missing.add(row)
+    const fit = this.embedding.fits(rows.vectorAt(row))
+    if (fit === 'now') this.missing.add(row)
     else this.loose.add(row)
+    if (fit === 'later') this.outgrown++
   }
 
   /** Forgets a row that is about to be freed. */
@@ -55,7 +63,7 @@ export class Layer {
   insert(rows: Rows, more: () => boolean): number {
     let count = 0
     for (const row of this.missing) {
-      const label = this.graph.add(rows.vectorAt(row))
+      const label = this.graph.add(this.embedding.row(rows.vectorAt(row)))
       if (label >= this.#rowOf.length) {
         const grown = new Uint32Array(Math.ceil(this.#rowOf.length * 1.5)).fill(NO_ROW)
         grown.set(this.#rowOf)
@@ -69,6 +77,12 @@ export class Layer {
     }
     this.revision += count
     return count
+  }
+
+  /** Labels of about the `ef` nearest to a vector of the space; see `Graph.search`. */
+  search(vector: Float32Array, ef: number, allows?: (label: number) => boolean): number[] {
+    const wide = this.embedding.ef(ef)
+    return this.graph.search(this.embedding.query(vector), wide, wide, allows)
   }
 
   /** `NO_ROW` for a dead label. */

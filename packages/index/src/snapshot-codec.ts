@@ -4,8 +4,8 @@ import { ByteReader, ByteWriter, malformed, METRICS, type SpaceRef, type VectorP
 /*
  * Layout of the head file (big-endian; v = LEB128 integer; text is length-prefixed):
  *
- *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · generation v
- *   · graph bytes v · graph sha-256 · slots v · per label: alive u8, then if alive id text · version text
+ *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · ceiling f64
+ *   · generation v · graph bytes v · graph sha-256 · slots v · per label: alive u8, then if alive id text · version text
  *   · sha-256 of everything before
  */
 const MAGIC = 0x4d564958
@@ -16,6 +16,8 @@ const DIGEST_BYTES = 32
 export interface SnapshotHead {
   readonly space: SpaceRef
   readonly params: VectorParams
+  /** Of the graph's embedding. */
+  readonly ceiling: number
   /** Names the graph file; grows with every snapshot of the space. */
   readonly generation: number
   readonly graphBytes: number
@@ -34,6 +36,7 @@ export const encodeHead = (head: SnapshotHead): Uint8Array => {
   const out = new ByteWriter(4096 + labels.length * 48)
   out.u32(MAGIC).u8(FORMAT).text(space.collection).text(space.vector)
   out.u8(METRICS.indexOf(params.metric)).varuint(params.size).varuint(params.hnsw.m).varuint(params.hnsw.efConstruct)
+  out.u64(new BigUint64Array(Float64Array.of(head.ceiling).buffer)[0]!)
   out.varuint(head.generation).varuint(head.graphBytes).raw(head.graphDigest).varuint(labels.length)
   for (const label of labels) {
     if (label) out.u8(1).text(label.id).text(label.version)
@@ -57,6 +60,7 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const metric = METRICS[input.u8()]
   if (metric === undefined) throw malformed('unknown metric')
   const params = { size: input.varuint(), metric, hnsw: { m: input.varuint(), efConstruct: input.varuint() } }
+  const ceiling = new Float64Array(BigUint64Array.of(input.u64()).buffer)[0]!
   const generation = input.varuint()
   const graphBytes = input.varuint()
   const graphDigest = input.raw(DIGEST_BYTES)
@@ -66,7 +70,7 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
     labels.push(input.u8() === 1 ? { id: input.text(), version: input.text() } : undefined)
   }
   input.end()
-  return { space, params, generation, graphBytes, graphDigest, labels }
+  return { space, params, ceiling, generation, graphBytes, graphDigest, labels }
 }
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()

@@ -3,11 +3,12 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } fro
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Log, malformed, type SpaceRef, StoreError, type VectorParams } from '@meridian/core'
+import { Embedding } from './embedding.js'
 import { Graph } from './graph.js'
 import { checkGraphFile, digestFile, eachVector } from './graph-file.js'
 import { Layer, NO_ROW } from './layer.js'
 import { decodeHead, encodeHead, type SnapshotHead, type SnapshotLabel } from './snapshot-codec.js'
-import { shapeOf, Space } from './space.js'
+import { Space } from './space.js'
 
 /**
  * The snapshots of all spaces, derived and disposable: two files a space in `directory`, named by a hash of the space.
@@ -60,7 +61,7 @@ export class Snapshots {
     const generation = Math.max(0, ...old.map(generationOf)) + 1
     const graphName = graphFile(name, generation)
     const graphPath = join(this.directory, graphName)
-    const shape = shapeOf(space.params)
+    const { shape, ceiling } = layer.embedding
     try {
       // The graph file and the labels are of one instant; hashing and flushing them may take their time.
       layer.graph.write(graphPath)
@@ -72,7 +73,7 @@ export class Snapshots {
         checkGraphFile(handle.fd, shape, labels.length)
         const graphBytes = (await handle.stat()).size
         const graphDigest = await digestOf(handle)
-        head = { space: ref, params: space.params, generation, graphBytes, graphDigest, labels }
+        head = { space: ref, params: space.params, ceiling, generation, graphBytes, graphDigest, labels }
       } finally {
         await handle.close()
       }
@@ -99,7 +100,8 @@ export class Snapshots {
   }
 
   #read(head: SnapshotHead, file: string): Space {
-    const shape = shapeOf(head.params)
+    const embedding = new Embedding(head.params, head.ceiling)
+    const { shape } = embedding
     const slots = head.labels.length
     const path = join(this.directory, file)
     const space = new Space(head.params)
@@ -111,13 +113,13 @@ export class Snapshots {
       if (!Buffer.from(digestFile(fd)).equals(head.graphDigest)) throw malformed('checksum of the graph does not match')
       eachVector(fd, shape, slots, (label, vector) => {
         const known = head.labels[label]
-        if (known) rowOf[label] = space.park(known.id, known.version, vector)
+        if (known) rowOf[label] = space.park(known.id, known.version, embedding.original(vector))
         else dead.push(label)
       })
     } finally {
       closeSync(fd)
     }
-    space.adopt(new Layer(Graph.load(shape, path, slots, dead), rowOf))
+    space.adopt(new Layer(embedding, Graph.load(shape, path, slots, dead), rowOf))
     return space
   }
 }

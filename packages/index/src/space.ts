@@ -1,5 +1,5 @@
-import { assert, type IndexHit, type IndexQuery, type SpaceStats, type VectorParams } from '@meridian/core'
-import { fitsGraph, type GraphShape } from './graph.js'
+import { type IndexHit, type IndexQuery, type SpaceStats, type VectorParams } from '@meridian/core'
+import { fitsGraph } from './graph.js'
 import { Layer, NO_ROW } from './layer.js'
 import { checkQuery, EF_DEFAULT } from './query.js'
 import { NO_ORDINAL, Rows } from './rows.js'
@@ -10,6 +10,9 @@ export const GRAPH_LIVE_MIN = 1000
 /** A graph is rebuilt when more than this share, and this many, of its slots are dead. */
 const DEAD_SHARE_MAX = 0.25
 const DEAD_MIN = 1000
+/** Also when this many, and this share, were too long for it and are scanned. */
+const OUTGROWN_MIN = 1000
+const OUTGROWN_SHARE_MAX = 0.01
 /** While a rebuild runs, the serving graph is brought up to date only beyond this many missing rows. */
 const BACKLOG_MAX = 2000
 /** A filter that leaves at most this many, or this share, is scanned: below it a filtered walk costs more and finds less. */
@@ -142,14 +145,14 @@ export class Space {
   step(more: () => boolean): number {
     if (!this.hasWork) return 0
     if (this.#current === undefined) {
-      this.#current = Layer.create(shapeOf(this.params), this.rows)
+      this.#current = Layer.create(this.params, this.rows)
     } else if (this.rows.live < GRAPH_LIVE_MIN / 2 && this.#isWorn(this.#current)) {
       // Shrunk to a size that is better scanned.
       this.#current = undefined
       this.#next = undefined
       return 0
     } else if (this.#next === undefined && this.#isWorn(this.#current)) {
-      this.#next = Layer.create(shapeOf(this.params), this.rows)
+      this.#next = Layer.create(this.params, this.rows)
     }
     const next = this.#next
     if (next === undefined || this.#current.missing.size > BACKLOG_MAX) return this.#current.insert(this.rows, more)
@@ -181,7 +184,8 @@ export class Space {
 
   #isWorn(layer: Layer): boolean {
     const { dead, slots } = layer.graph
-    return dead > DEAD_MIN && dead > slots * DEAD_SHARE_MAX
+    if (dead > DEAD_MIN && dead > slots * DEAD_SHARE_MAX) return true
+    return layer.outgrown > OUTGROWN_MIN && layer.outgrown > this.rows.live * OUTGROWN_SHARE_MAX
   }
 
   #discard(row: number): void {
@@ -202,7 +206,7 @@ export class Space {
     }
     const allows = allowed && ((label: number): boolean => isFound(layer.rowOf(label)))
     // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them.
-    for (const label of layer.graph.search(vector, ef, ef, allows)) {
+    for (const label of layer.search(vector, ef, allows)) {
       const row = layer.rowOf(label)
       if (isFound(row)) this.rows.offer(vector, row, best)
     }
@@ -210,11 +214,4 @@ export class Space {
       for (const row of scanned) if (isFound(row)) this.rows.offer(vector, row, best)
     }
   }
-}
-
-/** The shape of the space's graph. `Manhattan` spaces have none: hnswlib does not know the metric. */
-export const shapeOf = (params: VectorParams): GraphShape => {
-  const { metric } = params
-  assert(metric !== 'Manhattan', 'a Manhattan space has no graph')
-  return { dims: params.size, metric, hnsw: params.hnsw }
 }

@@ -87,8 +87,8 @@ export class DataPlane {
     const kept = new Set(visible.values())
     for (const old of this.#collections.values()) {
       if (kept.has(old)) continue
-      // A collection that merely gained an incarnation has the same spaces; they were opened anew and must stay.
-      if (!visible.has(old.name) || byUid.get(old.uid)?.uid !== old.uid) old.dropSpaces()
+      // One that merely gained an incarnation, or changed its name, has the same spaces: they were opened anew and stay.
+      if (byUid.get(old.uid)?.uid !== old.uid) old.dropSpaces()
     }
     this.#collections = visible
     this.#byUid = byUid
@@ -145,6 +145,12 @@ export class DataPlane {
       if (struct.kind === 'block') stage.block(change.store, struct.client, struct.clock, struct.bytes!)
       else stage.gap(change.store, struct.client, struct.clock, struct.length)
     stage.remove(change.store, change.removed)
+    // Their rows are gone before the view lets go of them, and it may still need an entry whose superseder is deferred here.
+    const state = this.#byUid.get(change.store.uid)
+    if (state === undefined) return
+    const view = state.views[change.store.shard]!
+    const doc = state.docOf(change.store.uid)
+    for (const { client, clock } of change.store.doc.blocksIn(change.removed)) view.hold({ doc, client, clock })
   }
 
   /** Takes a durable change into the document, the view and the index. */

@@ -56,7 +56,7 @@ export class LocalWriter {
 /** Every request that waits when the commit is built. */
 class WriteJob implements Job {
   readonly bytes = 0
-  #requests: Waiting[] = []
+  #requests: (Waiting & { seq: number })[] = []
 
   constructor(
     readonly take: () => Waiting[],
@@ -68,21 +68,21 @@ class WriteJob implements Job {
     let open = new Map<ShardStore, Uint8Array[]>()
     let openBytes = 0
     let atMs = 0
+    // Requests whose last entry is in the open transaction.
+    let ending: (Waiting & { seq: number })[] = []
     const closeTransaction = (): void => {
-      if (open.size === 0) return
-      const changes: LocalChange[] = [...open].map(([store, entries]) => ({
-        store,
-        entries,
-        moved: false,
-        removed: [],
-      }))
-      transactions.stage(stage, atMs, changes)
+      if (open.size > 0) {
+        const changes: LocalChange[] = [...open].map(([store, entries]) => ({ store, entries, moved: false, removed: [] }))
+        transactions.stage(stage, atMs, changes)
+      }
+      for (const request of ending) request.seq = stage.vector.get(self)
+      ending = []
       open = new Map()
       openBytes = 0
     }
     this.#requests = []
-    for (const request of this.take()) {
-      const encoded = this.#encode(request)
+    for (const waiting of this.take()) {
+      const encoded = this.#encode(waiting)
       if (encoded === undefined) continue
       for (const { store, bytes, ms } of encoded) {
         if (openBytes > 0 && openBytes + bytes.length > settings.transactionBytes) closeTransaction()
@@ -92,16 +92,17 @@ class WriteJob implements Job {
         openBytes += bytes.length
         atMs = ms
       }
+      const request = { ...waiting, seq: 0 }
+      ending.push(request)
       this.#requests.push(request)
       this.writer.wrote(encoded.length)
     }
     closeTransaction()
     clock.stage(stage)
-    const seq = stage.vector.get(self)
     const requests = this.#requests
     stage.durable.push(() => {
-      const merged = transactions.log.vector.advance(self, seq)
-      for (const { done } of requests) done({ ok: true, value: { replica: self, seq, merged } })
+      const merged = transactions.log.vector
+      for (const { done, seq } of requests) done({ ok: true, value: { replica: self, seq, merged } })
     })
   }
 

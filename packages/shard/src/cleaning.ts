@@ -34,7 +34,8 @@ export interface CleaningView {
 /**
  * Chooses blocks to drop and what of them must live on. A dead entry may go only when every entry that the state of its id
  * now refers to lies in a block that all active members have durably: otherwise a member that lost its newest writes could
- * be left with neither. Everything else is a survivor: live, deferred, and dead but not yet droppable. Tombstones are live.
+ * be left with neither. They must lie in the same document, too: the other incarnation of a collection that was created twice
+ * may be dropped by somebody who never heard of this one, and its entries with it. Everything else is a survivor: live, deferred, and dead but not yet droppable. Tombstones are live.
  *
  *  1. Blocks without survivors go first.
  *  2. While the lane is bloated, the block with the least live share goes, if at least 1 - 1/amplification of it is gained.
@@ -94,7 +95,7 @@ const survivorsOf = (row: BlockRow, stable: VersionVector, table: BlockTable, vi
     const refs = view.refs(decodeEntryHead(entry).id)
     if (refs.some((ref) => ref.row === row.index && ref.offset === offset)) return true
     if (view.isDeferred(row, offset)) return true
-    return !refs.every((ref) => isStable(table.row(ref.row), stable))
+    return !refs.every(({ row: by }) => table.row(by).ref.doc === row.ref.doc && isStable(table.row(by), stable))
   })
 }
 

@@ -32,8 +32,6 @@ const namesOf = (node: SimNode): string =>
 const checkRecords = (node: SimNode, collection: Collection, oracle: Oracle): void => {
   const expected = oracle.visible(node.replica!.incarnationsOf(collection.name))
   const where = `${node.region}, ${collection.name}`
-  if (collection.liveCount !== expected.size)
-    throw new Violation('convergence', `${where}: ${collection.liveCount} records, ${expected.size} expected`)
   for (const [id, record] of expected) {
     const ordinal = collection.find(id)
     if (ordinal === undefined) throw new Violation('convergence', `${where}: record ${id} is missing`)
@@ -41,6 +39,8 @@ const checkRecords = (node: SimNode, collection: Collection, oracle: Oracle): vo
     const wanted = text(record)
     if (found !== wanted) throw new Violation('convergence', `${where}: record ${id} is ${found}, expected ${wanted}`)
   }
+  if (collection.liveCount !== expected.size)
+    throw new Violation('convergence', `${where}: ${collection.liveCount} records, ${expected.size} expected`)
 }
 
 const describe = (collection: Collection, ordinal: number): string => {
@@ -55,8 +55,10 @@ const text = ({ vectors, payload }: VisibleRecord): string =>
 /** Every acknowledged write is part of the oracle: it was on its writer's disk when the answer went out, and still is. */
 export const checkAcknowledged = (writes: readonly Acknowledged[], oracle: Oracle): void => {
   for (const { receipt, ids } of writes) {
-    const entries = oracle.transaction(receipt.replica, receipt.seq)
-    const durable = new Set<PointId>(entries.map((entry) => entry.id))
+    // A large request is spread over consecutive transactions; the receipt names the last.
+    const durable = new Set<PointId>()
+    for (let seq = receipt.seq; seq > receipt.seq - ids.length; seq--)
+      for (const entry of oracle.transaction(receipt.replica, seq)) durable.add(entry.id)
     for (const id of ids)
       if (!durable.has(id))
         throw new Violation('lost-write', `write of ${id} in transaction ${receipt.seq} of replica ${receipt.replica} was acknowledged and is not durable`)

@@ -178,7 +178,7 @@ class Simulation {
       this.#trace('net', 'heals')
       this.#network.healAll()
     } else {
-      const by = random.pick([-2000, -200, 200, 2000, 3_600_000])
+      const by = random.pick([-2000, -200, 200, 2000, 15_000])
       this.#trace(node.region, `clock jumps by ${by} ms`)
       node.clock.jump(by)
     }

@@ -1,24 +1,36 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { type Log, StoreError } from '@meridian/core'
 import { DirectoryLock } from './directory-lock.js'
-import { syncDirectory, writeDurably } from './durable-file.js'
+import { renameDurably, syncDirectory, syncFile, writeDurably } from './durable-file.js'
+import { checkStoreFile } from './store-file.js'
 
 /** First line of `FORMAT`. A change that this code could misread counts the number up. */
 const FORMAT = 'meridian 1'
+const FORMAT_FILE = 'FORMAT'
+const UNFINISHED_FILE = 'FORMAT.new'
 
-/** A locked directory of a known format. */
+/**
+ * A locked directory of a known format.
+ *
+ *     nothing --> FORMAT.new --> FORMAT.new, store.mdb --> FORMAT, store.mdb
+ *                                                 `complete`
+ *
+ * Every arrow is durable before the next. A store that was never completed never acknowledged anything, so it is begun anew.
+ */
 export class DataDirectory {
   private constructor(
     readonly path: string,
     readonly storeFile: string,
+    /** The store is to be made, and `complete` called. */
+    readonly isNew: boolean,
     readonly lock: DirectoryLock,
   ) {}
 
   /**
-   * Makes the directory if need be, locks it, and checks or writes its format.
+   * Makes the directory if need be, locks it, and checks its format and its store file.
    * @throws StoreError `IDENTITY_CONFLICT` if a live process holds it; `STORAGE_FAILED`, in one line, if it is a file, cannot be
-   * written, or holds something else.
+   * written, or holds something else; `STORAGE_CORRUPT` if its store is missing or is none.
    */
   static open(directory: string, log: Log): DataDirectory {
     const path = resolve(directory)
@@ -28,12 +40,21 @@ export class DataDirectory {
     })
     try {
       const storeFile = join(path, 'store.mdb')
-      refusing(path, () => checkFormat(path, storeFile))
-      return new DataDirectory(path, storeFile, lock)
+      const isNew = refusing(path, () => prepare(path, storeFile, log))
+      return new DataDirectory(path, storeFile, isNew, lock)
     } catch (error) {
       lock.release()
       throw error
     }
+  }
+
+  /** The store is made: from now on its loss is noticed. */
+  complete(): void {
+    refusing(this.path, () => {
+      syncFile(this.storeFile)
+      syncDirectory(this.path)
+      renameDurably(join(this.path, UNFINISHED_FILE), join(this.path, FORMAT_FILE))
+    })
   }
 }
 
@@ -44,15 +65,22 @@ const makeDirectory = (path: string): void => {
   for (let made = path; made.length >= first.length; made = dirname(made)) syncDirectory(dirname(made))
 }
 
-const checkFormat = (path: string, storeFile: string): void => {
-  const formatFile = join(path, 'FORMAT')
-  if (!existsSync(formatFile)) {
-    if (existsSync(storeFile)) throw refusal(path, 'holds a store.mdb but no FORMAT: it is not a data directory')
-    writeDurably(formatFile, `${FORMAT}\n`)
-    return
+/** True if the store is to be made. */
+const prepare = (path: string, storeFile: string, log: Log): boolean => {
+  const formatFile = join(path, FORMAT_FILE)
+  const unfinishedFile = join(path, UNFINISHED_FILE)
+  if (existsSync(formatFile)) {
+    const found = readFileSync(formatFile, 'latin1').split('\n', 1)[0]?.slice(0, 80)
+    if (found !== FORMAT) throw refusal(path, `has format ${JSON.stringify(found)}; this version reads "${FORMAT}"`)
+    checkStoreFile(storeFile, log)
+    return false
   }
-  const found = readFileSync(formatFile, 'latin1').split('\n', 1)[0]?.slice(0, 80)
-  if (found !== FORMAT) throw refusal(path, `has format ${JSON.stringify(found)}; this version reads "${FORMAT}"`)
+  if (existsSync(storeFile) && !existsSync(unfinishedFile))
+    throw refusal(path, 'holds a store.mdb but no FORMAT: it is not a data directory')
+  rmSync(storeFile, { force: true })
+  rmSync(`${storeFile}-lock`, { force: true })
+  writeDurably(unfinishedFile, `${FORMAT}\n`)
+  return true
 }
 
 const WHY: Readonly<Record<string, string>> = {

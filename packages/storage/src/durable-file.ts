@@ -12,16 +12,25 @@ export const syncDirectory = (directory: string): void => {
   }
 }
 
-/** Replaces `path` by `text`, durably: after a crash it holds the old content or the new, never a part. */
-export const writeDurably = (path: string, text: string): void => {
-  const temporary = `${path}.new`
-  const handle = openSync(temporary, 'w')
+/** Makes the content of the file durable. */
+export const syncFile = (path: string): void => {
+  const handle = openSync(path, 'r+')
   try {
-    writeFileSync(handle, text)
     fsyncSync(handle)
   } finally {
     closeSync(handle)
   }
-  renameSync(temporary, path)
+}
+
+/** Makes or empties the file and fills it, durably. */
+export const writeDurably = (path: string, text: string): void => {
+  writeFileSync(path, text)
+  syncFile(path)
   syncDirectory(dirname(path))
+}
+
+/** Renames durably: after a crash the file has the old name or the new one. */
+export const renameDurably = (from: string, to: string): void => {
+  renameSync(from, to)
+  syncDirectory(dirname(to))
 }

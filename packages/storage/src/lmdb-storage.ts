@@ -2,7 +2,6 @@ import { assert, type Log, SILENT_LOG, type Storage, type StorageOp, StoreError 
 import { open, type RootDatabase } from 'lmdb'
 import { CommitQueue, type Effects } from './commit-queue.js'
 import { DataDirectory } from './data-directory.js'
-import { syncDirectory } from './durable-file.js'
 import { type RangeOptions, rangeOf } from './key-range.js'
 import { openValue, sealValue } from './sealed-value.js'
 import { commitError, hasLessThan, readError } from './storage-error.js'
@@ -10,12 +9,14 @@ import { commitError, hasLessThan, readError } from './storage-error.js'
 export interface LmdbStorageOptions {
   /** Made if it is not there. Held by one process at a time. */
   readonly directory: string
-  /** Address space reserved at the start, not a bound on the data: the map grows by itself, at the price of mapping anew. */
+  /** Address space reserved at the start, not a bound on the data: the map grows by itself, at the price of mapping anew. At most 16 TiB; default 1 GiB. */
   readonly mapSizeBytes?: number
   readonly log?: Log
 }
 
-const MAP_SIZE_BYTES = 1024 * 1024 * 1024
+const MAP_BYTES_DEFAULT = 2 ** 30
+/** More than a process can address ends it. */
+const MAP_BYTES_MAX = 2 ** 44
 /** Keys fetched at a time: no cursor, and so no snapshot that keeps old pages from reuse, stays open between two steps. */
 const KEYS_AT_A_TIME = 256
 /** With less room than this beyond the batch, a write error is taken for a full disk. */
@@ -55,20 +56,27 @@ export class LmdbStorage implements Storage {
 
   /**
    * @throws StoreError `IDENTITY_CONFLICT` if a live process holds the directory; `STORAGE_FAILED` if it cannot be used;
-   * `STORAGE_CORRUPT` if `store.mdb` is no LMDB file.
+   * `STORAGE_CORRUPT` if `store.mdb` is missing or no LMDB file.
    */
-  static async open({ directory, mapSizeBytes, log = SILENT_LOG }: LmdbStorageOptions): Promise<LmdbStorage> {
+  static async open({
+    directory,
+    mapSizeBytes = MAP_BYTES_DEFAULT,
+    log = SILENT_LOG,
+  }: LmdbStorageOptions): Promise<LmdbStorage> {
+    assert(mapSizeBytes > 0 && mapSizeBytes <= MAP_BYTES_MAX, `a map has at most ${MAP_BYTES_MAX} bytes`)
     const locked = DataDirectory.open(directory, log)
     try {
       const db = open<Uint8Array, string>({
         path: locked.storeFile,
         encoding: 'binary',
         keyEncoder: KEY_ENCODER,
-        mapSize: mapSizeBytes ?? MAP_SIZE_BYTES,
+        mapSize: mapSizeBytes,
         overlappingSync: false,
+        // Otherwise lmdb-js makes a promise of its own for the turn, and leaves its rejection to end the process.
+        eventTurnBatching: false,
         noSubdir: true,
       })
-      syncDirectory(locked.path)
+      if (locked.isNew) locked.complete()
       return new LmdbStorage(locked, db, log)
     } catch (error) {
       locked.lock.release()
@@ -143,14 +151,14 @@ export class LmdbStorage implements Storage {
 
   async #write(effects: Effects): Promise<void> {
     let bytes = SPARE_BYTES
-    let committed: Promise<boolean> | undefined
-    // All in one turn of the event loop, so one transaction, and lmdb-js answers for all of it with one promise.
-    for (const [key, value] of effects) {
-      bytes += value?.length ?? 0
-      committed = value === undefined ? this.#db.remove(key) : this.#db.put(key, value)
-    }
     try {
-      await committed
+      await this.#db.batch(() => {
+        for (const [key, value] of effects) {
+          bytes += value?.length ?? 0
+          if (value === undefined) this.#db.remove(key)
+          else this.#db.put(key, value)
+        }
+      })
     } catch (error) {
       const failed = commitError(await causeOf(error), () => hasLessThan(this.#directory.path, bytes))
       this.#log.error({ error_code: failed.code, directory: this.#directory.path }, failed.message)

@@ -29,6 +29,7 @@ export const commitError = (cause: Error, isFull: () => boolean): StoreError => 
 
 /** A failed read, or a file that cannot be opened, as the port's error. */
 export const readError = (what: string, cause: unknown): StoreError => {
+  if (cause instanceof StoreError) return cause
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const kind = CORRUPT.has(codeOf(error)) ? 'STORAGE_CORRUPT' : 'STORAGE_FAILED'
   return new StoreError(kind, `cannot read ${what}: ${error.message}`, { cause: error })
