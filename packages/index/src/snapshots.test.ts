@@ -55,6 +55,22 @@ test('[IX10] a snapshot brings back every vector that was in the graph, to be cl
   }
 })
 
+test('[IX10] so does one of a Dot space, whose graph holds more than the vectors', async () => {
+  const space = new Space(paramsOf(8, 'Dot'))
+  for (const [ordinal, vector] of VECTORS.entries()) space.set(ordinal, `id-${ordinal}`, 'v1', vector)
+  while (space.hasWork) space.step(() => true)
+  await snapshots.save(REF, space, () => true)
+  const loaded = snapshots.load(REF, paramsOf(8, 'Dot'))!
+  for (let i = 0; i < 1500; i++) expect(loaded.claim(i, `id-${i}`, 'v1')).toBe(true)
+  const long = VECTORS[0]!.map((value) => value * 1.05)
+  for (const each of [space, loaded]) each.set(1500, 'long', 'v1', long)
+  for (const each of [space, loaded]) while (each.hasWork) each.step(() => true)
+  expect(loaded.current!.embedding.ceiling).toBe(space.current!.embedding.ceiling)
+  for (const vector of VECTORS.slice(0, 50)) {
+    expect(loaded.search({ vector, limit: 10 })).toEqual(space.search({ vector, limit: 10 }))
+  }
+})
+
 test('[IX11] what is not claimed, or of another version, is gone', async () => {
   await snapshots.save(REF, filled(), () => true)
   const loaded = snapshots.load(REF, PARAMS)!

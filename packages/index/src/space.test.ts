@@ -165,6 +165,36 @@ test('[IX4] small spaces have no graph, and one that shrinks drops it', () => {
   expect(twins.recall({ vector: vectors[0]!, limit: 10 })).toBe(1)
 })
 
+test('[IX3] the check of churn can fail: a removal that the space does not hear of is noticed', () => {
+  const twins = new Twins(4, 'Euclid')
+  const vectors = clustered(20, 4, 9)
+  for (const [ordinal, vector] of vectors.entries()) twins.set(ordinal, vector)
+  twins.exact.remove(REF, 3)
+  expect(() => twins.recall({ vector: vectors[3]!, limit: 5 })).toThrow()
+})
+
+test('[IX27] products of vectors of very different lengths are found, and longer ones than ever get a graph that suits them', () => {
+  const twins = new Twins(12, 'Dot')
+  const random = randomOf(10)
+  const vectors = clustered(6000, 12, 11).map((vector, i) => {
+    const length = Math.exp(3 * random()) * (i < 3000 ? 1 : 100)
+    return vector.map((value) => value * length)
+  })
+  const queries = clustered(50, 12, 12)
+  const meanRecall = (): number => mean(queries.map((vector) => twins.recall({ vector, limit: 10 })))
+  for (let ordinal = 0; ordinal < 3000; ordinal++) twins.set(ordinal, vectors[ordinal]!)
+  build(twins.space)
+  expect(meanRecall()).toBeGreaterThanOrEqual(0.99)
+  const first = twins.space.current!
+  for (let ordinal = 3000; ordinal < 6000; ordinal++) twins.set(ordinal, vectors[ordinal]!)
+  expect(first.loose.size).toBeGreaterThan(1000)
+  expect(meanRecall()).toBeGreaterThanOrEqual(0.99)
+  build(twins.space)
+  expect(twins.space.current).not.toBe(first)
+  expect(twins.space.current!.loose.size).toBeLessThan(60)
+  expect(meanRecall()).toBeGreaterThanOrEqual(0.99)
+})
+
 test('[IX8] equal scores come in the order of ordinals', () => {
   const twins = new Twins(4, 'Euclid')
   const same = Float32Array.of(1, 2, 3, 4)

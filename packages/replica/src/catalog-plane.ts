@@ -71,8 +71,7 @@ export class CatalogPlane {
 
   /** A whole catalog from a peer: stored beside what is known, then merged. */
   stageState(stage: Stage, saved: Uint8Array): void {
-    const before = this.storage.get(STATE_KEY)
-    stage.put(STATE_KEY, before === undefined ? saved : Buffer.concat([before, saved]))
+    stage.put(STATE_KEY, Buffer.concat([this.document.save(), saved]))
     stage.durable.push(() => {
       this.#merge(saved, STATE_KEY)
       this.notify()
