@@ -1,4 +1,4 @@
-import { type IndexHit, type IndexQuery, type SpaceStats, type VectorParams } from '@meridian/core'
+import type { IndexHit, IndexQuery, SpaceStats, VectorParams } from '@meridian/core'
 import { fitsGraph } from './graph.js'
 import { Layer, NO_ROW } from './layer.js'
 import { checkQuery, EF_DEFAULT } from './query.js'
