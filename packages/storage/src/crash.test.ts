@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Log } from '@meridian/core'
+import { afterAll, expect, test } from 'vitest'
+import { LmdbStorage } from './lmdb-storage.js'
+
+const root = mkdtempSync(join(tmpdir(), 'meridian-crash-'))
+const children = new Set<ChildProcess>()
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(root, { recursive: true, force: true })
+})
+
+const script = (name: string): string => fileURLToPath(new URL(`../test/${name}.mjs`, import.meta.url))
+
+/** A child process and the lines it has printed; `until` resolves when they satisfy it, `ended` with all of them. */
+const start = (command: string, ...args: string[]) => {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  children.add(child)
+  let text = ''
+  const lines = (): string[] => text.split('\n').slice(0, -1)
+  let check = () => {}
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+    check()
+  })
+  const ended = new Promise<string[]>((resolve) => child.on('close', () => resolve(lines())))
+  return {
+    pid: child.pid!,
+    kill: () => child.kill('SIGKILL'),
+    ended,
+    until: (isEnough: (lines: string[]) => boolean): Promise<void> =>
+      Promise.race([
+        new Promise<void>((resolve) => {
+          check = () => {
+            if (isEnough(lines())) resolve()
+          }
+          check()
+        }),
+        ended.then((all) => {
+          if (!isEnough(all)) throw new Error(`the child ended early: ${all.slice(-3).join(', ')}`)
+        }),
+      ]),
+  }
+}
+
+const KEYS = 20
+const KEPT = 10
+
+/** Every batch is there whole or not at all, `head` names the newest, and it is at least `acknowledged`. Gives the newest. */
+const checkBatches = (storage: LmdbStorage, acknowledged: number): number => {
+  const head = Number(Buffer.from(storage.get('head') ?? new Uint8Array(0)).toString())
+  expect(head).toBeGreaterThanOrEqual(acknowledged)
+  const found = new Map<number, number>()
+  for (const [key, value] of storage.scan('batch/')) {
+    const [n, i] = key.split('/').slice(1).map(Number) as [number, number]
+    expect(Buffer.compare(value, new Uint8Array(1 + ((n * 31 + i * 997) % 9000)).fill(n & 0xff))).toBe(0)
+    found.set(n, (found.get(n) ?? 0) + 1)
+  }
+  const kept = Array.from({ length: Math.min(KEPT, head + 1) }, (_, i) => head - i)
+  expect([...found].sort(([a], [b]) => b - a)).toEqual(kept.map((n) => [n, KEYS]))
+  return head
+}
+
+test('[ST17] after kill -9 in the middle of commits, four times over, every acknowledged batch is there, whole', async () => {
+  const directory = join(root, 'killed')
+  let first = 0
+  for (let round = 0; round < 4; round++) {
+    const child = start(process.execPath, script('commit-until-killed'), directory, String(first))
+    const from = first
+    await child.until((lines) => lines.length >= 15 + 7 * round)
+    child.kill()
+    const acknowledged = (await child.ended).map(Number)
+    expect(acknowledged).toEqual(acknowledged.map((_, i) => from + i))
+    const storage = await LmdbStorage.open({ directory })
+    first = checkBatches(storage, acknowledged.at(-1)!) + 1
+    await storage.close()
+  }
+})
+
+// The limit stands in for a broken disk: the kernel refuses to let the file grow, though the disk has room.
+test('[ST18] on a medium that refuses, the first failure is the last write: reads go on, acknowledged batches stay', async () => {
+  const directory = join(root, 'refused')
+  const child = start(
+    '/bin/sh',
+    '-c',
+    'ulimit -f 2048 && exec "$0" "$@"',
+    process.execPath,
+    script('commit-until-killed'),
+    directory,
+    '0',
+  )
+  const lines = await child.ended
+  const acknowledged = lines.filter((line) => /^\d+$/.test(line)).map(Number)
+  expect(acknowledged.length).toBeGreaterThan(0)
+  expect(lines.slice(acknowledged.length)).toEqual([
+    ...new Array(4).fill('error STORAGE_FAILED'),
+    'later STORAGE_FAILED',
+    `head ${acknowledged.at(-1)}`,
+  ])
+  const storage = await LmdbStorage.open({ directory })
+  expect(checkBatches(storage, acknowledged.at(-1)!)).toBe(acknowledged.at(-1))
+  await storage.close()
+})
+
+test('[ST30] a directory held by a live process is refused, and taken over once that is killed', async () => {
+  const directory = join(root, 'held')
+  const holder = start(process.execPath, script('hold'), directory)
+  await holder.until((lines) => lines.includes('held'))
+  await expect(LmdbStorage.open({ directory })).rejects.toMatchObject({
+    code: 'IDENTITY_CONFLICT',
+    message: expect.stringMatching(new RegExp(`^[^\n]*${directory}[^\n]* ${holder.pid} [^\n]*$`)),
+  })
+  holder.kill()
+  await holder.ended
+  const warnings: string[] = []
+  const log: Log = { info() {}, error() {}, warn: (_, message) => warnings.push(message) }
+  const storage = await LmdbStorage.open({ directory, log })
+  expect(warnings).toEqual([expect.stringContaining('taken over')])
+  const second = start(process.execPath, script('hold'), directory)
+  expect(await second.ended).toEqual([expect.stringContaining(`IDENTITY_CONFLICT data directory ${directory}`)])
+  await storage.close()
+})
+
+test('[ST31] of several processes that find a stale lock at once, one gets it', async () => {
+  const directory = join(root, 'raced')
+  const dead = start(process.execPath, script('hold'), directory)
+  await dead.until((lines) => lines.includes('held'))
+  dead.kill()
+  await dead.ended
+  const racers = Array.from({ length: 4 }, () => start(process.execPath, script('hold'), directory))
+  // All have answered before any is killed, so the winner held the directory while the others asked for it.
+  await Promise.all(racers.map((racer) => racer.until((lines) => lines.length > 0)))
+  for (const racer of racers) racer.kill()
+  const outcomes = (await Promise.all(racers.map((racer) => racer.ended))).map(([line]) => line?.split(' ', 1)[0])
+  expect(outcomes.sort()).toEqual(['IDENTITY_CONFLICT', 'IDENTITY_CONFLICT', 'IDENTITY_CONFLICT', 'held'])
+})
