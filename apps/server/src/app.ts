@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { StoreError } from '@meridian/core'
 import Koa from 'koa'
 import { ApiKey } from './http/auth.js'
-import { readJson } from './http/body.js'
+import { BodyReader } from './http/body.js'
 import { type Answer, failure, success } from './http/envelope.js'
 import { asStoreError } from './http/errors.js'
 import { type Match, type Route, Router, Whole } from './http/router.js'
@@ -40,6 +40,7 @@ const GONE: Answer = { status: 499, contentType: 'text/plain', body: '' }
 export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   const router = new Router(allRoutes(region))
   const key = new ApiKey(region.config.apiKey)
+  const bodies = new BodyReader(region.config)
   const app = new Koa()
   app.use(async (ctx) => {
     const started = performance.now()
@@ -79,7 +80,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     if (!('route' in match)) throw match.error
     const { route, params } = match
     using _admitted = route.isProbe ? undefined : gate.enter()
-    const body = ['PUT', 'POST', 'PATCH'].includes(ctx.method) ? await readJson(ctx.req, region.config) : undefined
+    const body = ['PUT', 'POST', 'PATCH'].includes(ctx.method) ? await bodies.json(ctx.req) : undefined
     const result = await route.handle({ params, query: new URLSearchParams(ctx.querystring), body, signal })
     return result instanceof Whole ? result.answer : success(result, seconds())
   }

@@ -10,23 +10,77 @@ export interface BodyLimits {
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
-/**
- * Reads a JSON body; `undefined` when there is none. Past the limit nothing more is read.
- * @throws StoreError `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `MALFORMED_BODY`, `BAD_REQUEST` when the client hangs up.
- */
-export const readJson = async (request: IncomingMessage, limits: BodyLimits): Promise<Json | undefined> => {
-  refuseForeign(request)
-  const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > limits.bodyBytesMax) throw tooLarge(limits.bodyBytesMax)
-  const bytes = await collect(request, limits.bodyBytesMax)
-  if (bytes.length === 0) return undefined
-  let text: string
-  try {
-    text = strictUtf8.decode(bytes)
-  } catch {
-    throw formatError('the body is not UTF-8; encode it as such')
+/** Bodies being read, all together; more at a time are refused, so that many large ones cannot take the process down. */
+const BUFFERED_BYTES_MAX = 512 * 1024 * 1024
+
+/** Reads the bodies of one server. */
+export class BodyReader {
+  readonly #limits: BodyLimits
+  readonly #bufferedBytesMax: number
+  #bufferedBytes = 0
+
+  constructor(limits: BodyLimits, bufferedBytesMax = Math.max(BUFFERED_BYTES_MAX, 2 * limits.bodyBytesMax)) {
+    this.#limits = limits
+    this.#bufferedBytesMax = bufferedBytesMax
   }
-  return parseJson(text, limits.jsonDepthMax)
+
+  /**
+   * A JSON body; `undefined` when there is none. Past the limit nothing more is read.
+   * @throws StoreError `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `OVERLOADED`, `MALFORMED_BODY`, and `BAD_REQUEST` when the
+   * client hangs up.
+   */
+  async json(request: IncomingMessage): Promise<Json | undefined> {
+    refuseForeign(request)
+    const announced = Number(request.headers['content-length'] ?? 0)
+    if (announced > this.#limits.bodyBytesMax) throw tooLarge(this.#limits.bodyBytesMax)
+    const bytes = await this.#collect(request)
+    if (bytes.length === 0) return undefined
+    let text: string
+    try {
+      text = strictUtf8.decode(bytes)
+    } catch {
+      throw formatError('the body is not UTF-8; encode it as such')
+    }
+    return parseJson(text, this.#limits.jsonDepthMax)
+  }
+
+  #collect(request: IncomingMessage): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let size = 0
+      const stop = (): void => {
+        this.#bufferedBytes -= size
+        request.off('data', onData).off('end', onEnd).off('error', onLost).off('close', onLost)
+      }
+      const refuse = (error: StoreError): void => {
+        stop()
+        request.pause()
+        reject(error)
+      }
+      const onData = (chunk: Buffer): void => {
+        size += chunk.length
+        this.#bufferedBytes += chunk.length
+        if (size > this.#limits.bodyBytesMax) refuse(tooLarge(this.#limits.bodyBytesMax))
+        else if (this.#bufferedBytes > this.#bufferedBytesMax)
+          refuse(
+            new StoreError(
+              'OVERLOADED',
+              'too many bytes of requests are under way; try again soon, or send fewer at a time',
+            ),
+          )
+        else chunks.push(chunk)
+      }
+      const onEnd = (): void => {
+        stop()
+        resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
+      }
+      const onLost = (): void => {
+        stop()
+        reject(badRequest('the request ended before its body was complete'))
+      }
+      request.on('data', onData).on('end', onEnd).on('error', onLost).on('close', onLost)
+    })
+  }
 }
 
 const refuseForeign = (request: IncomingMessage): void => {
@@ -40,29 +94,3 @@ const refuseForeign = (request: IncomingMessage): void => {
 
 const tooLarge = (bytesMax: number): StoreError =>
   new StoreError('BODY_TOO_LARGE', `the body is larger than ${bytesMax} bytes; split it into smaller requests`)
-
-const collect = (request: IncomingMessage, bytesMax: number): Promise<Uint8Array> =>
-  new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    const stop = (): void => {
-      request.off('data', onData).off('end', onEnd).off('error', onLost).off('close', onLost)
-    }
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length
-      if (size > bytesMax) {
-        stop()
-        request.pause()
-        reject(tooLarge(bytesMax))
-      } else chunks.push(chunk)
-    }
-    const onEnd = (): void => {
-      stop()
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
-    }
-    const onLost = (): void => {
-      stop()
-      reject(badRequest('the request ended before its body was complete'))
-    }
-    request.on('data', onData).on('end', onEnd).on('error', onLost).on('close', onLost)
-  })
