@@ -1,0 +1,6 @@
+export * from './cluster.js'
+export * from './free-port.js'
+export * from './links.js'
+export * from './region-process.js'
+export * from './shared.js'
+export * from './until.js'
