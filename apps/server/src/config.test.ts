@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { FLAGS, parseConfig } from './config.js'
+import { parseConfig } from './config.js'
+import { FLAGS } from './flags.js'
 
 const problem = (flags: Record<string, string | string[]>, env: Record<string, string> = {}): string => {
   try {

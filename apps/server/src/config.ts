@@ -8,6 +8,7 @@ import {
   StoreError,
 } from '@meridian/core'
 import { z } from 'zod'
+import { FLAGS, type Flag, type FlagValues, LOG_LEVELS, type LogLevel } from './flags.js'
 
 export interface PeerAddress {
   readonly region: RegionId
@@ -42,59 +43,6 @@ export interface Config {
   /** How long a graceful stop waits for requests under way. */
   readonly drainMs: number
 }
-
-const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-
-/** One setting: a flag of `meridian serve`, and the same as an environment variable. */
-export interface Flag {
-  readonly name: string
-  readonly env: string
-  readonly placeholder: string
-  readonly meaning: string
-  /** As shown to people; `undefined` when the flag is required or off. */
-  readonly fallback: string | undefined
-  /** May be given more than once; in the environment, separated by commas. */
-  readonly isList?: true
-  /** Never shown in an error line. */
-  readonly isSecret?: true
-}
-
-const flag = (
-  name: string,
-  placeholder: string,
-  meaning: string,
-  fallback?: string,
-  more: Partial<Flag> = {},
-): Flag => ({
-  name,
-  env: `MERIDIAN_${name.toUpperCase().replaceAll('-', '_')}`,
-  placeholder,
-  meaning,
-  fallback,
-  ...more,
-})
-
-/** Every setting, in the order of the documentation. */
-export const FLAGS: readonly Flag[] = [
-  flag('region', 'NAME', 'name of this region: 1-32 of a-z, 0-9 and -, starting with a letter (required)'),
-  flag('replica-number', 'N', 'number of this replica, 1-255, different in every region', 'hash of the region name'),
-  flag('host', 'ADDRESS', 'address to listen on; 0.0.0.0 for every interface', '127.0.0.1'),
-  flag('port', 'PORT', 'port of HTTP, peer links and rooms; 0 takes any free one', '6333'),
-  flag('data', 'DIR', 'directory of everything that is stored', './data/REGION'),
-  flag('peer', 'REGION=URL', 'another region and where it listens', undefined, { isList: true }),
-  flag('api-key', 'KEY', 'key that clients must send', undefined, { isSecret: true }),
-  flag('cluster-key', 'KEY', 'key that peers must send', undefined, { isSecret: true }),
-  flag('log-level', 'LEVEL', LOG_LEVELS.join(', '), 'info'),
-  flag('body-bytes-max', 'BYTES', 'largest request body', '33554432'),
-  flag('json-depth-max', 'N', 'deepest nesting of a request body', '32'),
-  flag('batch-points-max', 'N', 'most points one write may name', '65536'),
-  flag('limit-max', 'N', 'largest limit and offset of a read', '100000'),
-  flag('shards', 'N', 'shards of a collection whose creation names none', String(SHARDS_DEFAULT)),
-  flag('map-size', 'BYTES', 'address space reserved for the data file; it grows by itself', '68719476736'),
-  flag('request-timeout-ms', 'MS', 'longest time for a request to arrive', '60000'),
-  flag('drain-ms', 'MS', 'longest wait for requests under way when stopping', '5000'),
-]
 
 const integer = (min: number, max: number) =>
   z
@@ -150,9 +98,6 @@ const SCHEMAS = {
   'request-timeout-ms': integer(100, 24 * 3600 * 1000),
   'drain-ms': integer(0, 600_000),
 } as const
-
-/** Values by flag name, as a command line gives them. */
-export type FlagValues = Readonly<Record<string, string | readonly string[] | undefined>>
 
 /**
  * Flags win over the environment.

@@ -1,4 +1,5 @@
 export * from './config.js'
+export * from './flags.js'
 export { createLog, type ServerLog } from './logging.js'
 export { type Parts, type RunningServer, startServer } from './serve.js'
 export { API_VERSION, VERSION } from './version.js'

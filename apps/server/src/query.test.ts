@@ -100,6 +100,23 @@ test('[HT77] a record that went or changed while the index was asked is not show
   expect(points.find((point: { id: number }) => point.id === 2).score).toBe(99)
 })
 
+test('[HT83] a collection dropped while it is searched is a 404, not a failure', async () => {
+  class Dropping extends ExactIndex {
+    drop = async (): Promise<void> => undefined
+    override async search(space: SpaceRef, asked: IndexQuery): Promise<IndexHit[]> {
+      const hits = this.searchNow(space, asked)
+      await this.drop()
+      return hits
+    }
+  }
+  const index = new Dropping()
+  await using kit = await withPoints('Euclid', index)
+  index.drop = () => kit.ok('DELETE', '/collections/c')
+  const reply = await kit.send('POST', '/collections/c/points/query', { query: [1, 1], with_payload: true })
+  expect(reply.json).toMatchObject({ status: { error: "Not found: Collection `c` doesn't exist!" } })
+  expect(reply.status).toBe(404)
+})
+
 test('[HT78] named vectors are searched with using; the older search names them its own way', async () => {
   await using kit = await openKit()
   await kit.ok('PUT', '/collections/c', {

@@ -1,7 +1,6 @@
 import type { RegionId, VectorIndex } from '@meridian/core'
 import type { Collection, Replica } from '@meridian/replica'
 import type { Config } from './config.js'
-import { noCollection } from './http/errors.js'
 import type { Metrics } from './metrics.js'
 
 /** Links to the other regions, as the routes see them. */
@@ -28,12 +27,8 @@ export interface Region {
   broken(): string | undefined
 }
 
-/** @throws StoreError `COLLECTION_NOT_FOUND` in the words that clients look for. */
-export const collectionOf = (region: Region, name: string): Collection => {
-  const found = region.replica.collections().find((each) => each.name === name)
-  if (found === undefined) throw noCollection(name)
-  return found
-}
+/** @throws StoreError `COLLECTION_NOT_FOUND`. */
+export const collectionOf = (region: Region, name: string): Collection => region.replica.collection(name)
 
 /** Vectors of all spaces: those a graph holds, and all. */
 export const indexedCounts = (

@@ -49,8 +49,6 @@ export const invalid = (path: string, message: string): StoreError =>
   new StoreError('VALIDATION', `[${path}: ${message}]`)
 export const wrongInput = (message: string): StoreError => new StoreError('WRONG_INPUT', message)
 export const unsupported = (message: string): StoreError => new StoreError('UNSUPPORTED', message)
-export const noCollection = (name: string): StoreError =>
-  new StoreError('COLLECTION_NOT_FOUND', `Collection \`${name}\` doesn't exist!`)
 export const collectionExists = (name: string): StoreError =>
   new StoreError('COLLECTION_EXISTS', `Collection \`${name}\` already exists!`)
 export const noPoint = (id: unknown): StoreError => new StoreError('POINT_NOT_FOUND', `No point with id ${id} found`)

@@ -59,18 +59,24 @@ const timed = async <T>(
   search: (collection: Collection, signal: AbortSignal) => Promise<T>,
 ): Promise<T> => {
   checkRead(call.query)
-  const collection = collectionOf(region, call.params.collection!)
+  const name = call.params.collection!
+  const collection = collectionOf(region, name)
   const timeoutMs = readTimeout(call.query)
   const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
   const started = performance.now()
+  const signal = limit === undefined ? call.signal : AbortSignal.any([call.signal, limit])
   try {
-    return await search(collection, limit === undefined ? call.signal : AbortSignal.any([call.signal, limit]))
+    const found = await search(collection, signal)
+    collectionOf(region, name)
+    return found
   } catch (error) {
     if (limit?.aborted)
       throw new StoreError(
         'TIMEOUT',
         `the search took longer than ${timeoutMs! / 1000} s; raise timeout or narrow the search`,
       )
+    // Dropped meanwhile: whatever the index then says, this is what happened.
+    collectionOf(region, name)
     throw error
   } finally {
     region.metrics.searchSeconds.observe((performance.now() - started) / 1000)
