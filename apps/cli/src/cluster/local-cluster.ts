@@ -16,6 +16,8 @@ export interface LocalClusterOptions {
 }
 
 const STOP_MS_MAX = 10_000
+/** Regions work without links, so a start does not fail for want of them. */
+const LINK_MS_MAX = 5_000
 const POLL_MS = 100
 
 /** Several regions as processes of this machine. Either all of them became ready, or none is left. */
@@ -53,6 +55,7 @@ export class LocalCluster {
         throw new CliError(
           `region ${first.region.plan.region} ${first.ending.text} before it was ready; all were stopped`,
         )
+      await Promise.all(regions.map(({ plan }) => untilLinked(plan, regions.length - 1, options.apiKey, signal)))
       return new LocalCluster(regions, options.onDeath)
     } catch (error) {
       over.abort()
@@ -85,6 +88,25 @@ const untilReady = async (
     if (isReady || signal.aborted) return
     if (performance.now() > deadlineMs)
       throw new CliError(`region ${plan.region} is not ready: ${reason}; all were stopped`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** Waits, a few seconds at most, for the links to the others: what is written first then arrives everywhere at once. */
+const untilLinked = async (
+  plan: RegionPlan,
+  peers: number,
+  apiKey: string | undefined,
+  signal: AbortSignal,
+): Promise<void> => {
+  const client = new MeridianClient({ url: plan.url, apiKey, timeoutMs: 2_000 })
+  const deadlineMs = performance.now() + LINK_MS_MAX
+  while (!signal.aborted && performance.now() < deadlineMs) {
+    const linked = await client.cluster().then(
+      (info) => info.peers.filter(({ state }) => state === 'linked').length,
+      () => 0,
+    )
+    if (linked >= peers) return
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }
