@@ -1,6 +1,9 @@
-/** Least-recently-used map bounded by the sum of its values' sizes. A value larger than the bound is not kept. */
+/**
+ * Map bounded by the sum of its values' sizes, with second-chance eviction (CLOCK; Corbato, 1968): a read only marks its entry,
+ * and an entry that was read since it was last looked at is spared once. A value larger than the bound is not kept.
+ */
 export class ByteCache<K, V> {
-  readonly #entries = new Map<K, { readonly value: V; readonly bytes: number }>()
+  readonly #entries = new Map<K, { readonly value: V; readonly bytes: number; isUsed: boolean }>()
   #bytes = 0
 
   constructor(readonly bytesMax: number) {}
@@ -8,20 +11,22 @@ export class ByteCache<K, V> {
   get(key: K): V | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
+    entry.isUsed = true
     return entry.value
   }
 
   set(key: K, value: V, bytes: number): void {
     this.delete(key)
     if (bytes > this.bytesMax) return
-    this.#entries.set(key, { value, bytes })
+    this.#entries.set(key, { value, bytes, isUsed: false })
     this.#bytes += bytes
     for (const [oldest, entry] of this.#entries) {
       if (this.#bytes <= this.bytesMax) break
       this.#entries.delete(oldest)
-      this.#bytes -= entry.bytes
+      if (entry.isUsed) {
+        entry.isUsed = false
+        this.#entries.set(oldest, entry)
+      } else this.#bytes -= entry.bytes
     }
   }
 

@@ -106,7 +106,7 @@ export class Replica {
       storage,
       timers,
       () => this.#log.vector,
-      () => this.#committed(),
+      (applyMs) => this.#committed(applyMs),
     )
     const transactions = new Transactions(identity.replica, client, this.#log, this.#data)
     const shared = {
@@ -206,7 +206,8 @@ export class Replica {
   }
 
   /** After every commit, when memory has caught up with the disk. */
-  #committed(): void {
+  #committed(applyMs: number): void {
+    this.#options.events?.indexed?.(applyMs / 1000)
     const hasRemote = this.#hasRemote
     this.#hasRemote = false
     this.#cluster.advanced(hasRemote)

@@ -34,7 +34,8 @@ export class Sequencer {
     readonly storage: Storage,
     readonly timers: Timers,
     readonly vector: () => VersionVector,
-    readonly committed: () => void,
+    /** Memory has caught up with the disk; that took `applyMs`. */
+    readonly committed: (applyMs: number) => void,
   ) {}
 
   get waitingBytes(): number {
@@ -87,8 +88,9 @@ export class Sequencer {
         this.#fail(error, jobs)
         return
       }
+      const durableAt = this.timers.elapsedMs()
       for (const apply of stage.durable) apply()
-      this.committed()
+      this.committed(this.timers.elapsedMs() - durableAt)
       this.#next()
     })
   }

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { ByteCache } from './byte-cache.js'
+
+test('[RP60] the cache stays within its bytes and spares what was read', () => {
+  const cache = new ByteCache<string, number>(100)
+  for (let i = 0; i < 10; i++) cache.set(`k${i}`, i, 10)
+  expect(cache.get('k0')).toBe(0)
+  cache.set('new', 11, 10)
+  expect(cache.get('k0')).toBe(0)
+  expect(cache.get('k1')).toBeUndefined()
+  cache.set('huge', 12, 101)
+  expect(cache.get('huge')).toBeUndefined()
+  expect(cache.get('new')).toBe(11)
+})
+
+test('[RP60] a cache whose entries were all read still makes room', () => {
+  const cache = new ByteCache<number, number>(100)
+  for (let i = 0; i < 10; i++) cache.set(i, i, 10)
+  for (let i = 0; i < 10; i++) cache.get(i)
+  for (let i = 10; i < 30; i++) cache.set(i, i, 10)
+  let kept = 0
+  for (let i = 0; i < 30; i++) if (cache.get(i) !== undefined) kept++
+  expect(kept).toBe(10)
+})
