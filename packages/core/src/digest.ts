@@ -1,6 +1,6 @@
 import { Hash64 } from './hash.js'
-import { hashId, type PointId } from './point-id.js'
 import type { Stamp } from './hlc.js'
+import { hashId, type PointId } from './point-id.js'
 
 export const DIGEST_LEAVES = 4096
 

@@ -4,10 +4,10 @@ import { ByteReader, ByteWriter } from './bytes.js'
 import { decodeEntry, decodeEntryHead, decodeEntryPayload, decodeEntryVectors, encodeEntry } from './entry-codec.js'
 import { assert } from './errors.js'
 import { openFrame, sealFrame } from './frame.js'
-import { merge, stateOf, visible } from './record-state.js'
 import { readId, writeId } from './point-id.js'
-import { fuzzDecoder } from './testing/index.js'
+import { merge, stateOf, visible } from './record-state.js'
 import { GOLDEN_BLOCKS, GOLDEN_BODIES, GOLDEN_ENTRIES, GOLDEN_IDS, GOLDEN_VECTORS } from './testing/golden-values.js'
+import { fuzzDecoder } from './testing/index.js'
 import { VersionVector } from './version-vector.js'
 
 const COUNT = 100_000

@@ -4,8 +4,8 @@ import {
   STORAGE_RULES,
   type StorageConformanceOptions,
   type StorageFixture,
-  storageConformance,
   StorageTwin,
+  storageConformance,
 } from './testing/index.js'
 
 /** The twin behind the port: shows that the rules can be met by something this plain. */
