@@ -11,6 +11,9 @@ import type {
   StoreError,
   VersionVector,
 } from '@meridian/core'
+import type { Contribution } from '@meridian/shard'
+
+export type { Contribution }
 
 /** How an operation that had to wait for the disk ended. Exactly one call. */
 export type Done<T> = (
@@ -53,6 +56,8 @@ export interface Collection {
   vectorNames(ordinal: number): string[]
   /** Seq of the newest transaction that shaped the record; below 2^53. */
   version(ordinal: number): number
+  /** The writes that make up the state of an id, deleted ones too, newest first; empty when no write of it has come. */
+  history(id: PointId): Contribution[]
   /** Live records, in no order. */
   ordinals(): Iterable<number>
   /** Live records by ascending id (core `compareIds`), from `from` (inclusive). */

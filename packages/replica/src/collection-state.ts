@@ -9,7 +9,7 @@ import {
   shardOf,
   type VectorIndex,
 } from '@meridian/core'
-import { MergedView } from '@meridian/shard'
+import { type Contribution, MergedView } from '@meridian/shard'
 import type { Collection, ShardDigest } from './api.js'
 import type { ByteCache } from './byte-cache.js'
 import type { ShardStore } from './shard-store.js'
@@ -107,6 +107,12 @@ export class CollectionState implements Collection {
   version(ordinal: number): number {
     const { view, slot } = this.#place(ordinal)
     return view.newestSeq(slot)
+  }
+
+  history(id: PointId): Contribution[] {
+    const view = this.views[shardOf(id, this.config.shards)]!
+    const slot = view.find(id)
+    return slot === undefined ? [] : view.history(slot)
   }
 
   *ordinals(): Iterable<number> {

@@ -1,6 +1,8 @@
 import { parseRegionId, StoreError } from '@meridian/core'
+import { noPoint } from '../http/errors.js'
 import type { Route } from '../http/router.js'
 import { collectionOf, indexedCounts, type Region } from '../region.js'
+import { parsePointId } from '../schema/point-id.js'
 import { readFlag, readMap } from '../schema/read.js'
 import { API_VERSION, VERSION } from '../version.js'
 
@@ -19,6 +21,28 @@ export const meridianRoutes = (region: Region): Route[] => [
         vectors,
         live: collection.liveCount,
         shards: collection.digests(),
+      }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/meridian/collections/:collection/points/:id/history',
+    handle: ({ params }) => {
+      const collection = collectionOf(region, params.collection!)
+      const id = parsePointId(params.id!)
+      const history = collection.history(id)
+      if (history.length === 0) throw noPoint(id)
+      const { members } = region.replica.status()
+      return {
+        id,
+        live: collection.find(id) !== undefined,
+        writes: history.map(({ what, name, isRemoved, stamp }) => ({
+          what,
+          name,
+          removed: isRemoved,
+          stamp: { ms: stamp.ms, counter: stamp.counter, writer: stamp.writer },
+          region: members.find((member) => member.replica === stamp.writer)?.region,
+        })),
       }
     },
   },
