@@ -8,7 +8,7 @@ import {
   type VectorIndex,
 } from '@meridian/core'
 import type { ResolvedCollection } from '@meridian/catalog'
-import { blockPrefix, type ClockRange, gonePrefix, type LaneStruct } from '@meridian/shard'
+import { blockPrefix, type ClockRange, gonePrefix, type LaneStruct, type MergedView } from '@meridian/shard'
 import { ByteCache } from './byte-cache.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { CollectionState } from './collection-state.js'
@@ -167,9 +167,22 @@ export class DataPlane {
     }
   }
 
-  /** Stamps from the future whose time has come enter the views. */
-  release(): void {
-    const nowMs = this.horizonMs()
+  /** The newest of the stamps that `release(nowMs)` would let in; 0 if there is none. */
+  newestDueMs(nowMs: number): number {
+    return Math.max(0, ...this.#views().map((view) => view.newestDueMs(nowMs) ?? 0))
+  }
+
+  /** The newest visible stamp. */
+  get newestMs(): number {
+    return Math.max(0, ...this.#views().map((view) => view.newestMs))
+  }
+
+  #views(): MergedView[] {
+    return this.collections.flatMap((state) => state.views)
+  }
+
+  /** Stamps up to `nowMs`, whose time has come, enter the views. */
+  release(nowMs: number): void {
     for (const state of this.#collections.values())
       for (const [shard, view] of state.views.entries()) {
         if ((view.nextDeferredMs() ?? Number.POSITIVE_INFINITY) > nowMs) continue

@@ -1,6 +1,13 @@
 import { parseChange } from '@meridian/catalog'
 import { type Log, malformed, type ReplicaId, StoreError } from '@meridian/core'
-import { type ClockRange, checkLaneUpdate, compactRanges, parseLaneUpdate, type UpdateSection } from '@meridian/shard'
+import {
+  type ClockRange,
+  checkLaneUpdate,
+  compactRanges,
+  type FreshStruct,
+  parseLaneUpdate,
+  type UpdateSection,
+} from '@meridian/shard'
 import type { Counters } from './api.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane, DocChange } from './data-plane.js'
@@ -110,7 +117,9 @@ export class Inbox {
       stage.durable.push(() => this.catalog.apply(checked.catalog, origin))
     }
     this.log.stage(stage, origin, seq, bytes, { atMs, touched })
-    this.clock.observe(atMs)
+    // Some of it may be of the present when its last entry is not.
+    if (atMs <= this.clock.horizonMs) this.clock.observe(atMs)
+    else for (const { change } of checked.changes) this.clock.observeBlocks(change.fresh)
     this.clock.stage(stage)
     stage.durable.push(() => {
       this.#bytes -= bytes
@@ -205,7 +214,7 @@ class UnknownCollection extends StoreError {
 }
 
 interface CheckedPart {
-  readonly change: DocChange
+  readonly change: DocChange & { readonly fresh: readonly FreshStruct[] }
   /** All blocks that the transaction names, those that a state transfer brought before included. */
   readonly blocks: readonly ClockRange[]
 }

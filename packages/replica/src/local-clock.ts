@@ -2,6 +2,7 @@ import {
   ByteReader,
   ByteWriter,
   type Clock,
+  decodeEntryHead,
   HLC_ZERO,
   type HlcState,
   observe,
@@ -10,6 +11,7 @@ import {
   type Storage,
   tick,
 } from '@meridian/core'
+import type { FreshStruct } from '@meridian/shard'
 import type { Stage } from './stage.js'
 
 const KEY = 'meta/hlc'
@@ -37,10 +39,10 @@ export class LocalClock {
 
   /**
    * Stamps up to here count as of the present. Not below the newest known stamp: what was visible once stays so when the wall
-   * clock is set back.
+   * clock is set back. That stamp earns no guard of its own, or stamps of the future would lift each other over the horizon.
    */
   get horizonMs(): number {
-    return Math.max(this.wallMs, this.#state.ms) + this.guardMs
+    return Math.max(this.wallMs + this.guardMs, this.#state.ms)
   }
 
   /** How far the newest known stamp is ahead of the wall clock: positive after the clock was set back. */
@@ -53,9 +55,19 @@ export class LocalClock {
     return { ...this.#state, writer: this.writer }
   }
 
-  /** Later local stamps are above what a peer's transaction carried, unless that is from the future. */
+  /**
+   * Later local stamps are above `stampMs`, unless it is from the future. Everything that becomes visible is observed, and the
+   * mark is staged with it: a local write wins over what its writer saw, and nothing visible is set aside at the next start.
+   */
   observe(stampMs: number): void {
     if (stampMs <= this.horizonMs) this.#state = observe(this.#state, { ms: stampMs, counter: 0xffff })
+  }
+
+  /** As `observe`, for every entry of blocks that are about to become visible. */
+  observeBlocks(fresh: readonly FreshStruct[]): void {
+    for (const struct of fresh)
+      if (struct.kind === 'block')
+        for (const entry of struct.block.entries) this.observe(decodeEntryHead(entry).stamp.ms)
   }
 
   stage(stage: Stage): void {

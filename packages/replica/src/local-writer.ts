@@ -72,7 +72,12 @@ class WriteJob implements Job {
     let ending: (Waiting & { seq: number })[] = []
     const closeTransaction = (): void => {
       if (open.size > 0) {
-        const changes: LocalChange[] = [...open].map(([store, entries]) => ({ store, entries, moved: false, removed: [] }))
+        const changes: LocalChange[] = [...open].map(([store, entries]) => ({
+          store,
+          entries,
+          moved: false,
+          removed: [],
+        }))
         transactions.stage(stage, atMs, changes)
       }
       for (const request of ending) request.seq = stage.vector.get(self)

@@ -65,6 +65,7 @@ export class Replica {
   readonly #counters: Counters
   #timers: Disposable[] = []
   #hasRemote = false
+  #isReleasing = false
   #state: 'open' | 'closing' | 'stopped' = 'open'
   #whenStopped: (() => void)[] = []
 
@@ -120,7 +121,7 @@ export class Replica {
       logger,
     }
     this.#catalog = new CatalogPlane(storage, identity, this.#clock, this.#sequencer, transactions, logger, () =>
-      this.#data.reconcile(this.#catalog),
+      this.#follow(),
     )
     const inbox = new Inbox(
       identity.replica,
@@ -148,23 +149,51 @@ export class Replica {
       },
     )
     this.#maintenance = new Maintenance({ ...shared, catalog: this.#catalog, cluster: this.#cluster, transactions })
-    this.#data.reconcile(this.#catalog)
+    this.#follow()
     // Commits become durable in order, so nothing of this boot can precede the claim of its number.
     this.#sequencer.push({
       bytes: 0,
       stage: (stage) => {
         stage.ops.push(...ops)
+        this.#clock.stage(stage)
       },
       failed: (error) => logger.error({ error_code: error.code }, `could not claim the identity: ${error.message}`),
     })
     this.#join()
     this.#every(settings.heartbeatMs, () => this.#cluster.beat())
     this.#every(settings.maintenanceMs, () => this.#maintenance.step())
-    this.#every(Math.min(settings.heartbeatMs, 200), () => this.#data.release())
+    this.#every(Math.min(settings.heartbeatMs, 200), () => this.#release())
   }
 
   get region(): RegionId {
     return this.identity.region
+  }
+
+  /** Brings the data in line with the catalog. Views that are built anew show what has become due since. */
+  #follow(): void {
+    this.#data.reconcile(this.#catalog)
+    this.#clock.observe(this.#data.newestMs)
+  }
+
+  /** Stamps whose time has come become visible; the clock is durably past them first. */
+  #release(): void {
+    if (this.#isReleasing || this.#data.newestDueMs(this.#clock.horizonMs) === 0) return
+    this.#isReleasing = true
+    this.#sequencer.push({
+      bytes: 0,
+      stage: (stage) => {
+        const dueMs = this.#data.newestDueMs(this.#clock.horizonMs)
+        this.#clock.observe(dueMs)
+        this.#clock.stage(stage)
+        stage.durable.push(() => {
+          this.#isReleasing = false
+          this.#data.release(dueMs)
+        })
+      },
+      failed: () => {
+        this.#isReleasing = false
+      },
+    })
   }
 
   #every(intervalMs: number, run: () => void): void {

@@ -28,7 +28,7 @@ export class Session {
   #isOver = false
   #sent: VersionVector = VersionVector.ZERO
   #inFlight: InFlight[] = []
-  #inFlightBytes = 0
+  readonly #inFlightBytes = new Map<ReplicaId, number>()
   #lastResyncAt = Number.NEGATIVE_INFINITY
   readonly #out = new Map<ReplicaId, TransferOut>()
   #in: TransferIn | undefined
@@ -53,7 +53,10 @@ export class Session {
     const transfers = [...this.#out.values()].map((transfer) => transfer.inFlight)
     return {
       frames: transfers.reduce((sum, { frames }) => sum + frames, this.#inFlight.length),
-      bytes: transfers.reduce((sum, { bytes }) => sum + bytes, this.#inFlightBytes),
+      bytes: transfers.reduce(
+        (sum, { bytes }) => sum + bytes,
+        [...this.#inFlightBytes.values()].reduce((sum, each) => sum + each, 0),
+      ),
     }
   }
 
@@ -192,19 +195,27 @@ export class Session {
     const left = this.#inFlight.filter(({ origin, seq }) => durable.get(origin) < seq)
     if (left.length !== this.#inFlight.length) {
       this.#inFlight = left
-      this.#inFlightBytes = left.reduce((sum, { bytes }) => sum + bytes, 0)
+      this.#inFlightBytes.clear()
+      for (const { origin, bytes } of left) this.#countInFlight(origin, bytes)
     }
     this.#sent = this.#sent.join(durable)
+  }
+
+  #countInFlight(origin: ReplicaId, bytes: number): void {
+    this.#inFlightBytes.set(origin, (this.#inFlightBytes.get(origin) ?? 0) + bytes)
   }
 
   /** Something was lost: everything after `durable` is sent again. */
   #rewind(durable: VersionVector): void {
     this.#sent = durable
     this.#inFlight = []
-    this.#inFlightBytes = 0
+    this.#inFlightBytes.clear()
   }
 
-  /** Sends what the peer lacks while the window has room. */
+  /**
+   * Sends what the peer lacks while the window has room. Each origin has its own: the peer may hold one back until it has
+   * heard of a collection from another.
+   */
   pump(): void {
     const peer = this.#peer
     if (peer === undefined || this.#isOver) return
@@ -224,14 +235,14 @@ export class Session {
     const { frames, settings } = this.cluster
     if (this.#out.has(origin)) return
     for (let seq = this.#sent.get(origin) + 1; seq <= end; seq++) {
-      if (this.#inFlightBytes >= settings.windowBytes) return
+      if ((this.#inFlightBytes.get(origin) ?? 0) >= settings.windowBytes) return
       const frame = frames.frame(origin, seq)
       if (frame === undefined) {
         this.#transfer(origin)
         return
       }
       this.#inFlight.push({ origin, seq, bytes: frame.length })
-      this.#inFlightBytes += frame.length
+      this.#countInFlight(origin, frame.length)
       this.#sent = this.#sent.advance(origin, seq)
       this.send(frame)
     }

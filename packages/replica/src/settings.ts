@@ -3,7 +3,7 @@ export interface Settings {
   readonly heartbeatMs: number
   /** A link on which nothing is heard for this long is closed. */
   readonly silenceMs: number
-  /** Unacknowledged bytes a peer may have under way; past it the rest waits in the log, not in memory. */
+  /** Unacknowledged bytes of one origin that a peer may have under way; past it the rest waits in the log, not in memory. */
   readonly windowBytes: number
   /** A local transaction is closed at this size. */
   readonly transactionBytes: number

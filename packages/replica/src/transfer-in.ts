@@ -4,6 +4,7 @@ import { checkLaneUpdate, parseLaneUpdate } from '@meridian/shard'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
 import type { Inbox } from './inbox.js'
+import type { LocalClock } from './local-clock.js'
 import { type DocCursor, encodeMessage, type Message } from './message.js'
 import type { Job, Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
@@ -15,6 +16,7 @@ export interface TransferContext {
   readonly data: DataPlane
   readonly catalog: CatalogPlane
   readonly log: TransactionLog
+  readonly clock: LocalClock
   readonly inbox: Inbox
   readonly sequencer: Sequencer
   readonly settings: Settings
@@ -116,7 +118,7 @@ export class TransferIn {
   }
 
   #stageChunk(stage: Parameters<Job['stage']>[0], chunk: Extract<Arriving, { type: 'chunk' }>): void {
-    const { data, catalog } = this.context
+    const { data, catalog, clock } = this.context
     const store = data.store(chunk.uid, chunk.shard)
     if (store === undefined) {
       if (catalog.isPurged(chunk.uid)) return
@@ -125,6 +127,8 @@ export class TransferIn {
     const checked = checkLaneUpdate(parseLaneUpdate(chunk.update), this.origin, stage.ends(store))
     const change = { store, fresh: checked.fresh, removed: checked.removed }
     data.stage(stage, change)
+    clock.observeBlocks(checked.fresh)
+    clock.stage(stage)
     stage.durable.push(() => data.apply(change))
   }
 }

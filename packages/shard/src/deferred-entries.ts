@@ -19,6 +19,11 @@ export class DeferredEntries {
     return this.#entries[0]?.ms
   }
 
+  /** Of those at or before `ms`, the newest time. */
+  newestUpTo(ms: number): number | undefined {
+    return this.#entries[this.#countUpTo(ms) - 1]?.ms
+  }
+
   add(ms: number, ref: EntryRef): void {
     this.#entries.splice(this.#countUpTo(ms), 0, { ms, ref })
     const offsets = this.#places.get(ref.row)

@@ -74,6 +74,7 @@ export class MergedView {
   readonly #digest = new Digest()
   #live = 0
   #tombstones = 0
+  #newestMs = 0
 
   /** `read` gives the bytes of a folded block that was not dropped; the view does not change them. */
   constructor(read: (ref: BlockRef) => Uint8Array) {
@@ -116,6 +117,16 @@ export class MergedView {
   /** Time of the earliest deferred entry. */
   nextDeferredMs(): number | undefined {
     return this.#deferred.nextMs()
+  }
+
+  /** Time of the latest deferred entry that `release(nowMs)` would fold. */
+  newestDueMs(nowMs: number): number | undefined {
+    return this.#deferred.newestUpTo(nowMs)
+  }
+
+  /** Time of the newest entry folded, deferred ones apart; 0 before any. */
+  get newestMs(): number {
+    return this.#newestMs
   }
 
   get deferredCount(): number {
@@ -271,6 +282,7 @@ export class MergedView {
   }
 
   #foldEntry(head: EntryHead, place: EntryRef, changed: Set<number>): void {
+    if (head.stamp.ms > this.#newestMs) this.#newestMs = head.stamp.ms
     if (isEmptyHead(head)) return
     const slot = this.#slots.get(head.id) ?? this.#addSlot(head.id)
     const presence = this.#columns.stamp(slot)

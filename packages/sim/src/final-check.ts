@@ -1,6 +1,7 @@
-import { canonicalJson, type PointId, type VisibleRecord } from '@meridian/core'
+import { canonicalJson, compareStamps, type PointId, type Stamp } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
-import type { Oracle } from './oracle.js'
+import { type Oracle, stampKey } from './oracle.js'
+import { describe, describeRecord } from './record-watch.js'
 import type { SimNode } from './sim-node.js'
 import type { Acknowledged } from './workload.js'
 import { Violation } from './violation.js'
@@ -9,25 +10,37 @@ import { Violation } from './violation.js'
 export const checkConverged = (nodes: readonly SimNode[], oracle: Oracle): void => {
   const [first] = nodes
   for (const node of nodes) {
-    const names = namesOf(node)
-    if (names !== namesOf(first!))
-      throw new Violation('convergence', `collections differ: ${first!.region} has ${namesOf(first!)}, ${node.region} has ${names}`)
+    const [known, wanted] = [catalogOf(node), catalogOf(first!)]
+    if (known !== wanted)
+      throw new Violation('convergence', `catalogs differ: ${first!.region} has ${wanted}, ${node.region} has ${known}`)
     for (const collection of node.replica!.collections()) {
       checkRecords(node, collection, oracle)
       const other = first!.replica!.collection(collection.name)
-      const digests = (of: Collection): string => of.digests().map(({ digest, live }) => `${digest}/${live}`).join(' ')
+      const digests = (of: Collection): string =>
+        of
+          .digests()
+          .map(({ digest, live }) => `${digest}/${live}`)
+          .join(' ')
       if (digests(collection) !== digests(other))
-        throw new Violation('convergence', `digests of ${collection.name} differ between ${node.region} and ${first!.region}`)
+        throw new Violation(
+          'convergence',
+          `digests of ${collection.name} differ between ${node.region} and ${first!.region}`,
+        )
     }
   }
 }
 
-const namesOf = (node: SimNode): string =>
-  node
-    .replica!.collections()
-    .map(({ name, uid, config }) => `${name}=${uid}${canonicalJson(JSON.parse(JSON.stringify(config)))}`)
-    .sort()
-    .join(' ')
+/** Collections, members and conflicts, as a reader of this node sees them. */
+const catalogOf = ({ replica }: SimNode): string => {
+  const collections = replica!
+    .collections()
+    .map(({ name, uid, config }) => ({ name, uid, uids: replica!.incarnationsOf(name), config }))
+  const byText = (items: readonly unknown[]): string[] =>
+    items.map((item) => canonicalJson(JSON.parse(JSON.stringify(item)))).sort()
+  return [byText(collections), byText(replica!.status().members), byText(replica!.catalogConflicts())]
+    .map((part) => part.join(' '))
+    .join(' | ')
+}
 
 const checkRecords = (node: SimNode, collection: Collection, oracle: Oracle): void => {
   const expected = oracle.visible(node.replica!.incarnationsOf(collection.name))
@@ -35,32 +48,33 @@ const checkRecords = (node: SimNode, collection: Collection, oracle: Oracle): vo
   for (const [id, record] of expected) {
     const ordinal = collection.find(id)
     if (ordinal === undefined) throw new Violation('convergence', `${where}: record ${id} is missing`)
-    const found = describe(collection, ordinal)
-    const wanted = text(record)
+    const found = describeRecord(collection, ordinal)
+    const wanted = describe(record)
     if (found !== wanted) throw new Violation('convergence', `${where}: record ${id} is ${found}, expected ${wanted}`)
   }
   if (collection.liveCount !== expected.size)
     throw new Violation('convergence', `${where}: ${collection.liveCount} records, ${expected.size} expected`)
 }
 
-const describe = (collection: Collection, ordinal: number): string => {
-  const names = collection.vectorNames(ordinal)
-  const vectors = new Map(names.map((name) => [name, collection.vector(ordinal, name)!]))
-  return text({ vectors, payload: collection.payload(ordinal) })
-}
-
-const text = ({ vectors, payload }: VisibleRecord): string =>
-  `${[...vectors].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, vector]) => `${name}:${[...vector].join(',')}`)} ${canonicalJson(payload)}`
-
-/** Every acknowledged write is part of the oracle: it was on its writer's disk when the answer went out, and still is. */
+/**
+ * Every acknowledged write is part of the oracle: it was on its writer's disk when the answer went out, and still is. And it is
+ * stamped above whatever its writer could see of the record, so that it was not acknowledged only to lose.
+ */
 export const checkAcknowledged = (writes: readonly Acknowledged[], oracle: Oracle): void => {
-  for (const { receipt, ids } of writes) {
+  for (const { receipt, ids, saw } of writes) {
     // A large request is spread over consecutive transactions; the receipt names the last.
-    const durable = new Set<PointId>()
-    for (let seq = receipt.seq; seq > receipt.seq - ids.length; seq--)
-      for (const entry of oracle.transaction(receipt.replica, seq)) durable.add(entry.id)
-    for (const id of ids)
-      if (!durable.has(id))
-        throw new Violation('lost-write', `write of ${id} in transaction ${receipt.seq} of replica ${receipt.replica} was acknowledged and is not durable`)
+    const newest = new Map<PointId, Stamp>()
+    for (let seq = Math.max(1, receipt.seq - ids.length + 1); seq <= receipt.seq; seq++)
+      for (const entry of oracle.transaction(receipt.replica, seq)) newest.set(entry.id, entry.stamp)
+    for (const id of ids) {
+      const what = `write of ${id} in transaction ${receipt.seq} of replica ${receipt.replica}`
+      const [stamp, seen] = [newest.get(id), saw.get(id)]
+      if (stamp === undefined) throw new Violation('lost-write', `${what} was acknowledged and is not durable`)
+      if (seen !== undefined && compareStamps(stamp, seen) <= 0)
+        throw new Violation(
+          'stamps',
+          `${what} was stamped ${stampKey(stamp)}, below ${stampKey(seen)}, which its writer saw`,
+        )
+    }
   }
 }

@@ -8,7 +8,9 @@ const USAGE = 'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N'
 const main = (): number => {
   let values: { seeds?: string; seed?: string; from?: string }
   try {
-    values = parseArgs({ options: { seeds: { type: 'string' }, seed: { type: 'string' }, from: { type: 'string' } } }).values
+    values = parseArgs({
+      options: { seeds: { type: 'string' }, seed: { type: 'string' }, from: { type: 'string' } },
+    }).values
   } catch (error) {
     console.error(`${(error as Error).message}\n${USAGE}`)
     return 2

@@ -19,6 +19,14 @@ import {
 import { parseBlockKey } from '@meridian/shard'
 import { Violation } from './violation.js'
 
+/** One entry of one durable transaction. */
+export interface Written {
+  readonly owner: ReplicaId
+  readonly seq: number
+  readonly uid: CollectionUid
+  readonly entry: Entry
+}
+
 /**
  * One more replica that hears of everything: every block that ever became durable on its writer's own disk, folded by core's
  * pure merge. What it says is what all replicas must come to say.
@@ -28,6 +36,8 @@ export class Oracle {
   readonly #blocks = new Map<string, Uint8Array>()
   readonly #newest = new Map<ReplicaId, { seq: number; stamp: Stamp }>()
   readonly #byDot = new Map<string, Entry[]>()
+  readonly #byStamp = new Map<string, Entry>()
+  readonly #lanes = new Map<ReplicaId, Written[]>()
 
   /** Reads along on the disk of `owner`. */
   heard(owner: ReplicaId, ops: readonly StorageOp[]): void {
@@ -36,7 +46,7 @@ export class Oracle {
       const { uid, client } = parseBlockKey(op.key)
       const known = this.#blocks.get(op.key)
       if (known !== undefined && !equalBytes(known, op.value))
-        throw new Violation('identity', `block ${op.key} exists with two contents: a Yjs clock was handed out twice`)
+        throw new Violation('identity', `block ${op.key} exists with two contents`)
       if (replicaOfClient(client) !== owner || known !== undefined) continue
       this.#blocks.set(op.key, op.value)
       this.#fold(owner, uid, op.value)
@@ -52,8 +62,9 @@ export class Oracle {
       records.set(entry.id, merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
       if (block.moved) continue
       this.#checkStampOrder(owner, block.seq, entry.stamp)
-      const dot = `${owner}/${block.seq}`
-      this.#byDot.set(dot, [...(this.#byDot.get(dot) ?? []), entry])
+      push(this.#byDot, `${owner}/${block.seq}`, entry)
+      push(this.#lanes, owner, { owner, seq: block.seq, uid, entry })
+      this.#byStamp.set(stampKey(entry.stamp), entry)
     }
   }
 
@@ -70,6 +81,16 @@ export class Oracle {
     return this.#byDot.get(`${replica}/${seq}`) ?? []
   }
 
+  /** All first-hand entries by writer, in the order of its transactions. */
+  lanes(): ReadonlyMap<ReplicaId, readonly Written[]> {
+    return this.#lanes
+  }
+
+  /** The write of a stamp; undefined when no writer ever had it on its disk. */
+  written(stamp: Stamp): Entry | undefined {
+    return this.#byStamp.get(stampKey(stamp))
+  }
+
   /** Visible records of a collection that has these incarnations. */
   visible(uids: readonly CollectionUid[]): Map<PointId, VisibleRecord> {
     const states = new Map<PointId, RecordState>()
@@ -84,4 +105,12 @@ export class Oracle {
   }
 }
 
-const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
+export const stampKey = ({ ms, counter, writer }: Stamp): string => `${ms}/${counter}@${writer}`
+
+const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [value])
+  else list.push(value)
+}
+
+const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0

@@ -19,6 +19,10 @@ export class SimDisk {
   #sorted: string[] | undefined = []
   #pending: { readonly ops: readonly StorageOp[]; readonly finish: () => void }[] = []
   #session = 0
+  /** Commits are refused with `STORAGE_FULL`. */
+  isFull = false
+  /** Told of each commit when it begins. */
+  onCommit: ((ops: readonly StorageOp[]) => void) | undefined
 
   constructor(
     readonly time: VirtualTime,
@@ -36,6 +40,14 @@ export class SimDisk {
       keys: (prefix, options) => this.#keys(prefix, options),
       scan: (prefix, options) => this.#keys(prefix, options).map((key) => [key, this.#rows.get(key)!] as const),
       commit: (ops, done) => {
+        if (this.isFull) {
+          this.time.at(
+            this.faults.syncMinMs,
+            () => !isDead() && done(new StoreError('STORAGE_FULL', 'no space left on device')),
+          )
+          return
+        }
+        this.onCommit?.(ops)
         const entry = { ops: [...ops], finish: () => !isDead() && done() }
         this.#pending.push(entry)
         const { syncMinMs, syncMaxMs } = this.faults

@@ -12,7 +12,14 @@ export interface NetworkFaults {
   readonly corruption: number
 }
 
-export const QUIET: NetworkFaults = { delayMinMs: 1, delayMaxMs: 20, loss: 0, duplication: 0, reordering: 0, corruption: 0 }
+export const QUIET: NetworkFaults = {
+  delayMinMs: 1,
+  delayMaxMs: 20,
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  corruption: 0,
+}
 
 interface End {
   readonly node: number
@@ -26,6 +33,8 @@ export class SimNetwork {
   faults: NetworkFaults = QUIET
   /** Bytes that were handed to the network. */
   bytes = 0
+  /** Bytes of the largest frame so far. */
+  largestFrame = 0
   /** May change a frame on its way: for sabotage. */
   tamper: ((frame: Uint8Array) => Uint8Array) | undefined
 
@@ -48,7 +57,11 @@ export class SimNetwork {
   }
 
   /** Connects two nodes if both ways are open, after the handshake's delay. */
-  connect(from: number, to: number, open: (from: PeerLink, to: PeerLink) => [LinkHandler, LinkHandler] | undefined): void {
+  connect(
+    from: number,
+    to: number,
+    open: (from: PeerLink, to: PeerLink) => [LinkHandler, LinkHandler] | undefined,
+  ): void {
     if (this.isCut(from, to) || this.isCut(to, from)) return
     const a: End = { node: from, handler: undefined }
     const b: End = { node: to, handler: undefined }
@@ -69,6 +82,7 @@ export class SimNetwork {
         send: (frame) => {
           if (!isOpen) return
           this.bytes += frame.length
+          this.largestFrame = Math.max(this.largestFrame, frame.length)
           const { faults, random } = this
           if (this.isCut(own.node, other.node) || random.chance(faults.loss)) return
           const copies = random.chance(faults.duplication) ? 2 : 1
@@ -101,6 +115,7 @@ export class SimNetwork {
 
   /** A process died: its connections reset. */
   drop(node: number): void {
-    for (const link of [...this.#links]) if (link.a.node === node || link.b.node === node) link.close('connection reset')
+    for (const link of [...this.#links])
+      if (link.a.node === node || link.b.node === node) link.close('connection reset')
   }
 }

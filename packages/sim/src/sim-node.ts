@@ -1,6 +1,14 @@
-import { type Log, parseRegionId, type Random, type ReplicaId, SILENT_LOG, type Storage, type VectorIndex } from '@meridian/core'
+import {
+  type Log,
+  parseRegionId,
+  type Random,
+  type ReplicaId,
+  SILENT_LOG,
+  type Storage,
+  type VectorIndex,
+} from '@meridian/core'
 import { ExactIndex } from '@meridian/index'
-import { Replica, type Settings } from '@meridian/replica'
+import { DEFAULT_SETTINGS, Replica, type Settings } from '@meridian/replica'
 import type { SimClock } from './sim-clock.js'
 import type { SimDisk } from './sim-disk.js'
 import { ProcessTimers, type VirtualTime } from './virtual-time.js'
@@ -30,6 +38,11 @@ export class SimNode {
     readonly hooks: NodeHooks,
   ) {
     this.index = new ExactIndex()
+  }
+
+  /** How far ahead of its clock a stamp counts at once. */
+  get guardMs(): number {
+    return this.settings.clockGuardMs ?? DEFAULT_SETTINGS.clockGuardMs
   }
 
   get isUp(): boolean {

@@ -1,10 +1,11 @@
 import type { ReplicaId } from '@meridian/core'
 import { SeededRandom } from '@meridian/core/seeded-random'
-import type { Counters, Settings } from '@meridian/replica'
+import { type Counters, DEFAULT_SETTINGS, type Settings } from '@meridian/replica'
 import { checkAcknowledged, checkConverged } from './final-check.js'
 import { Oracle } from './oracle.js'
 import { SimClock } from './sim-clock.js'
 import { SimDisk } from './sim-disk.js'
+import { Nemesis } from './nemesis.js'
 import { type NetworkFaults, QUIET, SimNetwork } from './sim-network.js'
 import { type NodeHooks, SimNode } from './sim-node.js'
 import { VirtualTime } from './virtual-time.js'
@@ -19,7 +20,7 @@ export interface Sabotage extends NodeHooks {
 
 export interface SimulationOptions {
   readonly seed: number
-  /** Virtual time under faults. Default 20 s. */
+  /** Virtual time under faults. Default 8 s. */
   readonly forMs?: number
   readonly sabotage?: Sabotage
   /** Receives a readable line for everything that happens. */
@@ -41,7 +42,8 @@ export interface SimulationReport {
   readonly healedInMs: number
 }
 
-const REGIONS = ['eu', 'us', 'ap', 'sa', 'af']
+const REGIONS: readonly string[] = ['eu', 'us', 'ap', 'sa', 'af']
+const LATE_REGION = 'late'
 const HEAL_WITHIN_MS = 60_000
 
 /**
@@ -56,7 +58,9 @@ class Simulation {
   readonly #network: SimNetwork
   readonly #nodes: SimNode[]
   readonly #oracle = new Oracle()
-  readonly #watch = new Watch()
+  readonly #watch: Watch
+  readonly #nemesis: Nemesis
+  readonly #settings: Partial<Settings>
   readonly #workload: Workload
   readonly #forMs: number
   readonly #lossy: NetworkFaults
@@ -64,7 +68,7 @@ class Simulation {
   constructor(readonly options: SimulationOptions) {
     const random = new SeededRandom(options.seed)
     this.#random = random
-    this.#forMs = options.forMs ?? 20_000
+    this.#forMs = options.forMs ?? 8000
     this.#network = new SimNetwork(this.#time, random.fork())
     this.#network.tamper = options.sabotage?.tamper
     this.#workload = new Workload(random.fork(), this.#trace)
@@ -76,16 +80,23 @@ class Simulation {
       reordering: random.pick([0, 0.05, 0.3]),
       corruption: random.pick([0, 0, 0.002]),
     }
-    const settings = this.#settings()
+    this.#settings = this.#drawSettings()
     const regions = random.pick([2, 3, 3, 3, 4, 5])
-    this.#nodes = REGIONS.slice(0, regions).map((region, number) => this.#node(region, number, settings))
+    this.#nodes = REGIONS.slice(0, regions).map((region, number) => this.#node(region, number))
+    this.#watch = new Watch(
+      this.#oracle,
+      () =>
+        this.#nodes.length *
+        ((this.#settings.windowBytes ?? DEFAULT_SETTINGS.windowBytes) + this.#network.largestFrame),
+    )
+    this.#nemesis = new Nemesis(this.#nodes, this.#time, this.#network, random.fork(), this.#trace)
   }
 
   readonly #trace = (node: string, text: string): void => {
     this.options.trace?.(`${(this.#time.nowMs / 1000).toFixed(3).padStart(8)}  ${node.padEnd(4)} ${text}`)
   }
 
-  #settings(): Partial<Settings> {
+  #drawSettings(): Partial<Settings> {
     const draw = <T>(values: readonly T[]): T => this.#random.pick(values)
     return {
       logRetentionEntries: draw([3, 30, 100_000]),
@@ -99,16 +110,32 @@ class Simulation {
     }
   }
 
-  #node(region: string, number: number, settings: Partial<Settings>): SimNode {
+  #node(region: string, number: number): SimNode {
     const random = this.#random.fork()
     const drift = (random.float() - 0.5) * 2e-4
-    const clock = new SimClock(this.#time, random.int(300) - 150, drift)
+    const clock = new SimClock(
+      this.#time,
+      random.chance(0.05) ? random.pick([-3000, 3000]) : random.int(300) - 150,
+      drift,
+    )
     const faults = random.pick([
       { syncMinMs: 0.1, syncMaxMs: 2 },
       { syncMinMs: 1, syncMaxMs: 30 },
     ])
-    const disk = new SimDisk(this.#time, random.fork(), faults, (ops) => this.#oracle.heard((number + 1) as ReplicaId, ops))
-    return new SimNode(number, region, this.#time, clock, disk, random, settings, this.#trace, this.options.sabotage ?? {})
+    const disk = new SimDisk(this.#time, random.fork(), faults, (ops) =>
+      this.#oracle.heard((number + 1) as ReplicaId, ops),
+    )
+    return new SimNode(
+      number,
+      region,
+      this.#time,
+      clock,
+      disk,
+      random,
+      this.#settings,
+      this.#trace,
+      this.options.sabotage ?? {},
+    )
   }
 
   run(): SimulationReport {
@@ -118,13 +145,41 @@ class Simulation {
     for (const [i, node] of this.#nodes.entries()) if (i === 0 || random.chance(0.8)) node.start()
     for (const node of this.#nodes) this.#dialForever(node)
     this.#clients()
-    this.#nemesis()
+    this.#nemesis.run(this.#forMs)
     this.#time.runUntil(this.#forMs)
     const healedInMs = this.#heal()
     checkAcknowledged(this.#workload.acknowledged, this.#oracle)
+    this.#checkEqual()
+    this.#joinLate()
+    const report = this.#report(healedInMs)
+    this.#reload()
+    return report
+  }
+
+  #checkEqual(): void {
     checkConverged(this.#nodes, this.#oracle)
     for (const node of this.#nodes) this.#watch.check(node)
-    return this.#report(healedInMs)
+  }
+
+  /** One more region joins, reaches one of the others only, and comes to say the same. */
+  #joinLate(): void {
+    const late = this.#node(LATE_REGION, this.#nodes.length)
+    const sponsor = this.#random.pick(this.#nodes)
+    late.start()
+    this.#nodes.push(late)
+    this.#dial(late, sponsor)
+    this.#untilSettled()
+    this.#checkEqual()
+  }
+
+  /** What is on every disk is what was in every memory. */
+  #reload(): void {
+    for (const node of this.#nodes) this.#network.drop(node.number)
+    for (const node of this.#nodes) {
+      node.crash()
+      node.start()
+    }
+    this.#checkEqual()
   }
 
   #clients(): void {
@@ -140,76 +195,37 @@ class Simulation {
 
   /** Each pair is dialed by both ends, as configured peers do, with a pause between attempts. */
   #dialForever(node: SimNode): void {
-    for (const peer of this.#nodes) {
-      if (peer === node) continue
-      const dial = (): void => {
-        this.#time.at(100 + this.#random.int(900), dial)
-        if (node.replica === undefined || peer.replica === undefined) return
-        if (node.replica.isLinked(peer.replica.region)) return
-        this.#network.connect(node.number, peer.number, (near, far) => {
-          if (node.replica === undefined || peer.replica === undefined) return undefined
-          return [node.replica.attach(near, { dialed: true }), peer.replica.attach(far, { dialed: false })]
-        })
-      }
-      dial()
+    for (const peer of this.#nodes) if (peer !== node) this.#dial(node, peer)
+  }
+
+  #dial(node: SimNode, peer: SimNode): void {
+    const dial = (): void => {
+      this.#time.at(100 + this.#random.int(900), dial)
+      if (node.replica === undefined || peer.replica === undefined) return
+      if (node.replica.isLinked(peer.replica.region)) return
+      this.#network.connect(node.number, peer.number, (near, far) => {
+        if (node.replica === undefined || peer.replica === undefined) return undefined
+        return [node.replica.attach(near, { dialed: true }), peer.replica.attach(far, { dialed: false })]
+      })
     }
-  }
-
-  #nemesis(): void {
-    const strike = (): void => {
-      if (this.#time.nowMs >= this.#forMs) return
-      this.#strike()
-      this.#time.at(200 + this.#random.int(2500), strike)
-    }
-    this.#time.at(500, strike)
-  }
-
-  #strike(): void {
-    const random = this.#random
-    const node = random.pick(this.#nodes)
-    const other = random.pick(this.#nodes)
-    const roll = random.float()
-    if (roll < 0.2) this.#crash(node)
-    else if (roll < 0.28) node.shutDown(() => this.#network.drop(node.number))
-    else if (roll < 0.5) this.#nodes.filter((each) => !each.isUp).forEach((each) => each.start())
-    else if (roll < 0.65) this.#cut(node, other, random.chance(0.3))
-    else if (roll < 0.72) for (const each of this.#nodes) this.#cut(node, each, false)
-    else if (roll < 0.9) {
-      this.#trace('net', 'heals')
-      this.#network.healAll()
-    } else {
-      const by = random.pick([-2000, -200, 200, 2000, 15_000])
-      this.#trace(node.region, `clock jumps by ${by} ms`)
-      node.clock.jump(by)
-    }
-  }
-
-  #crash(node: SimNode): void {
-    if (!node.isUp) return
-    node.crash()
-    this.#network.drop(node.number)
-  }
-
-  #cut(a: SimNode, b: SimNode, isOneWay: boolean): void {
-    if (a === b) return
-    this.#trace('net', `cuts ${a.region} ${isOneWay ? '->' : '<->'} ${b.region}`)
-    this.#network.setCut(a.number, b.number, true)
-    if (!isOneWay) this.#network.setCut(b.number, a.number, true)
+    dial()
   }
 
   /** All faults end; what must happen then happens within a bound. */
   #heal(): number {
     const start = this.#time.nowMs
     this.#trace('net', 'all faults end')
-    this.#network.healAll()
     this.#network.faults = QUIET
-    for (const node of this.#nodes) {
-      node.clock.correct()
-      if (!node.isUp) node.start()
-    }
+    this.#nemesis.stop()
+    this.#untilSettled()
+    return this.#time.nowMs - start
+  }
+
+  #untilSettled(): void {
+    const start = this.#time.nowMs
     while (this.#time.nowMs < start + HEAL_WITHIN_MS) {
       this.#time.runUntil(this.#time.nowMs + 100)
-      if (this.#isSettled()) return this.#time.nowMs - start
+      if (this.#isSettled()) return
     }
     throw new Violation('liveness', `not equal ${HEAL_WITHIN_MS / 1000} s after all faults ended: ${this.#describe()}`)
   }
@@ -224,7 +240,9 @@ class Simulation {
     return this.#nodes
       .map((node) => {
         const status = node.replica?.status()
-        const peers = status?.peers.map((peer) => `${peer.region} ${peer.state} ${peer.transfer} ${peer.lastError ?? ''}`).join(', ')
+        const peers = status?.peers
+          .map((peer) => `${peer.region} ${peer.state} ${peer.transfer} ${peer.lastError ?? ''}`)
+          .join(', ')
         return `${node.region} ${JSON.stringify(status?.vectors.merged)} deferred ${status?.deferred} (${peers})`
       })
       .join('; ')

@@ -1,5 +1,7 @@
 import type { VersionVector } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
+import type { Oracle } from './oracle.js'
+import { RecordWatch } from './record-watch.js'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
 
@@ -7,22 +9,43 @@ import { Violation } from './violation.js'
  * Safety while faults are going on. Asked often, cheap each time.
  *
  *  - What a replica holds never shrinks, restarts included: nothing becomes visible before it is durable.
- *  - A record's presence never goes back in time on a replica, so it cannot blink out or return from the dead.
+ *  - What it shows of each record is what its vector covers, never less than before (`RecordWatch`).
  *  - The index holds exactly the live records' vectors: a search misses nothing and returns nothing dead.
+ *  - A slow peer costs a bounded number of bytes.
  */
 export class Watch {
   readonly #vectors = new Map<SimNode, VersionVector>()
+  readonly #records = new Map<SimNode, RecordWatch>()
+
+  constructor(
+    readonly oracle: Oracle,
+    /** A window and one transaction for each origin: most bytes that may be unacknowledged on a link without a state transfer. */
+    readonly inFlightBytesMax: () => number,
+  ) {}
 
   check(node: SimNode): void {
     if (node.replica === undefined) return
-    this.#checkVector(node, node.replica.status().vectors.merged)
+    const { vectors, peers } = node.replica.status()
+    this.#checkVector(node, vectors.merged)
+    for (const { region, inFlight, transfer } of peers)
+      if (transfer === 'none' && inFlight.bytes > this.inFlightBytesMax())
+        throw new Violation(
+          'memory',
+          `${node.region} has ${inFlight.bytes} bytes under way to ${region}, bound is ${this.inFlightBytesMax()}`,
+        )
+    const records = this.#records.get(node) ?? new RecordWatch(node, this.oracle)
+    this.#records.set(node, records)
+    records.check(vectors.merged)
     for (const collection of node.replica.collections()) this.#checkSearch(node, collection)
   }
 
   #checkVector(node: SimNode, merged: VersionVector): void {
     const before = this.#vectors.get(node)
     if (before !== undefined && !merged.dominates(before))
-      throw new Violation('regression', `${node.region} held ${JSON.stringify(before)} and now holds ${JSON.stringify(merged)}`)
+      throw new Violation(
+        'regression',
+        `${node.region} held ${JSON.stringify(before)} and now holds ${JSON.stringify(merged)}`,
+      )
     this.#vectors.set(node, merged)
   }
 

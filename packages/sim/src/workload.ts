@@ -1,4 +1,12 @@
-import { type CollectionConfig, HNSW_DEFAULT, type JsonObject, type PointId, type RecordOp, StoreError } from '@meridian/core'
+import {
+  type CollectionConfig,
+  HNSW_DEFAULT,
+  type JsonObject,
+  type PointId,
+  type RecordOp,
+  type Stamp,
+  StoreError,
+} from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
 import type { WriteReceipt } from '@meridian/replica'
 import type { SimNode } from './sim-node.js'
@@ -6,6 +14,8 @@ import type { SimNode } from './sim-node.js'
 export interface Acknowledged {
   readonly receipt: WriteReceipt
   readonly ids: readonly PointId[]
+  /** The newest write of each record that its writer could see when it asked; absent where there was none. */
+  readonly saw: ReadonlyMap<PointId, Stamp>
 }
 
 const NAMES = ['products', 'tickets']
@@ -41,7 +51,10 @@ export class Workload {
     // Mostly alike, so that concurrent creations merge; sometimes not, so that both are kept.
     const config: CollectionConfig = {
       shards: this.random.chance(0.1) ? 3 : 2,
-      vectors: { '': { size: DIMS, metric: 'Dot', hnsw: HNSW_DEFAULT }, title: { size: 2, metric: 'Euclid', hnsw: HNSW_DEFAULT } },
+      vectors: {
+        '': { size: DIMS, metric: 'Dot', hnsw: HNSW_DEFAULT },
+        title: { size: 2, metric: 'Euclid', hnsw: HNSW_DEFAULT },
+      },
     }
     this.trace(node.region, `creates ${name} with ${config.shards} shards`)
     node.replica!.createCollection(name, config, () => {})
@@ -51,8 +64,13 @@ export class Workload {
     const count = 1 + this.random.int(this.random.chance(0.1) ? 30 : 4)
     const ops = Array.from({ length: count }, () => this.#op())
     const ids = ops.map((op) => op.id)
+    const saw = new Map<PointId, Stamp>()
+    for (const id of ids) {
+      const newest = node.replica!.collection(collection).history(id)[0]
+      if (newest !== undefined) saw.set(id, newest.stamp)
+    }
     node.replica!.write({ collection, ops }, (outcome) => {
-      if (outcome.ok) this.acknowledged.push({ receipt: outcome.value, ids })
+      if (outcome.ok) this.acknowledged.push({ receipt: outcome.value, ids, saw })
       else this.refused++
     })
   }
@@ -60,7 +78,8 @@ export class Workload {
   #op(): RecordOp {
     const { random } = this
     const number = random.int(IDS)
-    const id: PointId = number % 5 === 0 ? `${number}` : number % 7 === 0 ? `0000000${number % 10}-0000-4000-8000-000000000000` : number
+    const id: PointId =
+      number % 5 === 0 ? `${number}` : number % 7 === 0 ? `0000000${number % 10}-0000-4000-8000-000000000000` : number
     const roll = random.float()
     if (roll < 0.45) return { kind: 'put', id, vectors: this.#vectors(0.8), payload: this.#payload() }
     if (roll < 0.65) return { kind: 'delete', id }
@@ -87,7 +106,8 @@ export class Workload {
   #payload(): JsonObject {
     const payload: JsonObject = {}
     for (const key of ['color', 'size', 'tags', 'removed'])
-      if (this.random.chance(0.5)) payload[key] = this.random.chance(0.5) ? this.random.int(100) : [`t${this.random.int(9)}`, null]
+      if (this.random.chance(0.5))
+        payload[key] = this.random.chance(0.5) ? this.random.int(100) : [`t${this.random.int(9)}`, null]
     return payload
   }
 }

@@ -1,0 +1,123 @@
+import {
+  canonicalJson,
+  EMPTY_STATE,
+  merge,
+  type PointId,
+  type RecordState,
+  type Stamp,
+  stateOf,
+  type VersionVector,
+  type VisibleRecord,
+  visible,
+} from '@meridian/core'
+import type { Collection } from '@meridian/replica'
+import { type Oracle, stampKey } from './oracle.js'
+import { Shadow } from './shadow.js'
+import type { SimNode } from './sim-node.js'
+import { Violation } from './violation.js'
+
+/** A stamp whose time has come shows after this long at the latest: a release waits for the disk, which may be full. */
+const RELEASE_WITHIN_MS = 3000
+
+interface Seen {
+  /** The state that the node last showed. */
+  readonly state: RecordState
+  readonly key: string
+  /** What it had to show at least when that was checked. */
+  readonly atLeast: RecordState | undefined
+}
+
+/**
+ * Compares one node's visible records with what they must be, at any moment, faults or not.
+ *
+ *  1. Everything a record shows was written, durably, by the writer that its stamp names, and shows as it was written.
+ *  2. It shows no less than the fold of all writes that the node's merged vector covers. More is right only while the state of
+ *     a peer arrives.
+ *  3. It shows no less than at the last look, restarts included: no record blinks out, none comes back from the dead.
+ */
+export class RecordWatch {
+  readonly #shadow: Shadow
+  readonly #seen = new Map<string, Map<PointId, Seen>>()
+
+  constructor(
+    readonly node: SimNode,
+    readonly oracle: Oracle,
+  ) {
+    this.#shadow = new Shadow(oracle)
+  }
+
+  /** `merged`: the node's merged vector. */
+  check(merged: VersionVector): void {
+    const { node } = this
+    if (node.replica === undefined) return
+    this.#shadow.advance(merged, node.clock.leastRecentMs(RELEASE_WITHIN_MS) + node.guardMs)
+    for (const collection of node.replica.collections()) {
+      const uids = node.replica.incarnationsOf(collection.name)
+      const name = uids.join()
+      const seen = this.#seen.get(name) ?? new Map<PointId, Seen>()
+      this.#seen.set(name, seen)
+      const states = this.#shadow.states(uids)
+      for (const id of new Set([...states.keys(), ...seen.keys()]))
+        seen.set(id, this.#checkRecord(collection, id, seen.get(id), states.get(id)))
+    }
+  }
+
+  #checkRecord(collection: Collection, id: PointId, before: Seen | undefined, atLeast: RecordState | undefined): Seen {
+    const where = `${this.node.region}, ${collection.name}, record ${id}`
+    const history = collection.history(id)
+    const key = history
+      .map(({ what, stamp, seq, origin }) => `${what} ${stampKey(stamp)} in ${origin}/${seq}`)
+      .join(', ')
+    if (before !== undefined && before.key === key && before.atLeast === atLeast) return before
+    let state = EMPTY_STATE
+    for (const { stamp } of history) {
+      const entry = this.oracle.written(stamp)
+      if (entry === undefined)
+        throw new Violation(
+          'identity',
+          `${where}: shows a write of ${stampKey(stamp)} that was never durable on its writer's disk`,
+        )
+      state = merge(state, stateOf(entry))
+    }
+    if (before !== undefined && !covers(state, before.state))
+      throw new Violation('regression', `${where}: showed ${before.key}; now ${key || 'nothing'}`)
+    if (atLeast !== undefined && !covers(state, atLeast))
+      throw new Violation(
+        'coverage',
+        `${where}: shows ${key || 'nothing'}; its vector covers ${describeState(atLeast)}`,
+      )
+    const ordinal = collection.find(id)
+    const found = ordinal === undefined ? 'absent' : describeRecord(collection, ordinal)
+    const record = visible(state)
+    const wanted = record === undefined ? 'absent' : describe(record)
+    if (found !== wanted) throw new Violation('coverage', `${where}: is ${found}, written was ${wanted}`)
+    return { state, key, atLeast }
+  }
+}
+
+/** Whether merging `less` into `state` changes nothing. */
+const covers = (state: RecordState, less: RecordState): boolean =>
+  describeState(merge(state, less)) === describeState(state)
+
+const describeState = ({ presence, cleared, vectors, payload }: RecordState): string => {
+  const stamp = (of: Stamp | undefined): string => (of === undefined ? '-' : stampKey(of))
+  const cells = (of: ReadonlyMap<string, { readonly stamp: Stamp }>): string =>
+    [...of]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, cell]) => `${name}=${stampKey(cell.stamp)}`)
+      .join(' ')
+  return `${presence?.alive === false ? 'delete' : 'put'} ${stamp(presence?.stamp)} cleared ${stamp(cleared)} [${cells(vectors)}] {${cells(payload)}}`
+}
+
+/** A live record as text, to the last float. */
+export const describeRecord = (collection: Collection, ordinal: number): string => {
+  const names = collection.vectorNames(ordinal)
+  const vectors = new Map(names.map((name) => [name, collection.vector(ordinal, name)!]))
+  return describe({ vectors, payload: collection.payload(ordinal) })
+}
+
+export const describe = ({ vectors, payload }: VisibleRecord): string =>
+  `${[...vectors]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, vector]) => `${name}:${vector.join()}`)
+    .join(' ')} ${canonicalJson(payload)}`

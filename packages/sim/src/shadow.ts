@@ -1,0 +1,53 @@
+import {
+  type CollectionUid,
+  EMPTY_STATE,
+  merge,
+  type PointId,
+  type RecordState,
+  type ReplicaId,
+  stateOf,
+  type VersionVector,
+} from '@meridian/core'
+import type { Oracle, Written } from './oracle.js'
+
+/**
+ * What one node must show at least: the fold of exactly the writes that its merged vector covers, as the oracle knows them.
+ * Writes stamped in its future wait here as they do there.
+ */
+export class Shadow {
+  readonly #states = new Map<CollectionUid, Map<PointId, RecordState>>()
+  readonly #taken = new Map<ReplicaId, number>()
+  #waiting: Written[] = []
+
+  constructor(readonly oracle: Oracle) {}
+
+  /** Folds what became covered by `vector`. Stamps above `surelyMs` may be held back by the node and are left out for now. */
+  advance(vector: VersionVector, surelyMs: number): void {
+    for (const [owner, lane] of this.oracle.lanes()) {
+      const covered = vector.get(owner)
+      let at = this.#taken.get(owner) ?? 0
+      for (; at < lane.length && lane[at]!.seq <= covered; at++) this.#waiting.push(lane[at]!)
+      this.#taken.set(owner, at)
+    }
+    const waiting: Written[] = []
+    for (const written of this.#waiting)
+      if (written.entry.stamp.ms > surelyMs) waiting.push(written)
+      else this.#fold(written)
+    this.#waiting = waiting
+  }
+
+  #fold({ uid, entry }: Written): void {
+    const records = this.#states.get(uid) ?? new Map<PointId, RecordState>()
+    this.#states.set(uid, records)
+    records.set(entry.id, merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+  }
+
+  /** States of a collection that has these incarnations. */
+  states(uids: readonly CollectionUid[]): ReadonlyMap<PointId, RecordState> {
+    if (uids.length === 1) return this.#states.get(uids[0]!) ?? new Map()
+    const states = new Map<PointId, RecordState>()
+    for (const uid of uids)
+      for (const [id, state] of this.#states.get(uid) ?? []) states.set(id, merge(states.get(id) ?? EMPTY_STATE, state))
+    return states
+  }
+}
