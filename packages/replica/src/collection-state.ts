@@ -12,8 +12,11 @@ import {
 import { type Contribution, MergedView } from '@meridian/shard'
 import type { Collection, ShardDigest } from './api.js'
 import type { ByteCache } from './byte-cache.js'
+import { estimateBytes } from './estimate-bytes.js'
 import type { ShardStore } from './shard-store.js'
 import { OrderedIds } from './ordered-ids.js'
+
+let made = 0
 
 /**
  * One visible collection: the merged views of its shards, and what the index was told of them. Several incarnations (uids)
@@ -23,6 +26,8 @@ import { OrderedIds } from './ordered-ids.js'
  */
 export class CollectionState implements Collection {
   readonly views: MergedView[]
+  /** Keys cached payloads: a state that is held while another takes its place numbers its records differently. */
+  readonly #number = made++
   readonly #ordered: OrderedIds
   readonly #seen: Uint8Array[] = []
   /** By vector name: hash of the version that the index holds, by ordinal; 0: none. */
@@ -85,7 +90,7 @@ export class CollectionState implements Collection {
   }
 
   payload(ordinal: number): JsonObject {
-    const key = `${this.uid}/${ordinal}`
+    const key = `${this.#number}/${ordinal}`
     const cached = this.payloads.get(key)
     if (cached !== undefined) return cached
     const { view, slot } = this.#place(ordinal)
@@ -150,7 +155,7 @@ export class CollectionState implements Collection {
     const seen = this.#seen[shard]!
     for (const slot of slots) {
       const ordinal = slot * this.config.shards + shard
-      this.payloads.delete(`${this.uid}/${ordinal}`)
+      this.payloads.delete(`${this.#number}/${ordinal}`)
       if (seen[slot] === 0) {
         seen[slot] = 1
         this.#ordered.add(ordinal)
@@ -226,13 +231,4 @@ const grown = (bytes: Uint8Array, length: number): Uint8Array => {
   const wider = new Uint8Array(Math.max(1024, Math.ceil(length * 1.5)))
   wider.set(bytes)
   return wider
-}
-
-/** Rough heap bytes of a parsed payload. */
-const estimateBytes = (value: unknown): number => {
-  if (typeof value === 'string') return 24 + value.length * 2
-  if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + estimateBytes(item), 32)
-  if (value !== null && typeof value === 'object')
-    return Object.entries(value).reduce((sum, [key, item]) => sum + 24 + key.length + estimateBytes(item), 48)
-  return 8
 }

@@ -150,7 +150,14 @@ export class DataPlane {
     if (state === undefined) return
     const view = state.views[change.store.shard]!
     const doc = state.docOf(change.store.uid)
-    for (const { client, clock } of change.store.doc.blocksIn(change.removed)) view.hold({ doc, client, clock })
+    for (const { client, clock } of change.store.doc.blocksIn(change.removed))
+      try {
+        view.hold({ doc, client, clock })
+      } catch (error) {
+        // A row that cannot be read is named when its values are asked for; its end must not be refused for ever.
+        if (!(error instanceof StoreError)) throw error
+        this.log.error({ error_code: error.code }, `a removed block is unreadable: ${error.message}`)
+      }
   }
 
   /** Takes a durable change into the document, the view and the index. */

@@ -99,7 +99,9 @@ export class Inbox {
     const { update, bytes } = received
     const { origin, seq, atMs } = update
     if (seq <= stage.vector.get(origin)) {
-      this.#bytes -= bytes
+      stage.durable.push(() => {
+        this.#bytes -= bytes
+      })
       return
     }
     if (this.#parked.has(origin)) throw new UnknownCollection()

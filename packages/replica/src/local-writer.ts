@@ -2,6 +2,7 @@ import { type Entry, encodeEntry, type RecordOp, type ReplicaId, shardOf, StoreE
 import type { Done, WriteReceipt, WriteRequest } from './api.js'
 import type { CollectionState } from './collection-state.js'
 import type { DataPlane } from './data-plane.js'
+import { estimateOpBytes } from './estimate-bytes.js'
 import type { LocalClock } from './local-clock.js'
 import type { Job, Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
@@ -12,8 +13,13 @@ import type { LocalChange, Transactions } from './transactions.js'
 interface Waiting {
   readonly collection: CollectionState
   readonly ops: readonly RecordOp[]
+  /** Rough, on the heap. */
+  readonly bytes: number
   readonly done: Done<WriteReceipt>
 }
+
+/** A commit takes requests until they come to this; the rest waits for the next, so that no commit takes seconds. */
+const REQUEST_BYTES_MAX = 16 << 20
 
 /**
  * The write path of requests. Everything that arrives while a commit is under way becomes one transaction (or a few, by
@@ -22,6 +28,8 @@ interface Waiting {
 export class LocalWriter {
   #waiting: Waiting[] = []
   #isQueued = false
+  /** Of everything taken and not answered. */
+  #bytes = 0
 
   constructor(
     readonly self: ReplicaId,
@@ -37,9 +45,19 @@ export class LocalWriter {
   write({ collection: name, ops }: WriteRequest, done: Done<WriteReceipt>): void {
     const collection = this.data.collection(name)
     for (const op of ops) checkOp(collection, op)
-    if (this.sequencer.waitingBytes > this.settings.waitingBytesMax)
+    if (this.#bytes > this.settings.waitingBytesMax)
       throw new StoreError('OVERLOADED', 'too many writes wait for the disk: retry in a second')
-    this.#waiting.push({ collection, ops, done })
+    const bytes = ops.reduce((sum, op) => sum + estimateOpBytes(op), 0)
+    this.#bytes += bytes
+    const answered: Done<WriteReceipt> = (outcome) => {
+      this.#bytes -= bytes
+      done(outcome)
+    }
+    this.#waiting.push({ collection, ops, bytes, done: answered })
+    this.#queue()
+  }
+
+  #queue(): void {
     if (this.#isQueued) return
     this.#isQueued = true
     this.sequencer.push(new WriteJob(() => this.#take(), this))
@@ -47,8 +65,11 @@ export class LocalWriter {
 
   #take(): Waiting[] {
     this.#isQueued = false
-    const taken = this.#waiting
-    this.#waiting = []
+    let count = 0
+    for (let bytes = 0; count < this.#waiting.length && bytes < REQUEST_BYTES_MAX; count++)
+      bytes += this.#waiting[count]!.bytes
+    const taken = this.#waiting.splice(0, count)
+    if (this.#waiting.length > 0) this.#queue()
     return taken
   }
 }
@@ -57,6 +78,7 @@ export class LocalWriter {
 class WriteJob implements Job {
   readonly bytes = 0
   #requests: (Waiting & { seq: number })[] = []
+  #isStaged = false
 
   constructor(
     readonly take: () => Waiting[],
@@ -85,7 +107,8 @@ class WriteJob implements Job {
       open = new Map()
       openBytes = 0
     }
-    this.#requests = []
+    this.#isStaged = true
+    let records = 0
     for (const waiting of this.take()) {
       const encoded = this.#encode(waiting)
       if (encoded === undefined) continue
@@ -100,12 +123,13 @@ class WriteJob implements Job {
       const request = { ...waiting, seq: 0 }
       ending.push(request)
       this.#requests.push(request)
-      this.writer.wrote(encoded.length)
+      records += encoded.length
     }
     closeTransaction()
     clock.stage(stage)
     const requests = this.#requests
     stage.durable.push(() => {
+      this.writer.wrote(records)
       const merged = transactions.log.vector
       for (const { done, seq } of requests) done({ ok: true, value: { replica: self, seq, merged } })
     })
@@ -140,7 +164,7 @@ class WriteJob implements Job {
   }
 
   failed(error: StoreError): void {
-    const lost = this.#requests.length > 0 ? this.#requests : this.take()
+    const lost = this.#isStaged ? this.#requests : this.take()
     this.#requests = []
     for (const { done } of lost) done({ ok: false, error })
   }

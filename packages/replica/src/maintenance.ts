@@ -60,7 +60,7 @@ export class Maintenance {
   #clean(stage: Stage): void {
     const { data, cluster, clock, transactions, settings, counters } = this.parts
     // With a wrong clock, stamps that are still in the future for others already win here.
-    if (cluster.clockFault() !== undefined) return
+    if (cluster.fenced !== undefined || cluster.clockFault() !== undefined) return
     const stable = cluster.stable()
     const mine = cluster.identity.replica
     for (const state of data.collections)

@@ -108,6 +108,7 @@ export class Replica {
       timers,
       () => this.#log.vector,
       (applyMs) => this.#committed(applyMs),
+      ops,
     )
     const transactions = new Transactions(identity.replica, client, this.#log, this.#data)
     const shared = {
@@ -150,11 +151,10 @@ export class Replica {
     )
     this.#maintenance = new Maintenance({ ...shared, catalog: this.#catalog, cluster: this.#cluster, transactions })
     this.#follow()
-    // Commits become durable in order, so nothing of this boot can precede the claim of its number.
+    // Even if nothing is written: the name of the directory is told to peers.
     this.#sequencer.push({
       bytes: 0,
       stage: (stage) => {
-        stage.ops.push(...ops)
         this.#clock.stage(stage)
       },
       failed: (error) => logger.error({ error_code: error.code }, `could not claim the identity: ${error.message}`),

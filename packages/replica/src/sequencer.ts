@@ -1,4 +1,4 @@
-import { assert, type Storage, StoreError, type Timers, type VersionVector } from '@meridian/core'
+import { assert, type Storage, type StorageOp, StoreError, type Timers, type VersionVector } from '@meridian/core'
 import { Stage } from './stage.js'
 
 /** Something that becomes durable in one commit. `stage` runs when every earlier job is durable and applied. */
@@ -27,6 +27,8 @@ export class Sequencer {
   #waitingBytes = 0
   #state: 'idle' | 'scheduled' | 'committing' | 'stopped' = 'idle'
   #onIdle: (() => void)[] = []
+  /** Part of every commit until one succeeds, so that nothing can become durable before it. */
+  #preamble: readonly StorageOp[]
   /** Set by the first failed commit; everything later is refused. */
   failure: StoreError | undefined
 
@@ -36,7 +38,10 @@ export class Sequencer {
     readonly vector: () => VersionVector,
     /** Memory has caught up with the disk; that took `applyMs`. */
     readonly committed: (applyMs: number) => void,
-  ) {}
+    preamble: readonly StorageOp[] = [],
+  ) {
+    this.#preamble = preamble
+  }
 
   get waitingBytes(): number {
     return this.#waitingBytes
@@ -81,13 +86,14 @@ export class Sequencer {
       return
     }
     this.#state = 'committing'
-    this.storage.commit(stage.ops, (error) => {
+    this.storage.commit([...this.#preamble, ...stage.ops], (error) => {
       if (this.#state === 'stopped') return
       assert(this.#state === 'committing', 'one commit at a time')
       if (error !== undefined) {
         this.#fail(error, jobs)
         return
       }
+      this.#preamble = []
       const durableAt = this.timers.elapsedMs()
       for (const apply of stage.durable) apply()
       this.committed(this.timers.elapsedMs() - durableAt)

@@ -1,5 +1,5 @@
 import { parseChanges } from '@meridian/catalog'
-import { malformed, type Random, type ReplicaId, StoreError, type Timers } from '@meridian/core'
+import { type Random, type ReplicaId, StoreError, type Timers } from '@meridian/core'
 import { checkLaneUpdate, parseLaneUpdate } from '@meridian/shard'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
@@ -122,7 +122,8 @@ export class TransferIn {
     const store = data.store(chunk.uid, chunk.shard)
     if (store === undefined) {
       if (catalog.isPurged(chunk.uid)) return
-      throw malformed(`chunk of collection ${chunk.uid} that the catalog does not know`)
+      // The sender learned of it after the catalog it sent: the next attempt brings both.
+      throw new StoreError('NOT_READY', `the catalog does not know collection ${chunk.uid} yet`)
     }
     const checked = checkLaneUpdate(parseLaneUpdate(chunk.update), this.origin, stage.ends(store))
     const change = { store, fresh: checked.fresh, removed: checked.removed }
