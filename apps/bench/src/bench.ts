@@ -1,0 +1,69 @@
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { atMost, type Goal } from './goal.js'
+import { heap } from './heap.js'
+import { RAW_BYTES } from './records.js'
+import { LOADS, replicate } from './replicate.js'
+import { table } from './table.js'
+
+/** What one benchmark found: for machines, and for people. */
+export interface Report {
+  readonly json: Readonly<Record<string, unknown>>
+  readonly text: string
+}
+
+interface Benchmark {
+  readonly meaning: string
+  run(args: readonly string[]): Promise<Report>
+}
+
+const HEAP_RECORDS = 100_000
+
+const runReplicate = async (args: readonly string[]): Promise<Report> => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { graph: { type: 'boolean', default: false }, scale: { type: 'string', default: '1' } },
+  })
+  const scale = Number(values.scale)
+  if (!(scale > 0 && scale <= 100)) throw new Error(`--scale ${values.scale}: must be a number above 0, at most 100`)
+  const index = values.graph ? 'graph' : 'none'
+  const scaled = LOADS.map((load) => ({ ...load, records: Math.max(load.batch, Math.round(load.records * scale)) }))
+  const loads = await replicate(scaled, index)
+  const memory = await heap(Math.max(1000, Math.round(HEAP_RECORDS * scale)))
+  const goals: Goal[] = [
+    atMost('wire bytes per raw byte, 100 a batch', 1.05, loads.find(({ batch }) => batch === 100)!.wirePerRaw),
+    atMost('bytes of memory a record', 250, memory.bytesPerRecord),
+  ]
+  const rows = loads.map((load) => [
+    load.batch,
+    load.writers,
+    load.records,
+    load.recordsPerSecond,
+    load.wirePerRaw.toFixed(3),
+  ])
+  const text = [
+    table(['batch', 'writers', 'records', 'records/s', 'wire/raw'], rows),
+    `memory a record: ${memory.heapBytesPerRecord} B heap, ${memory.bufferBytesPerRecord} B typed arrays`,
+    ...goals.map((goal) => `${goal.isMet ? 'met   ' : 'MISSED'} ${goal.what}: ${goal.measured}, at most ${goal.most}`),
+  ].join('\n')
+  const machine = { node: process.version, processors: cpus().length, model: cpus()[0]?.model }
+  return { json: { benchmark: 'replicate', machine, index, rawBytesPerRecord: RAW_BYTES, loads, memory, goals }, text }
+}
+
+export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  replicate: {
+    meaning:
+      'records per second and wire bytes between two processes, memory a record  [--graph: with the index] [--scale N]',
+    run: runReplicate,
+  },
+}
+
+/** @returns `undefined` when there is no such benchmark */
+export const findBenchmark = (name: string | undefined): Benchmark | undefined =>
+  name !== undefined && Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined
+
+export const usage = (): string =>
+  [
+    'usage: npm run bench -- NAME',
+    ...Object.entries(BENCHMARKS).map(([name, each]) => `  ${name}  ${each.meaning}`),
+  ].join('\n')

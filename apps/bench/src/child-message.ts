@@ -1,0 +1,24 @@
+/** What the benchmark asks of a region's process. `index` and `none`: with a graph of the vectors, or without. */
+export type ChildRequest =
+  | { readonly type: 'create'; readonly collection: string; readonly dims: number }
+  | {
+      readonly type: 'write'
+      readonly collection: string
+      /** Numbers of the records: from inclusive, to exclusive. */
+      readonly from: number
+      readonly to: number
+      readonly batch: number
+      /** Requests under way at once. */
+      readonly writers: number
+    }
+  /** Answered when everything up to this transaction of the replica is durable here. */
+  | { readonly type: 'reach'; readonly replica: number; readonly seq: number }
+  /** Answered when every linked peer has acknowledged what is held here. */
+  | { readonly type: 'settle' }
+  | { readonly type: 'link'; readonly region: string }
+  | { readonly type: 'stop' }
+
+export type ChildReply =
+  | { readonly type: 'ready'; readonly port: number; readonly replica: number }
+  | { readonly type: 'done'; readonly seq: number }
+  | { readonly type: 'failed'; readonly reason: string }

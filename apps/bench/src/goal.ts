@@ -1,0 +1,14 @@
+export interface Goal {
+  readonly what: string
+  readonly most: number
+  readonly measured: number
+  readonly isMet: boolean
+}
+
+/** A bound that a figure should not pass; inclusive. */
+export const atMost = (what: string, most: number, measured: number): Goal => ({
+  what,
+  most,
+  measured,
+  isMet: measured <= most,
+})

@@ -1,0 +1,6 @@
+export * from './bench.js'
+export { type Goal, atMost } from './goal.js'
+export * from './heap.js'
+export * from './records.js'
+export * from './relay.js'
+export * from './replicate.js'

@@ -1,0 +1,20 @@
+import type { SpaceRef, SpaceStats, VectorIndex } from '@meridian/core'
+
+/** Holds no vector and finds none: what the engine costs without a graph. */
+export class NoIndex implements VectorIndex {
+  openSpace(): void {}
+  set(): void {}
+  remove(): void {}
+  dropSpace(): void {}
+
+  async search(): Promise<[]> {
+    return []
+  }
+
+  stats(_space: SpaceRef): SpaceStats {
+    return { live: 0, pending: 0, dead: 0, state: 'ready' }
+  }
+
+  async flush(): Promise<void> {}
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,92 @@
+import { HNSW_DEFAULT, unreachable, type ReplicaId } from '@meridian/core'
+import { promised, type Replica, type WriteReceipt } from '@meridian/replica'
+import { HnswIndex } from '@meridian/index'
+import { createLog, parseConfig, type RunningServer, startServer } from '@meridian/server'
+import { LmdbStorage } from '@meridian/storage'
+import type { ChildReply, ChildRequest } from './child-message.js'
+import { NoIndex } from './no-index.js'
+import { records } from './records.js'
+
+/*
+ * One region as a process of the benchmark: a whole server, whose writes are made in the process instead of over HTTP, so that
+ * replication is measured and not the parsing of JSON.
+ */
+
+const LOOK_MS = 2
+
+const reply = (message: ChildReply): void => void process.send!(message)
+
+const until = async (look: () => boolean): Promise<void> => {
+  while (!look()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+}
+
+/** Returns the sequence of the last transaction. */
+const write = async (replica: Replica, request: Extract<ChildRequest, { type: 'write' }>): Promise<number> => {
+  const { collection, from, to, batch, writers } = request
+  let next = from
+  let newest = 0
+  const writer = async (): Promise<void> => {
+    for (let at = next; at < to; at = next) {
+      next = Math.min(to, at + batch)
+      const ops = records(at, next)
+      const { seq } = await promised<WriteReceipt>((done) => replica.write({ collection, ops }, done))
+      newest = Math.max(newest, seq)
+    }
+  }
+  await Promise.all(Array.from({ length: writers }, writer))
+  return newest
+}
+
+const handle = async (server: RunningServer, request: ChildRequest): Promise<number> => {
+  const { replica } = server
+  switch (request.type) {
+    case 'create': {
+      const vectors = { '': { size: request.dims, metric: 'Cosine', hnsw: HNSW_DEFAULT } } as const
+      return (
+        await promised<WriteReceipt>((done) =>
+          replica.createCollection(request.collection, { vectors, shards: 4 }, done),
+        )
+      ).seq
+    }
+    case 'write':
+      return write(replica, request)
+    case 'reach':
+      await until(() => replica.status().vectors.acked.get(request.replica as ReplicaId) >= request.seq)
+      return request.seq
+    case 'settle':
+      await until(() => replica.status().peers.every((peer) => peer.behind.writes === 0))
+      return 0
+    case 'link':
+      await until(() =>
+        replica.status().peers.some((peer) => peer.region === request.region && peer.state === 'linked'),
+      )
+      return 0
+    case 'stop':
+      await server.close()
+      return 0
+    default:
+      return unreachable(request)
+  }
+}
+
+const [index, ...pairs] = process.argv.slice(2)
+const flags = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2))) as Record<string, string>
+const config = parseConfig({ ...flags, port: '0', 'log-level': 'error' })
+const server = await startServer(config, createLog(config, process.stderr), {
+  openStorage: ({ dataDir, mapSizeBytes }, log) => LmdbStorage.open({ directory: dataDir, mapSizeBytes, log }),
+  openIndex: (_, log, onReset) =>
+    index === 'none'
+      ? new NoIndex()
+      : new HnswIndex({ directory: config.dataDir, log, onReset: (space) => onReset(space.collection, space.vector) }),
+})
+process.on('disconnect', () => process.exit(1))
+process.on('message', (request: ChildRequest) => {
+  handle(server, request).then(
+    (seq) => {
+      reply({ type: 'done', seq })
+      if (request.type === 'stop') process.disconnect()
+    },
+    (error: Error) => reply({ type: 'failed', reason: error.message }),
+  )
+})
+reply({ type: 'ready', port: server.port, replica: config.replica })
