@@ -61,7 +61,7 @@ export class Catalog {
     this.#ledger = ledger
     this.#state = readState(document)
     this.#stateText = stateText(this.#state)
-    this.#resolution = resolve(this.#state.collections.values())
+    this.#resolution = resolve(this.#state.collections.values(), this.#state.details)
   }
 
   /** @throws StoreError `BAD_REQUEST` for an actor that is not hex, `DECODE_FAILED` for damaged bytes. */
@@ -162,6 +162,11 @@ export class Catalog {
     return this.collections().find((each) => each.uids.includes(uid))
   }
 
+  /** Aliases in sight with the collections they stand for, sorted by alias. */
+  aliases(): ReadonlyMap<string, ResolvedCollection> {
+    return this.#resolution.aliases
+  }
+
   conflicts(): readonly CatalogConflict[] {
     return this.#resolution.conflicts
   }
@@ -234,7 +239,7 @@ export class Catalog {
     if (text === this.#stateText) return
     this.#state = state
     this.#stateText = text
-    this.#resolution = resolve(state.collections.values())
+    this.#resolution = resolve(state.collections.values(), state.details)
     this.#version += 1
   }
 }

@@ -16,7 +16,7 @@ export const GENESIS_HASH = '7ef31d92894d55f5decf9ee9a998a85a2d63ab737063456039b
 /** No replica has it: replica numbers start at 1. */
 export const GENESIS_ACTOR = '00000000'
 
-/** Only the first two are written today; the others are there because they cannot be added later. */
+/** `extra` holds settings; `policies` and `epochs` are not written yet, and are there because they cannot be added later. */
 export const ROOT_MAPS = ['collections', 'members', 'aliases', 'payloadIndexes', 'policies', 'epochs', 'extra'] as const
 
 /** The document as Automerge shows it: values are whatever peers wrote, and are checked when they are read. */

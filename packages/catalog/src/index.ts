@@ -2,8 +2,10 @@ export { Catalog, type CatalogDraft, type CatalogOptions } from './catalog.js'
 export { CHANGE_BYTES_MAX, type Change, parseChange, parseChanges } from './change-bytes.js'
 export { actorOf, PARKED_BYTES_MAX, replicaOfActor } from './change-ledger.js'
 export { configProblem, NAME_LENGTH_MAX, nameProblem } from './config-check.js'
+export type { CatalogDetails, IndexSchema, Setting } from './details.js'
 export type { CatalogEvent } from './history.js'
 export type { CatalogMutation } from './mutation.js'
+export type { AliasAction } from './plan-details.js'
 export {
   type CatalogConflict,
   conflictName,

@@ -15,18 +15,23 @@ import {
   unreachable,
 } from '@meridian/core'
 import { configProblem, nameProblem } from './config-check.js'
+import type { Setting } from './details.js'
 import type { CatalogDocument } from './genesis.js'
+import { type DetailMutation, planAliases, planIndex, planSettings, writeSettings } from './plan-details.js'
 import type { Resolution } from './resolve.js'
 import { type CatalogMember, type CatalogState, MEMBER_STATUSES, STORE_ID_LENGTH_MAX, URL_LENGTH_MAX } from './state.js'
 
 /** An edit of the catalog. `region` is the one that makes it, `nowMs` its wall time. */
 export type CatalogMutation =
+  | DetailMutation
   | {
       readonly type: 'createCollection'
       /** Random; never used before. */
       readonly uid: CollectionUid
       readonly name: string
       readonly config: CollectionConfig
+      /** Told apart from `config`: they do not say which collections are the same. */
+      readonly settings?: readonly Setting[]
       /** From the region's HLC: of two collections of one name, the elder keeps it. */
       readonly stamp: Stamp
       readonly region: RegionId
@@ -52,7 +57,7 @@ const scalar = (text: string): ImmutableString => new ImmutableString(text)
 
 /**
  * Checks an edit against what is visible now.
- * @throws StoreError `VALIDATION`, `COLLECTION_EXISTS`, `COLLECTION_NOT_FOUND`, `IDENTITY_CONFLICT` (a member's number
+ * @throws StoreError `VALIDATION`, `COLLECTION_EXISTS`, `WRONG_INPUT` (a collection named as an alias), `COLLECTION_NOT_FOUND`, `IDENTITY_CONFLICT` (a member's number
  * belongs to another region, or this incarnation was retired and must bootstrap as a new one).
  */
 export const planEdit = (mutation: CatalogMutation, state: CatalogState, resolution: Resolution): PlannedEdit => {
@@ -64,6 +69,13 @@ export const planEdit = (mutation: CatalogMutation, state: CatalogState, resolut
       return planDrop(mutation, state)
     case 'putMember':
       return planMember(mutation.member, state)
+    case 'changeAliases':
+      return planAliases(mutation.actions, checkStamp(mutation.stamp), resolution)
+    case 'changeIndex':
+      checkStamp(mutation.stamp)
+      return planIndex(mutation, resolution)
+    case 'changeSettings':
+      return planSettings(mutation.collection, mutation.settings, checkStamp(mutation.stamp), resolution)
     default:
       return unreachable(mutation)
   }
@@ -78,12 +90,14 @@ const planCreate = (edit: Edit<'createCollection'>, state: CatalogState, resolut
   if (resolution.collections.has(edit.name)) {
     throw new StoreError('COLLECTION_EXISTS', `collection ${JSON.stringify(edit.name)} already exists`)
   }
+  if (resolution.aliases.has(edit.name)) {
+    throw new StoreError(
+      'WRONG_INPUT',
+      `Can't create collection with name ${edit.name}. Alias with the same name already exists`,
+    )
+  }
   if (state.collections.has(uid)) throw new StoreError('VALIDATION', `collection uid ${uid} was used before`)
-  const { ms, counter, writer } = edit.stamp
-  checkTime(ms)
-  if (!Number.isInteger(counter) || counter < 0 || counter > COUNTER_MAX)
-    throw new StoreError('VALIDATION', 'bad stamp')
-  const stamp = { ms, counter, writer: parseReplicaId(writer) }
+  const stamp = checkStamp(edit.stamp)
   const createdBy = parseRegionId(edit.region)
   const config = canonicalJson(edit.config as unknown as JsonValue)
   return {
@@ -96,6 +110,7 @@ const planCreate = (edit: Edit<'createCollection'>, state: CatalogState, resolut
         createdBy: scalar(createdBy),
         stamp,
       }
+      writeSettings(document, uid, edit.settings ?? [], stamp)
     },
   }
 }
@@ -168,6 +183,13 @@ const planMember = (member: CatalogMember, state: CatalogState): PlannedEdit => 
       }
     },
   }
+}
+
+const checkStamp = ({ ms, counter, writer }: Stamp): Stamp => {
+  checkTime(ms)
+  if (!Number.isInteger(counter) || counter < 0 || counter > COUNTER_MAX)
+    throw new StoreError('VALIDATION', 'bad stamp')
+  return { ms, counter, writer: parseReplicaId(writer) }
 }
 
 const checkTime = (ms: number): void => {

@@ -1,4 +1,5 @@
 import type { CollectionConfig, CollectionUid, RegionId } from '@meridian/core'
+import { type CatalogDetails, type IndexSchema, mergedDetails, NO_DETAILS, type Setting } from './details.js'
 import { byAge, type CatalogCollection } from './state.js'
 
 /** A collection as callers see it: every live incarnation of one name and one configuration, as one. */
@@ -10,6 +11,12 @@ export interface ResolvedCollection {
   /** All incarnations merged into it, eldest first. */
   readonly uids: readonly CollectionUid[]
   readonly config: CollectionConfig
+  /** Sorted. */
+  readonly aliases: readonly string[]
+  /** By payload key, sorted by it. */
+  readonly indexes: ReadonlyMap<string, IndexSchema>
+  /** Sorted by the JSON text of their paths. */
+  readonly settings: readonly Setting[]
   /** The name it was created with, if another collection holds that name. */
   readonly conflictOf?: string
 }
@@ -30,6 +37,8 @@ export interface CatalogConflict {
 export interface Resolution {
   /** By visible name, sorted by it. */
   readonly collections: ReadonlyMap<string, ResolvedCollection>
+  /** By alias, sorted by it. */
+  readonly aliases: ReadonlyMap<string, ResolvedCollection>
   readonly conflicts: readonly CatalogConflict[]
 }
 
@@ -41,8 +50,10 @@ export const conflictName = (name: string, uid: CollectionUid): string => `${nam
  * 1. Live incarnations of one name with equal canonical configurations are one collection; its uid is the eldest's.
  * 2. The collection of the eldest of all holds the name; every other is visible as `name~uid` and listed as a conflict.
  * 3. Every live incarnation is in exactly one collection.
+ * 4. An alias stands for the collection that its incarnation is in; it is out of sight while that is dropped, or while a
+ *    collection has its name.
  */
-export const resolve = (all: Iterable<CatalogCollection>): Resolution => {
+export const resolve = (all: Iterable<CatalogCollection>, details: CatalogDetails = NO_DETAILS): Resolution => {
   const byName = new Map<string, Map<string, CatalogCollection[]>>()
   for (const each of [...all].sort(byAge)) {
     if (each.dropped !== undefined) continue
@@ -52,7 +63,7 @@ export const resolve = (all: Iterable<CatalogCollection>): Resolution => {
     if (group === undefined) groups.set(each.configText, [each])
     else group.push(each)
   }
-  const collections: ResolvedCollection[] = []
+  const collections: Omit<ResolvedCollection, 'aliases' | 'indexes' | 'settings'>[] = []
   const conflicts: CatalogConflict[] = []
   for (const groups of byName.values()) {
     // In order of insertion, hence of age.
@@ -64,8 +75,26 @@ export const resolve = (all: Iterable<CatalogCollection>): Resolution => {
       conflicts.push(conflictOf(kept!, other, name))
     }
   }
+  const names = new Set(collections.map((each) => each.name))
+  const targets = new Map([...details.aliases].map(([alias, { value }]) => [alias, value] as const))
+  const detailed = collections.sort(ascending((each) => each.name)).map((each): ResolvedCollection => {
+    const { uids } = each
+    const pointsHere = ([alias, uid]: readonly [string, unknown]): boolean =>
+      !names.has(alias) && uids.some((own) => own === uid)
+    return {
+      ...each,
+      aliases: [...targets].filter(pointsHere).map(([alias]) => alias),
+      indexes: mergedDetails(details.indexes, uids) as Map<string, IndexSchema>,
+      settings: [...mergedDetails(details.settings, uids)].map(([path, value]) => ({
+        path: JSON.parse(path) as string[],
+        value,
+      })),
+    }
+  })
+  const aliases = detailed.flatMap((each) => each.aliases.map((alias) => [alias, each] as const))
   return {
-    collections: new Map(collections.sort(ascending((each) => each.name)).map((each) => [each.name, each])),
+    collections: new Map(detailed.map((each) => [each.name, each])),
+    aliases: new Map(aliases.sort(ascending(([alias]) => alias))),
     conflicts: conflicts.sort(ascending((each) => each.otherName)),
   }
 }
@@ -75,7 +104,7 @@ const ascending =
   (a: T, b: T): number =>
     key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0
 
-const resolvedOf = (name: string, group: readonly CatalogCollection[]): ResolvedCollection => ({
+const resolvedOf = (name: string, group: readonly CatalogCollection[]) => ({
   name,
   uid: group[0]!.uid,
   uids: group.map((each) => each.uid),

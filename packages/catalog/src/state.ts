@@ -15,6 +15,7 @@ import {
   type Stamp,
 } from '@meridian/core'
 import { asConfig, configProblem, nameProblem } from './config-check.js'
+import { type CatalogDetails, detailsText, readDetails } from './details.js'
 import { integerOf, objectOf, parseJson, textOf, Unsound } from './entry-fields.js'
 import type { CatalogDocument } from './genesis.js'
 
@@ -57,6 +58,7 @@ export interface CatalogState {
   readonly collections: ReadonlyMap<CollectionUid, CatalogCollection>
   /** By replica number. */
   readonly members: ReadonlyMap<ReplicaId, CatalogMember>
+  readonly details: CatalogDetails
   /** Entries that were skipped or are contested, in words, sorted. */
   readonly problems: readonly string[]
 }
@@ -64,11 +66,14 @@ export interface CatalogState {
 /** Reads what is sound and names what is not: a peer's nonsense must cost that entry, never the catalog. */
 export const readState = (document: Doc<CatalogDocument>): CatalogState => {
   const problems: string[] = []
+  const problem = (what: string, error: unknown): void => {
+    problems.push(`${what}: ${error instanceof Error ? error.message : 'unreadable'}`)
+  }
   const reading = <T>(what: string, read: () => T): T | undefined => {
     try {
       return read()
     } catch (error) {
-      problems.push(`${what}: ${error instanceof Error ? error.message : 'unreadable'}`)
+      problem(what, error)
       return undefined
     }
   }
@@ -91,9 +96,11 @@ export const readState = (document: Doc<CatalogDocument>): CatalogState => {
     const regions = [...new Set(siblings.map((member) => member.region))].sort()
     if (regions.length > 1) problems.push(`${what}: claimed by the regions ${regions.join(', ')}`)
   }
+  const details = readDetails(document, problem)
   return {
     collections,
     members: new Map([...members].sort(([a], [b]) => a - b)),
+    details,
     problems: problems.sort().slice(0, PROBLEMS_MAX),
   }
 }
@@ -139,7 +146,7 @@ export const byAge = (a: CatalogCollection, b: CatalogCollection): number =>
 export const stateText = (state: CatalogState): string => {
   const collections = [...state.collections.values()].map(textOfCollection)
   const members = [...state.members.values()].map(memberText)
-  return `{"collections":[${collections.join()}],"members":[${members.join()}],"problems":${canonicalJson([...state.problems])}}`
+  return `{"collections":[${collections.join()}],"members":[${members.join()}],"details":${detailsText(state.details)},"problems":${canonicalJson([...state.problems])}}`
 }
 
 // Automerge hands out the same object for as long as nothing in it changes, so most of a large catalog is read once.
