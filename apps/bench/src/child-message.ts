@@ -1,4 +1,4 @@
-/** What the benchmark asks of a region's process. `index` and `none`: with a graph of the vectors, or without. */
+/** What the benchmark asks of a region's process. */
 export type ChildRequest =
   | { readonly type: 'create'; readonly collection: string; readonly dims: number }
   | {
@@ -13,7 +13,7 @@ export type ChildRequest =
     }
   /** Answered when everything up to this transaction of the replica is durable here. */
   | { readonly type: 'reach'; readonly replica: number; readonly seq: number }
-  /** Answered when every linked peer has acknowledged what is held here. */
+  /** Answered when peers have acknowledged what is held here and no block is left to clean or to merge. */
   | { readonly type: 'settle' }
   | { readonly type: 'link'; readonly region: string }
   | { readonly type: 'stop' }

@@ -13,11 +13,24 @@ import { records } from './records.js'
  */
 
 const LOOK_MS = 2
+const QUIET_MS = 3000
 
 const reply = (message: ChildReply): void => void process.send!(message)
 
-const until = async (look: () => boolean): Promise<void> => {
-  while (!look()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+const until = async (look: () => boolean, everyMs = LOOK_MS): Promise<void> => {
+  while (!look()) await new Promise((resolve) => setTimeout(resolve, everyMs))
+}
+
+/** Until peers have everything and cleaning, which looks once a second, has found nothing to do for a while. */
+const settled = async (replica: Replica): Promise<void> => {
+  let cleaned = -1
+  let sinceMs = performance.now()
+  await until(() => {
+    const { peers, counters } = replica.status()
+    if (counters.blocksCleaned !== cleaned || peers.some((peer) => peer.behind.writes > 0)) sinceMs = performance.now()
+    cleaned = counters.blocksCleaned
+    return performance.now() - sinceMs > QUIET_MS
+  }, 100)
 }
 
 /** Returns the sequence of the last transaction. */
@@ -54,7 +67,7 @@ const handle = async (server: RunningServer, request: ChildRequest): Promise<num
       await until(() => replica.status().vectors.acked.get(request.replica as ReplicaId) >= request.seq)
       return request.seq
     case 'settle':
-      await until(() => replica.status().peers.every((peer) => peer.behind.writes === 0))
+      await settled(replica)
       return 0
     case 'link':
       await until(() =>

@@ -13,7 +13,7 @@ export interface Load {
 }
 
 export const LOADS: readonly Load[] = [
-  { batch: 1, writers: 1, records: 2_000 },
+  { batch: 1, writers: 1, records: 1_000 },
   { batch: 1, writers: 64, records: 20_000 },
   { batch: 100, writers: 1, records: 40_000 },
   { batch: 1000, writers: 1, records: 100_000 },
@@ -23,7 +23,7 @@ export interface LoadResult extends Load {
   readonly seconds: number
   /** Until the last record is durable in the other process. */
   readonly recordsPerSecond: number
-  /** On the socket between the two, both ways: framing, acknowledgements and heartbeats included. */
+  /** On the socket between the two, both ways: framing, acknowledgements, heartbeats and the merging of small blocks included. */
   readonly wireBytes: { readonly out: number; readonly back: number }
   readonly wirePerRaw: number
 }

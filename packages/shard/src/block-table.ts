@@ -8,8 +8,11 @@ export interface BlockRef {
   readonly clock: number
 }
 
-/** A block below this many entries and bytes is small: many of them are merged. */
-const SMALL_ENTRIES = 32
+/**
+ * A block below this many entries and bytes is small: many of them are merged. Merging carries every entry over the wire a
+ * second time, for some 400 bytes of memory a block: worth it for single writes, not for a hundred records spread over 4 shards.
+ */
+const SMALL_ENTRIES = 8
 const SMALL_BYTES = 32 * 1024
 
 export interface BlockRow {
