@@ -11,9 +11,11 @@ import type {
   StoreError,
   VersionVector,
 } from '@meridian/core'
+import type { AliasAction, IndexSchema, Setting } from '@meridian/catalog'
 import type { Contribution } from '@meridian/shard'
+import type { StagedCollection } from './staged-collection.js'
 
-export type { Contribution }
+export type { AliasAction, Contribution, IndexSchema, Setting }
 
 /** How an operation that had to wait for the disk ended. Exactly one call. */
 export type Done<T> = (
@@ -44,6 +46,12 @@ export interface Collection {
   readonly name: string
   readonly uid: CollectionUid
   readonly config: CollectionConfig
+  /** Names by which else it goes, sorted. */
+  readonly aliases: readonly string[]
+  /** Declared payload indexes by payload key, sorted. They never change a result. */
+  readonly indexes: ReadonlyMap<string, IndexSchema>
+  /** Settings that change no result, as given, sorted by path. */
+  readonly settings: readonly Setting[]
   readonly liveCount: number
   readonly tombstoneCount: number
   /** Ordinal of the live record. */
@@ -62,6 +70,11 @@ export interface Collection {
   ordinals(): Iterable<number>
   /** Live records by ascending id (core `compareIds`), from `from` (inclusive). */
   inOrder(from?: PointId): Iterable<number>
+  /**
+   * How many live records have a payload that passes `test`, a function of `name` alone. The first question scans all records;
+   * from then on the count is kept.
+   */
+  tally(name: string, test: (payload: JsonObject) => boolean): number
   /** The index's name of one vector space. */
   space(vector: string): SpaceRef
   digests(): ShardDigest[]
@@ -141,8 +154,18 @@ export interface ReplicaEvents {
   replicated?(peer: RegionId, seconds: number): void
 }
 
+/**
+ * Decides what to write from what is there: called once, synchronously, when the commit is built, and shown everything that
+ * earlier requests wrote, so that requests of one region that read and then write follow each other. A StoreError it throws
+ * is the request's answer, and nothing of the request is written.
+ */
+export type ResolveOps = (now: StagedCollection) => readonly RecordOp[]
+
 /** A write to one collection; ops apply in order, all or none. */
 export interface WriteRequest {
+  /** Visible name or alias. */
   readonly collection: string
-  readonly ops: readonly RecordOp[]
+  readonly ops: readonly RecordOp[] | ResolveOps
+  /** What a resolver holds on the heap, roughly: it counts towards the bound on waiting writes. Default 1,024. */
+  readonly resolverBytes?: number
 }

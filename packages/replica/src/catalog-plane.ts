@@ -112,6 +112,10 @@ export class CatalogPlane {
     return this.document.incarnations().some((each) => each.uid === uid)
   }
 
+  isDropped(uid: CollectionUid): boolean {
+    return this.document.incarnation(uid)?.dropped !== undefined
+  }
+
   isPurged(uid: CollectionUid): boolean {
     return this.#purged.has(uid)
   }

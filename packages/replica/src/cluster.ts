@@ -13,7 +13,7 @@ import type { CatalogPlane } from './catalog-plane.js'
 import { ownOffsetMs } from './clock-estimate.js'
 import type { DataPlane } from './data-plane.js'
 import type { FrameSource } from './frame-source.js'
-import type { Identity } from './identity.js'
+import { type Identity, stageFence } from './identity.js'
 import type { Inbox } from './inbox.js'
 import type { LocalClock } from './local-clock.js'
 import { type Message, PROTOCOL_VERSION } from './message.js'
@@ -28,6 +28,8 @@ type Heartbeat = Extract<Message, { type: 'heartbeat' }>
 
 export interface ClusterParts {
   readonly identity: Identity
+  /** From an earlier run. */
+  readonly fenced: string | undefined
   readonly data: DataPlane
   readonly catalog: CatalogPlane
   readonly log: TransactionLog
@@ -62,9 +64,11 @@ export class Cluster implements ClusterParts {
   readonly #disabled = new Set<RegionId>()
   /** Why this replica must not write: somebody else has its identity, or it has lost history. */
   fenced: string | undefined
+  #isClosed = false
 
   constructor(parts: ClusterParts) {
     this.identity = parts.identity
+    this.fenced = parts.fenced
     this.data = parts.data
     this.catalog = parts.catalog
     this.log = parts.log
@@ -82,18 +86,14 @@ export class Cluster implements ClusterParts {
   attach(link: PeerLink, isDialed: boolean): LinkHandler {
     const session = new Session(this, link, isDialed)
     this.#sessions.add(session)
+    if (this.#isClosed) session.end('shutting down')
     return { frame: (bytes) => session.frame(bytes), closed: (reason) => session.closed(reason) }
   }
 
   /** Decides on a peer's hello. Nothing of ours but our own hello was sent before. */
   admit(session: Session, hello: Hello): { peer: Peer } | { refusal: string; code: string } {
     const { region, replica, storeId } = hello
-    const refuse = (code: string, refusal: string) => {
-      this.logger.warn({ peer: region, error_code: code }, `refused a peer: ${refusal}`)
-      return { code, refusal }
-    }
-    if (hello.protocol !== PROTOCOL_VERSION)
-      return refuse('PROTOCOL', `protocol version ${hello.protocol} is not ${PROTOCOL_VERSION}: upgrade the older side`)
+    const refuse = (code: string, refusal: string) => this.#refusal(code, refusal, region)
     if (region === this.identity.region)
       return refuse('IDENTITY_CONFLICT', `region ${region} is our own name: two nodes run as one region`)
     if (replica === this.identity.replica)
@@ -117,14 +117,11 @@ export class Cluster implements ClusterParts {
         'IDENTITY_CONFLICT',
         `region ${region} came back with another data directory: its former writes carry replica number ${replica}, so start it with a fresh --replica-number`,
       )
-    if (hello.durable.get(this.identity.replica) > this.log.vector.get(this.identity.replica)) {
-      this.fenced = `region ${region} has newer transactions of ours than this data directory: it was restored from an old copy; start with an empty directory and a fresh --replica-number`
-      this.logger.error({ peer: region, error_code: 'IDENTITY_CONFLICT' }, this.fenced)
+    if (!this.checkHistory(region, hello.durable))
       return refuse(
         'IDENTITY_CONFLICT',
         `data directory of ${this.identity.region} is older than what ${region} has of it`,
       )
-    }
     const peer = known ?? new Peer(region, replica, storeId)
     this.#peers.set(replica, peer)
     const other = peer.session
@@ -137,10 +134,36 @@ export class Cluster implements ClusterParts {
     peer.lastError = undefined
     peer.lastWallMs = 0
     peer.lastLinksAt = undefined
-    peer.acked = peer.acked.join(hello.durable)
+    // Not joined: one that was restored from a copy has less than it once had.
+    peer.acked = hello.durable
     this.logger.info({ peer: region, replica, dialed: session.isDialed }, `linked with ${region}`)
     this.#announce()
     return { peer }
+  }
+
+  refuseVersion(protocol: number): { refusal: string; code: string } {
+    return this.#refusal(
+      'PROTOCOL',
+      `protocol version ${protocol} is not ${PROTOCOL_VERSION}: upgrade the ${protocol < PROTOCOL_VERSION ? 'other' : 'refusing'} side`,
+    )
+  }
+
+  #refusal(code: string, refusal: string, peer?: RegionId): { refusal: string; code: string } {
+    this.logger.warn({ peer, error_code: code }, `refused a peer: ${refusal}`)
+    return { code, refusal }
+  }
+
+  /** Whether a peer's vector is one that our own history can explain. If not, this replica never writes again. */
+  checkHistory(region: RegionId, durable: VersionVector): boolean {
+    const own = this.identity.replica
+    if (durable.get(own) <= this.log.vector.get(own)) return true
+    if (this.fenced === undefined) {
+      const reason = `region ${region} has newer transactions of ours than this data directory: it was restored from an old copy; start with an empty directory and a fresh --replica-number`
+      this.fenced = reason
+      this.logger.error({ peer: region, error_code: 'IDENTITY_CONFLICT' }, reason)
+      this.sequencer.push({ bytes: 0, stage: (stage) => stageFence(stage, reason), failed() {} })
+    }
+    return false
   }
 
   /** Of two links between one pair, both ends keep the one that the lower replica number dialed. */
@@ -279,15 +302,18 @@ export class Cluster implements ClusterParts {
       const has = peer.acked.get(origin)
       if (has >= seq) continue
       writes += seq - has
-      bytes += this.log.totalAt(origin, seq) - this.log.totalAt(origin, has)
-      oldestMs = Math.min(oldestMs, this.log.entry(origin, has + 1)?.atMs ?? 0)
+      // Where the log was trimmed or state took its place, what is known of it begins with the oldest entry kept.
+      bytes += Math.max(0, this.log.totalAt(origin, seq) - this.log.totalAt(origin, has))
+      const first = this.log.entry(origin, has + 1) ?? this.log.oldestEntry(origin, has + 1)
+      if (first !== undefined) oldestMs = Math.min(oldestMs, first.atMs)
     }
-    const seconds = writes === 0 ? 0 : Math.max(0, this.clock.wallMs - oldestMs) / 1000
+    const seconds = oldestMs === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.clock.wallMs - oldestMs) / 1000
     return { seconds, writes, bytes }
   }
 
   /** Ends all links: the engine stops. */
   close(reason: string): void {
+    this.#isClosed = true
     for (const session of [...this.#sessions]) session.end(reason)
   }
 }

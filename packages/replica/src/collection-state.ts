@@ -10,10 +10,11 @@ import {
   type VectorIndex,
 } from '@meridian/core'
 import { type Contribution, MergedView } from '@meridian/shard'
-import type { Collection, ShardDigest } from './api.js'
+import type { Collection, IndexSchema, Setting, ShardDigest } from './api.js'
 import type { ByteCache } from './byte-cache.js'
 import { estimateBytes } from './estimate-bytes.js'
 import type { ShardStore } from './shard-store.js'
+import { Tallies } from './tally.js'
 import { OrderedIds } from './ordered-ids.js'
 
 let made = 0
@@ -29,6 +30,10 @@ export class CollectionState implements Collection {
   /** Keys cached payloads: a state that is held while another takes its place numbers its records differently. */
   readonly #number = made++
   readonly #ordered: OrderedIds
+  readonly #tallies = new Tallies()
+  aliases: readonly string[] = []
+  indexes: ReadonlyMap<string, IndexSchema> = new Map()
+  settings: readonly Setting[] = []
   readonly #seen: Uint8Array[] = []
   /** By vector name: hash of the version that the index holds, by ordinal; 0: none. */
   readonly #fed = new Map<string, Float64Array>()
@@ -129,6 +134,14 @@ export class CollectionState implements Collection {
     for (const ordinal of this.#ordered.from(from)) if (this.isLive(ordinal)) yield ordinal
   }
 
+  tally(name: string, test: (payload: JsonObject) => boolean): number {
+    return this.#tallies.count(name, test, () => this.#payloads())
+  }
+
+  *#payloads(): Iterable<readonly [number, JsonObject]> {
+    for (const ordinal of this.ordinals()) yield [ordinal, this.payload(ordinal)]
+  }
+
   space(vector: string): SpaceRef {
     return { collection: this.uid, vector }
   }
@@ -160,6 +173,7 @@ export class CollectionState implements Collection {
         seen[slot] = 1
         this.#ordered.add(ordinal)
       }
+      this.#tallies.changed(ordinal, () => (view.isLive(slot) ? this.payload(ordinal) : undefined))
       if (feed) for (const vector of this.#fed.keys()) this.#feed(vector, view, slot, ordinal)
     }
   }

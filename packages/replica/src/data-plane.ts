@@ -34,6 +34,7 @@ export class DataPlane {
   readonly #stores = new Map<CollectionUid, ShardStore[]>()
   #collections = new Map<string, CollectionState>()
   #byUid = new Map<CollectionUid, CollectionState>()
+  #aliases = new Map<string, CollectionState>()
   readonly #blocks: ByteCache<string, Uint8Array>
   readonly #payloads: ByteCache<string, JsonObject>
 
@@ -54,15 +55,21 @@ export class DataPlane {
     return [...this.#collections.values()]
   }
 
-  /** @throws StoreError `COLLECTION_NOT_FOUND`. */
+  /** By visible name or alias. @throws StoreError `COLLECTION_NOT_FOUND`. */
   collection(name: string): CollectionState {
-    const found = this.#collections.get(name)
+    const found = this.lookUp(name)
     if (found === undefined) throw new StoreError('COLLECTION_NOT_FOUND', `Collection \`${name}\` doesn't exist!`)
     return found
   }
 
+  /** By visible name only. */
   find(name: string): CollectionState | undefined {
     return this.#collections.get(name)
+  }
+
+  /** By visible name or alias. */
+  lookUp(name: string): CollectionState | undefined {
+    return this.#collections.get(name) ?? this.#aliases.get(name)
   }
 
   /** `undefined` while the catalog has not named the uid, or after it was purged. */
@@ -81,6 +88,9 @@ export class DataPlane {
     const byUid = new Map<CollectionUid, CollectionState>()
     for (const resolved of catalog.document.collections()) {
       const state = this.#keep(resolved) ?? this.#build(resolved)
+      state.aliases = resolved.aliases
+      state.indexes = resolved.indexes
+      state.settings = resolved.settings
       visible.set(resolved.name, state)
       for (const uid of state.uids) byUid.set(uid, state)
     }
@@ -92,6 +102,7 @@ export class DataPlane {
     }
     this.#collections = visible
     this.#byUid = byUid
+    this.#aliases = new Map([...visible.values()].flatMap((state) => state.aliases.map((alias) => [alias, state])))
   }
 
   #open(uid: CollectionUid, shards: number): void {

@@ -9,8 +9,9 @@ import {
   type StorageOp,
   StoreError,
 } from '@meridian/core'
+import type { Stage } from './stage.js'
 
-/** Who this data directory is. `boot` names the lane incarnation: see DESIGN-level rule [RP2] in the spec. */
+/** Who this data directory is. `boot` names the lane incarnation: rule [RP2] of the spec. */
 export interface Identity {
   readonly region: RegionId
   readonly replica: ReplicaId
@@ -21,6 +22,7 @@ export interface Identity {
 }
 
 const KEY = 'meta/identity'
+const FENCE_KEY = 'meta/fenced'
 
 /**
  * Reads or makes the identity and gives the operations that claim it. They must be durable before the identity writes
@@ -51,6 +53,15 @@ export const claimIdentity = (
   const next = { ...identity, boot }
   return { identity: next, ops: [put(next, false)] }
 }
+
+/** Why this directory must never write again: its history was found to be older than what others have of it. */
+export const readFence = (storage: Storage): string | undefined => {
+  const stored = storage.get(FENCE_KEY)
+  return stored === undefined ? undefined : new ByteReader(stored).text()
+}
+
+export const stageFence = (stage: Stage, reason: string): void =>
+  stage.put(FENCE_KEY, new ByteWriter(256).text(reason).finish())
 
 /** The mark of a clean stop: nothing may be written after it. */
 export const markClean = (identity: Identity): StorageOp => put(identity, true)

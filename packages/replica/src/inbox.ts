@@ -5,6 +5,8 @@ import {
   checkLaneUpdate,
   compactRanges,
   type FreshStruct,
+  type LaneEnds,
+  type LaneUpdate,
   parseLaneUpdate,
   type UpdateSection,
 } from '@meridian/shard'
@@ -42,6 +44,7 @@ export class Inbox {
   readonly #accepted = new Map<ReplicaId, number>()
   readonly #parked = new Map<ReplicaId, Received[]>()
   #bytes = 0
+  #isClosed = false
 
   constructor(
     readonly self: ReplicaId,
@@ -71,10 +74,15 @@ export class Inbox {
     const expected = this.accepted(update.origin) + 1
     if (update.seq < expected) return 'duplicate'
     if (update.seq > expected) return 'gap'
-    if (this.#bytes + bytes > this.settings.receivedBytesMax) return 'full'
+    if (this.#isClosed || this.#bytes + bytes > this.settings.receivedBytesMax) return 'full'
     this.#accepted.set(update.origin, update.seq)
     this.#queue({ update, bytes, refuse })
     return 'taken'
+  }
+
+  /** Takes nothing any more. */
+  close(): void {
+    this.#isClosed = true
   }
 
   #queue(received: Received): void {
@@ -151,6 +159,10 @@ export class Inbox {
       }
       if (changes.some(({ change }) => change.store === store)) throw malformed('a transaction names a document twice')
       const parsed = parseLaneUpdate(part.update)
+      if (parsed.sections.some(({ structs }) => structs.some(({ kind }) => kind === 'removed')))
+        throw malformed('a transaction with blocks that are gone')
+      // Those who purged it leave it out of what they send: of a dropped collection, gaps are nothing to worry about.
+      if (this.catalog.isDropped(part.uid) && !continues(parsed, stage.ends(store))) continue
       const checked = checkLaneUpdate(parsed, origin, stage.ends(store))
       for (const struct of checked.fresh)
         if (struct.kind === 'block' && struct.block.seq !== seq)
@@ -213,6 +225,17 @@ class UnknownCollection extends StoreError {
   constructor() {
     super('NOT_READY', 'the catalog does not know the collection yet')
   }
+}
+
+const continues = (parsed: LaneUpdate, ends: LaneEnds): boolean =>
+  parsed.sections.every(({ client, clock }) => clock <= ends.nextClock(client)) &&
+  parsed.removed.every(
+    ({ client, clock, length }) => clock + length <= Math.max(ends.nextClock(client), endOf(parsed, client)),
+  )
+
+const endOf = (parsed: LaneUpdate, client: number): number => {
+  const section = parsed.sections.find((each) => each.client === client)
+  return section === undefined ? 0 : section.clock + section.structs.length
 }
 
 interface CheckedPart {

@@ -1,5 +1,5 @@
 import { type Entry, encodeEntry, type RecordOp, type ReplicaId, shardOf, StoreError } from '@meridian/core'
-import type { Done, WriteReceipt, WriteRequest } from './api.js'
+import type { Done, ResolveOps, WriteReceipt, WriteRequest } from './api.js'
 import type { CollectionState } from './collection-state.js'
 import type { DataPlane } from './data-plane.js'
 import { estimateOpBytes } from './estimate-bytes.js'
@@ -8,11 +8,13 @@ import type { Job, Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
 import type { ShardStore } from './shard-store.js'
 import type { Stage } from './stage.js'
+import { StagedCollection } from './staged-collection.js'
+import { Staging } from './staging.js'
 import type { LocalChange, Transactions } from './transactions.js'
 
 interface Waiting {
   readonly collection: CollectionState
-  readonly ops: readonly RecordOp[]
+  readonly ops: readonly RecordOp[] | ResolveOps
   /** Rough, on the heap. */
   readonly bytes: number
   readonly done: Done<WriteReceipt>
@@ -20,12 +22,14 @@ interface Waiting {
 
 /** A commit takes requests until they come to this; the rest waits for the next, so that no commit takes seconds. */
 const REQUEST_BYTES_MAX = 16 << 20
+const RESOLVER_BYTES = 1024
 
 /**
  * The write path of requests. Everything that arrives while a commit is under way becomes one transaction (or a few, by
  * size), so that single writes share blocks and fsyncs.
  */
 export class LocalWriter {
+  readonly staging = new Staging()
   #waiting: Waiting[] = []
   #isQueued = false
   /** Of everything taken and not answered. */
@@ -42,12 +46,13 @@ export class LocalWriter {
   ) {}
 
   /** @throws StoreError before anything is staged; see `Replica.write`. */
-  write({ collection: name, ops }: WriteRequest, done: Done<WriteReceipt>): void {
+  write({ collection: name, ops, resolverBytes = RESOLVER_BYTES }: WriteRequest, done: Done<WriteReceipt>): void {
     const collection = this.data.collection(name)
-    for (const op of ops) checkOp(collection, op)
+    const isResolved = typeof ops !== 'function'
+    if (isResolved) for (const op of ops) checkOp(collection, op)
     if (this.#bytes > this.settings.waitingBytesMax)
       throw new StoreError('OVERLOADED', 'too many writes wait for the disk: retry in a second')
-    const bytes = ops.reduce((sum, op) => sum + estimateOpBytes(op), 0)
+    const bytes = isResolved ? ops.reduce((sum, op) => sum + estimateOpBytes(op), 0) : resolverBytes
     this.#bytes += bytes
     const answered: Done<WriteReceipt> = (outcome) => {
       this.#bytes -= bytes
@@ -108,6 +113,7 @@ class WriteJob implements Job {
       openBytes = 0
     }
     this.#isStaged = true
+    this.writer.staging.begin(stage)
     let records = 0
     for (const waiting of this.take()) {
       const encoded = this.#encode(waiting)
@@ -135,9 +141,12 @@ class WriteJob implements Job {
     })
   }
 
-  /** `undefined` (and answered) when the collection went away, or a record is too large, since the request was taken. */
+  /**
+   * `undefined` (and answered) when the collection went away, a record is too large, or the resolver refuses what it finds,
+   * since the request was taken.
+   */
   #encode(request: Waiting): { store: ShardStore; bytes: Uint8Array; ms: number }[] | undefined {
-    const { clock, data, settings } = this.writer
+    const { clock, data, settings, staging } = this.writer
     try {
       const collection = data.collection(request.collection.name)
       if (collection.uid !== request.collection.uid && !collection.uids.includes(request.collection.uid))
@@ -145,7 +154,8 @@ class WriteJob implements Job {
           'COLLECTION_NOT_FOUND',
           `Collection \`${collection.name}\` was replaced while the write waited`,
         )
-      return request.ops.map((op) => {
+      const ops = resolved(request.ops, collection, staging)
+      const encoded = ops.map((op) => {
         const stamp = clock.next()
         const bytes = encodeEntry({ ...op, stamp } as Entry)
         if (bytes.length > settings.entryBytesMax)
@@ -156,6 +166,8 @@ class WriteJob implements Job {
         const store = data.store(collection.uid, shardOf(op.id, collection.config.shards))!
         return { store, bytes, ms: stamp.ms }
       })
+      staging.add(collection, ops)
+      return encoded
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       request.done({ ok: false, error })
@@ -168,6 +180,14 @@ class WriteJob implements Job {
     this.#requests = []
     for (const { done } of lost) done({ ok: false, error })
   }
+}
+
+/** A resolver has a layer of its own to try things on: if it refuses in the end, nothing was staged. */
+const resolved = (ops: Waiting['ops'], collection: CollectionState, staging: Staging): readonly RecordOp[] => {
+  if (typeof ops !== 'function') return ops
+  const found = ops(new StagedCollection(staging.view(collection)))
+  for (const op of found) checkOp(collection, op)
+  return found
 }
 
 const checkOp = (collection: CollectionState, op: RecordOp): void => {

@@ -53,6 +53,8 @@ export type Message =
       readonly storeId: string
       readonly durable: VersionVector
     }
+  /** A hello of another protocol version: nothing else of it is read. Never sent as such. */
+  | { readonly type: 'stranger'; readonly protocol: number }
   | { readonly type: 'refuse'; readonly code: string; readonly reason: string }
   | {
       readonly type: 'update'
@@ -96,6 +98,9 @@ export type Message =
   | { readonly type: 'end'; readonly transfer: number; readonly number: number; readonly seq: number }
   | { readonly type: 'got'; readonly transfer: number; readonly number: number }
 
+/** What is encoded. The type byte and version of `hello`, and all of `refuse`, stay as they are in every version. */
+export type Sent = Exclude<Message, { type: 'stranger' }>
+
 const TYPE = {
   hello: 1,
   refuse: 2,
@@ -108,13 +113,13 @@ const TYPE = {
   chunk: 9,
   end: 10,
   got: 11,
-} as const satisfies Record<Message['type'], number>
+} as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
 const PART_CATALOG = 2
 
 /** A complete frame, checksum included. */
-export const encodeMessage = (message: Message): Uint8Array => {
+export const encodeMessage = (message: Sent): Uint8Array => {
   const out = new ByteWriter(message.type === 'update' || message.type === 'chunk' ? 64 * 1024 : 256)
   out.u8(TYPE[message.type])
   switch (message.type) {
@@ -178,15 +183,21 @@ export const decodeMessage = (frame: Uint8Array): Message => {
 const readMessage = (input: ByteReader): Message => {
   const type = input.u8()
   switch (type) {
-    case TYPE.hello:
+    case TYPE.hello: {
+      const protocol = input.varuint()
+      if (protocol !== PROTOCOL_VERSION) {
+        input.raw(input.remaining)
+        return { type: 'stranger', protocol }
+      }
       return {
         type: 'hello',
-        protocol: input.varuint(),
+        protocol,
         region: sound(() => parseRegionId(input.text(TEXT_MAX))),
         replica: readReplica(input),
         storeId: input.text(64),
         durable: VersionVector.read(input),
       }
+    }
     case TYPE.refuse:
       return { type: 'refuse', code: input.text(TEXT_MAX), reason: input.text(TEXT_MAX) }
     case TYPE.update: {

@@ -15,12 +15,23 @@ import {
   type VectorIndex,
 } from '@meridian/core'
 import type { ShardDoc } from '@meridian/shard'
-import type { Collection, Counters, Done, ReplicaEvents, ReplicaStatus, WriteReceipt, WriteRequest } from './api.js'
+import type {
+  AliasAction,
+  Collection,
+  Counters,
+  Done,
+  IndexSchema,
+  ReplicaEvents,
+  ReplicaStatus,
+  Setting,
+  WriteReceipt,
+  WriteRequest,
+} from './api.js'
 import { CatalogPlane } from './catalog-plane.js'
 import { Cluster } from './cluster.js'
 import { DataPlane } from './data-plane.js'
 import { FrameSource } from './frame-source.js'
-import { claimIdentity, type Identity, markClean } from './identity.js'
+import { claimIdentity, type Identity, markClean, readFence } from './identity.js'
 import { Inbox } from './inbox.js'
 import { LocalClock } from './local-clock.js'
 import { LocalWriter } from './local-writer.js'
@@ -60,6 +71,7 @@ export class Replica {
   readonly #data: DataPlane
   readonly #catalog: CatalogPlane
   readonly #writer: LocalWriter
+  readonly #inbox: Inbox
   readonly #cluster: Cluster
   readonly #maintenance: Maintenance
   readonly #counters: Counters
@@ -124,7 +136,7 @@ export class Replica {
     this.#catalog = new CatalogPlane(storage, identity, this.#clock, this.#sequencer, transactions, logger, () =>
       this.#follow(),
     )
-    const inbox = new Inbox(
+    this.#inbox = new Inbox(
       identity.replica,
       this.#data,
       this.#catalog,
@@ -137,7 +149,15 @@ export class Replica {
       (origin, atMs) => this.#applied(origin, atMs),
     )
     const frames = new FrameSource(this.#log, this.#data, settings.frameCacheBytes)
-    this.#cluster = new Cluster({ ...shared, identity, catalog: this.#catalog, inbox, frames, random })
+    this.#cluster = new Cluster({
+      ...shared,
+      identity,
+      fenced: readFence(storage),
+      catalog: this.#catalog,
+      inbox: this.#inbox,
+      frames,
+      random,
+    })
     this.#writer = new LocalWriter(
       identity.replica,
       this.#data,
@@ -247,7 +267,7 @@ export class Replica {
     return this.#data.collections
   }
 
-  /** @throws StoreError `COLLECTION_NOT_FOUND`. */
+  /** By visible name or alias. @throws StoreError `COLLECTION_NOT_FOUND`. */
   collection(name: string): Collection {
     return this.#data.collection(name)
   }
@@ -277,7 +297,12 @@ export class Replica {
   }
 
   /** @throws StoreError why writes are refused; `COLLECTION_EXISTS`, `VALIDATION` and disk errors come through `done`. */
-  createCollection(name: string, config: CollectionConfig, done: Done<WriteReceipt>): void {
+  createCollection(
+    name: string,
+    config: CollectionConfig,
+    done: Done<WriteReceipt>,
+    settings: readonly Setting[] = [],
+  ): void {
     this.#checkWritable()
     if (this.#data.find(name) !== undefined)
       throw new StoreError('COLLECTION_EXISTS', `Collection \`${name}\` already exists!`)
@@ -291,8 +316,61 @@ export class Replica {
         uid,
         name,
         config,
+        settings,
         stamp: this.#clock.next(),
         region: this.region,
+        nowMs: this.#clock.wallMs,
+      }),
+      done,
+    )
+  }
+
+  /**
+   * All actions, in order and as one change, or none. Collections are named by visible names.
+   * @throws StoreError why writes are refused; `COLLECTION_NOT_FOUND`, `COLLECTION_EXISTS`, `VALIDATION` come through `done`.
+   */
+  changeAliases(actions: readonly AliasAction[], done: Done<WriteReceipt>): void {
+    this.#checkWritable()
+    this.#catalog.edit(
+      () => ({ type: 'changeAliases', actions, stamp: this.#clock.next(), nowMs: this.#clock.wallMs }),
+      done,
+    )
+  }
+
+  /** Declares a payload index, or takes it away. `collection` may be an alias. @throws StoreError also `COLLECTION_NOT_FOUND`. */
+  changeIndex(collection: string, field: string, schema: IndexSchema | undefined, done: Done<WriteReceipt>): void {
+    this.#checkWritable()
+    const found = this.#data.collection(collection)
+    this.#catalog.edit(
+      () => ({
+        type: 'changeIndex',
+        collection: found.name,
+        field,
+        schema,
+        stamp: this.#clock.next(),
+        nowMs: this.#clock.wallMs,
+      }),
+      done,
+    )
+  }
+
+  /**
+   * Merges settings, leaf by leaf, in one change. `settings` is asked when the change is built, from what is there then.
+   * `collection` may be an alias. @throws StoreError also `COLLECTION_NOT_FOUND`.
+   */
+  changeSettings(
+    collection: string,
+    settings: (now: Collection) => readonly Setting[],
+    done: Done<WriteReceipt>,
+  ): void {
+    this.#checkWritable()
+    const found = this.#data.collection(collection)
+    this.#catalog.edit(
+      () => ({
+        type: 'changeSettings',
+        collection: found.name,
+        settings: settings(this.#data.collection(found.name)),
+        stamp: this.#clock.next(),
         nowMs: this.#clock.wallMs,
       }),
       done,
@@ -317,7 +395,10 @@ export class Replica {
     )
   }
 
-  /** @throws StoreError before anything is staged: unknown collection or vector name, wrong dimension, writes refused. */
+  /**
+   * @throws StoreError before anything is staged: unknown collection or vector name, wrong dimension, writes refused. For ops
+   * that are resolved when the commit is built, all but the first and the last come through `done`.
+   */
   write(request: WriteRequest, done: Done<WriteReceipt>): void {
     this.#checkWritable()
     this.#writer.write(request, done)
@@ -344,7 +425,7 @@ export class Replica {
 
   /** The document of a collection's shard, to be followed by stock clients: never written to by callers. */
   shardDocument(collection: string, shard: number): ShardDoc | undefined {
-    const state = this.#data.find(collection)
+    const state = this.#data.lookUp(collection)
     return state === undefined ? undefined : this.#data.store(state.uid, shard)?.doc
   }
 
@@ -382,6 +463,9 @@ export class Replica {
     if (this.#state === 'stopped') this.#stopped()
     if (this.#state !== 'open') return
     this.#state = 'closing'
+    // No new work from timers or peers, or the queue might never run dry.
+    this.#disposeTimers()
+    this.#inbox.close()
     this.#sequencer.whenIdle(() => {
       this.#cluster.close('shutting down')
       if (this.#sequencer.failure !== undefined) this.stop()
@@ -405,8 +489,12 @@ export class Replica {
     this.#state = 'stopped'
     this.#sequencer.stop()
     this.#cluster.close('stopped')
+    this.#disposeTimers()
+    this.#stopped()
+  }
+
+  #disposeTimers(): void {
     for (const timer of this.#timers) timer[Symbol.dispose]()
     this.#timers = []
-    this.#stopped()
   }
 }

@@ -4,13 +4,7 @@ import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from './
 import type { Peer } from './peer.js'
 import { TransferIn } from './transfer-in.js'
 import { TransferOut } from './transfer-out.js'
-
-/** Unacknowledged transaction under way. */
-interface InFlight {
-  readonly origin: ReplicaId
-  readonly seq: number
-  readonly bytes: number
-}
+import { Window } from './window.js'
 
 /** A gap is reported at most this often, so that a burst behind one lost frame does not ask for itself many times. */
 const RESYNC_EVERY_MS = 200
@@ -27,8 +21,8 @@ export class Session {
   #peer: Peer | undefined
   #isOver = false
   #sent: VersionVector = VersionVector.ZERO
-  #inFlight: InFlight[] = []
-  readonly #inFlightBytes = new Map<ReplicaId, number>()
+  readonly #window = new Window()
+  #isAcknowledging = false
   #lastResyncAt = Number.NEGATIVE_INFINITY
   readonly #out = new Map<ReplicaId, TransferOut>()
   #in: TransferIn | undefined
@@ -52,11 +46,8 @@ export class Session {
   get inFlight(): { frames: number; bytes: number } {
     const transfers = [...this.#out.values()].map((transfer) => transfer.inFlight)
     return {
-      frames: transfers.reduce((sum, { frames }) => sum + frames, this.#inFlight.length),
-      bytes: transfers.reduce(
-        (sum, { bytes }) => sum + bytes,
-        [...this.#inFlightBytes.values()].reduce((sum, each) => sum + each, 0),
-      ),
+      frames: transfers.reduce((sum, { frames }) => sum + frames, this.#window.frames),
+      bytes: transfers.reduce((sum, { bytes }) => sum + bytes, this.#window.bytes),
     }
   }
 
@@ -100,6 +91,12 @@ export class Session {
       this.end(`the peer refused us: ${message.reason}`)
       return
     }
+    if (message.type === 'stranger') {
+      const { code, refusal } = this.cluster.refuseVersion(message.protocol)
+      this.send(encodeMessage({ type: 'refuse', code, reason: refusal }))
+      this.end(refusal)
+      return
+    }
     // Frames can overtake the hello on a bad network only; the peer will send them again.
     if (message.type !== 'hello') {
       this.cluster.counters.framesDropped++
@@ -122,6 +119,7 @@ export class Session {
     peer.heardAt = this.#heardAt
     switch (message.type) {
       case 'hello':
+      case 'stranger':
         break
       case 'refuse':
         this.cluster.refusedBy(message.code, message.reason)
@@ -146,7 +144,8 @@ export class Session {
         this.#offered(message.origin)
         break
       case 'want':
-        this.#out.get(message.origin)?.want(message.transfer, message.cursors)
+        // Also unasked: the offer that it answers may have been overtaken by events here.
+        ;(this.#out.get(message.origin) ?? this.#transfer(message.origin)).want(message.transfer, message.cursors)
         break
       case 'catalog':
       case 'chunk':
@@ -170,6 +169,17 @@ export class Session {
     if (taken === 'taken') return
     counters.framesDropped++
     if (taken === 'gap') this.#askAgain()
+    else if (taken === 'duplicate') this.#acknowledgeSoon()
+  }
+
+  /** The peer sends what we have: an acknowledgement was lost. One answers for all duplicates of a tick. */
+  #acknowledgeSoon(): void {
+    if (this.#isAcknowledging) return
+    this.#isAcknowledging = true
+    this.cluster.timers.after(0, () => {
+      this.#isAcknowledging = false
+      this.acknowledge()
+    })
   }
 
   /** Tells the peer where we are, so that it sends from there. */
@@ -192,24 +202,16 @@ export class Session {
 
   #acked(peer: Peer, durable: VersionVector): void {
     peer.acked = peer.acked.join(durable)
-    const left = this.#inFlight.filter(({ origin, seq }) => durable.get(origin) < seq)
-    if (left.length !== this.#inFlight.length) {
-      this.#inFlight = left
-      this.#inFlightBytes.clear()
-      for (const { origin, bytes } of left) this.#countInFlight(origin, bytes)
-    }
+    this.#window.acknowledged(durable)
     this.#sent = this.#sent.join(durable)
-  }
-
-  #countInFlight(origin: ReplicaId, bytes: number): void {
-    this.#inFlightBytes.set(origin, (this.#inFlightBytes.get(origin) ?? 0) + bytes)
+    for (const [origin, out] of this.#out) if (out.isCoveredBy(durable.get(origin))) this.#out.delete(origin)
+    this.cluster.checkHistory(peer.region, durable)
   }
 
   /** Something was lost: everything after `durable` is sent again. */
   #rewind(durable: VersionVector): void {
     this.#sent = durable
-    this.#inFlight = []
-    this.#inFlightBytes.clear()
+    this.#window.clear()
   }
 
   /**
@@ -235,32 +237,33 @@ export class Session {
     const { frames, settings } = this.cluster
     if (this.#out.has(origin)) return
     for (let seq = this.#sent.get(origin) + 1; seq <= end; seq++) {
-      if ((this.#inFlightBytes.get(origin) ?? 0) >= settings.windowBytes) return
+      if (this.#window.bytesOf(origin) >= settings.windowBytes) return
       const frame = frames.frame(origin, seq)
       if (frame === undefined) {
-        this.#transfer(origin)
+        this.#transfer(origin).offer()
         return
       }
-      this.#inFlight.push({ origin, seq, bytes: frame.length })
-      this.#countInFlight(origin, frame.length)
+      this.#window.sent(origin, seq, frame.length)
       this.#sent = this.#sent.advance(origin, seq)
       this.send(frame)
     }
   }
 
-  #transfer(origin: ReplicaId): void {
+  #transfer(origin: ReplicaId): TransferOut {
     const { data, catalog, log, settings, counters } = this.cluster
     counters.transfersSent++
     const ended = (seq: number): void => {
       this.#sent = this.#sent.advance(origin, seq)
     }
     const send = (frame: Uint8Array) => this.send(frame)
-    this.#out.set(origin, new TransferOut(origin, data, catalog, log, settings, send, ended))
+    const out = new TransferOut(origin, data, catalog, log, settings, send, ended)
+    this.#out.set(origin, out)
+    return out
   }
 
   #got(transfer: number, number: number): void {
     for (const [origin, out] of this.#out)
-      if (out.got(transfer, number) !== undefined) {
+      if (out.got(transfer, number)) {
         this.#out.delete(origin)
         this.pump()
       }

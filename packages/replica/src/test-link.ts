@@ -29,17 +29,17 @@ export class TestLink {
 
   connect(dial: (link: PeerLink) => LinkHandler, accept: (link: PeerLink) => LinkHandler): void {
     // Both are attached before the first frame can arrive.
-    const dialer = dial(this.#port(this.near, this.far))
-    const acceptor = accept(this.#port(this.far, this.near))
+    const dialer = dial(this.#port(this.near))
+    const acceptor = accept(this.#port(this.far))
     this.near.handler = acceptor
     this.far.handler = dialer
   }
 
-  #port(own: End, other: End): PeerLink {
+  #port(own: End): PeerLink {
     return {
       bufferedBytes: 0,
       send: (frame) => this.#send(own, frame),
-      close: (reason) => this.close(reason, other),
+      close: (reason) => this.close(reason),
     }
   }
 
@@ -48,14 +48,13 @@ export class TestLink {
     end.bytes += frame.length
     const message = decoded(frame)
     if (message !== undefined) end.messages.push(message)
-    for (const arriving of end.meddle(frame, message))
-      this.time.at(1, () => {
-        end.handler?.frame(arriving)
-      })
+    this.time.at(1, () => {
+      for (const arriving of end.meddle(frame, message)) end.handler?.frame(arriving)
+    })
   }
 
   /** What was sent before still arrives, as with a socket; then both ends hear of it. */
-  close(reason: string, _by?: End): void {
+  close(reason: string): void {
     if (!this.isOpen) return
     this.closeReason = reason
     this.time.at(2, () => {

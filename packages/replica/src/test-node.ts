@@ -214,6 +214,7 @@ export const must = <T>({ value, error }: Outcome<T>): T => {
 
 /** Steps until all nodes hold the same transactions. */
 export const converge = (time: TestTime, ...nodes: readonly TestNode[]): void => {
+  time.run(20)
   const same = (): boolean => new Set(nodes.map((node) => JSON.stringify(node.vector))).size === 1
   time.until(same, `equal vectors: ${nodes.map((node) => JSON.stringify(node.vector)).join(' ')}`)
 }

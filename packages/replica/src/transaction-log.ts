@@ -61,6 +61,11 @@ export class TransactionLog {
     return undefined
   }
 
+  oldestEntry(origin: ReplicaId, from: number): LogEntry | undefined {
+    const seq = this.oldest(origin, from)
+    return seq === undefined ? undefined : this.entry(origin, seq)
+  }
+
   /** Operations that forget up to `limit` of the oldest entries below `seq` (exclusive). */
   trimOps(origin: ReplicaId, seq: number, limit: number): StorageOp[] {
     const ops: StorageOp[] = []

@@ -74,10 +74,6 @@ export class TransferIn {
     this.context.sequencer.push(this.#job(message))
   }
 
-  owns(transfer: number): boolean {
-    return transfer === this.#attempt
-  }
-
   #job(message: Arriving): Job {
     const attempt = this.#attempt
     return {

@@ -3,17 +3,20 @@ import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
 import { type DocCursor, encodeMessage } from './message.js'
 import type { Settings } from './settings.js'
+import type { ShardStore } from './shard-store.js'
 import type { TransactionLog } from './transaction-log.js'
 
 /**
  * State of one origin on its way to a peer that the log cannot serve. The receiver's clocks are the resume cursor.
  *
- *   offered ──want──► sending ──every chunk got──► (gone)
+ *   offered ──want──► sending ──end durable there──► (gone)
  *      ▲                 │ want again: from the receiver's new cursor
  *      └──── offered anew with each heartbeat until wanted
  *
- * Chunks go document by document. The pass that finds nothing new sends every delete set and the end in the same tick, so
- * that the log continues exactly where the state stops: a yield between the two loses what was written in it.
+ *  1. Chunks go document by document, and at most `transferWindow` of them are under way.
+ *  2. The catalog precedes every chunk of a collection that it names.
+ *  3. When a pass finds nothing new, the delete sets, the catalog as it is now, and the end go in the same tick, and the log
+ *     goes on from there: a yield between them would lose what was written in it.
  */
 export class TransferOut {
   /** Drawn by the receiver; undefined while only offered. */
@@ -22,8 +25,10 @@ export class TransferOut {
   /** Chunks that are sent and not yet durable there; bytes by number. */
   #under = new Map<number, number>()
   #number = 0
-  #endNumber: number | undefined
-  #endSeq = 0
+  #catalogVersion = 0
+  /** Position in the documents of the pass under way: those before it had nothing new. */
+  #at = 0
+  #end: { readonly number: number; readonly seq: number } | undefined
 
   constructor(
     readonly origin: ReplicaId,
@@ -34,9 +39,7 @@ export class TransferOut {
     readonly send: (frame: Uint8Array) => void,
     /** The state up to `seq` was sent: the log goes on from there, in the same tick. */
     readonly ended: (seq: number) => void,
-  ) {
-    this.offer()
-  }
+  ) {}
 
   offer(): void {
     if (this.#id === undefined) this.send(encodeMessage({ type: 'offer', origin: this.origin }))
@@ -44,57 +47,80 @@ export class TransferOut {
 
   want(id: number, cursors: readonly DocCursor[]): void {
     this.#id = id
-    this.#number = 1
+    this.#number = 0
     this.#cursors = new Map(cursors.map(({ uid, shard, clocks }) => [`${uid}/${shard}`, new Map(clocks)]))
     this.#under.clear()
-    this.#endNumber = undefined
-    this.send(encodeMessage({ type: 'catalog', transfer: id, number: 1, saved: this.catalog.document.save() }))
+    this.#end = undefined
+    this.#at = 0
+    this.#catalog()
     this.pump()
   }
 
-  /** A chunk is durable there. Returns the seq that the peer now has, when it was the last. */
-  got(id: number, number: number): number | undefined {
-    if (id !== this.#id) return undefined
+  /** A frame is durable there. Returns whether it was the end. */
+  got(id: number, number: number): boolean {
+    if (id !== this.#id) return false
     for (const sent of this.#under.keys()) if (sent <= number) this.#under.delete(sent)
-    if (this.#endNumber !== undefined && number >= this.#endNumber) return this.#endSeq
+    if (this.#end !== undefined && number >= this.#end.number) return true
     this.pump()
-    return undefined
+    return false
+  }
+
+  /** Whether a peer that holds the origin up to `seq` has taken the end: its `got` may have been lost. */
+  isCoveredBy(seq: number): boolean {
+    return this.#end !== undefined && seq >= this.#end.seq
   }
 
   pump(): void {
-    if (this.#id === undefined || this.#endNumber !== undefined) return
-    for (const store of this.data.stores()) {
-      const name = `${store.uid}/${store.shard}`
-      for (;;) {
-        if (this.#under.size >= this.settings.transferWindow) return
-        const from = this.#cursors.get(name) ?? new Map<number, number>()
-        const before = [...from.values()].reduce((sum, clock) => sum + clock, 0)
-        const chunk = store.doc.encodeState(this.origin, from, this.settings.transferChunkBytes)
-        this.#cursors.set(name, new Map(chunk.next))
-        const after = [...chunk.next.values()].reduce((sum, clock) => sum + clock, 0)
-        if (after > before) this.#chunk(store.uid, store.shard, chunk.update)
-        if (chunk.done) break
-      }
+    if (this.#id === undefined || this.#end !== undefined) return
+    for (let hasSent = true; hasSent; ) {
+      hasSent = this.#at > 0
+      for (const stores = this.data.stores(); this.#at < stores.length; this.#at++)
+        for (;;) {
+          if (this.#under.size >= this.settings.transferWindow) return
+          const step = this.#step(stores[this.#at]!)
+          if (step === 'last') break
+          hasSent = true
+          if (step === 'sent last') break
+        }
+      this.#at = 0
     }
     this.#finish()
   }
 
-  /** In one tick: whatever came last, the delete sets, the end. */
-  #finish(): void {
-    for (const store of this.data.stores()) {
-      const cursor = this.#cursors.get(`${store.uid}/${store.shard}`) ?? new Map<number, number>()
-      const chunk = store.doc.encodeState(this.origin, cursor, Number.MAX_SAFE_INTEGER)
-      if (store.doc.clients(this.origin).length > 0) this.#chunk(store.uid, store.shard, chunk.update)
-    }
-    this.#endSeq = this.log.vector.get(this.origin)
-    this.#endNumber = ++this.#number
-    this.send(encodeMessage({ type: 'end', transfer: this.#id!, number: this.#endNumber, seq: this.#endSeq }))
-    this.ended(this.#endSeq)
+  #step(store: ShardStore): 'sent' | 'sent last' | 'last' {
+    const name = `${store.uid}/${store.shard}`
+    const from = this.#cursors.get(name) ?? new Map<number, number>()
+    const chunk = store.doc.encodeState(this.origin, from, this.settings.transferChunkBytes)
+    this.#cursors.set(name, chunk.next)
+    const isNew = [...chunk.next].some(([client, clock]) => clock > (from.get(client) ?? 0))
+    if (!isNew) return 'last'
+    if (this.catalog.document.version !== this.#catalogVersion) this.#catalog()
+    this.#chunk(store, chunk.update)
+    return chunk.done ? 'sent last' : 'sent'
   }
 
-  #chunk(uid: DocCursor['uid'], shard: number, update: Uint8Array): void {
-    this.#number++
-    this.#under.set(this.#number, update.length)
+  /** In one tick: the delete sets, the catalog, the end. */
+  #finish(): void {
+    for (const store of this.data.stores()) {
+      if (store.doc.clients(this.origin).length === 0) continue
+      const cursor = this.#cursors.get(`${store.uid}/${store.shard}`) ?? new Map<number, number>()
+      this.#chunk(store, store.doc.encodeState(this.origin, cursor, Number.MAX_SAFE_INTEGER).update)
+    }
+    // What the origin did to the catalog meanwhile has seqs below the end: the log will not bring it.
+    this.#catalog()
+    this.#end = { number: ++this.#number, seq: this.log.vector.get(this.origin) }
+    this.send(encodeMessage({ type: 'end', transfer: this.#id!, ...this.#end }))
+    this.ended(this.#end.seq)
+  }
+
+  #catalog(): void {
+    const { document } = this.catalog
+    this.#catalogVersion = document.version
+    this.send(encodeMessage({ type: 'catalog', transfer: this.#id!, number: ++this.#number, saved: document.save() }))
+  }
+
+  #chunk({ uid, shard }: ShardStore, update: Uint8Array): void {
+    this.#under.set(++this.#number, update.length)
     this.send(encodeMessage({ type: 'chunk', transfer: this.#id!, number: this.#number, uid, shard, update }))
   }
 

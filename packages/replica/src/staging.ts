@@ -1,0 +1,46 @@
+import type { RecordOp } from '@meridian/core'
+import type { CollectionState } from './collection-state.js'
+import { StagedCollection } from './staged-collection.js'
+import type { Stage } from './stage.js'
+
+/**
+ * What local requests have put into the commit under construction, for those that ask what is there before they decide: a
+ * request sees all that were staged before it, although none of that is in the views yet. What peers brought in the same
+ * commit is not seen: to this write it is concurrent, as the blocks say.
+ */
+export class Staging {
+  #stage: Stage | undefined
+  #staged = new Map<CollectionState, { readonly ops: (readonly RecordOp[])[]; view: StagedCollection | undefined }>()
+
+  /** Forgets what was staged for a commit that is over. */
+  begin(stage: Stage): void {
+    if (this.#stage === stage) return
+    this.#stage = stage
+    this.#staged = new Map()
+  }
+
+  add(collection: CollectionState, ops: readonly RecordOp[]): void {
+    const staged = this.#of(collection)
+    if (staged.view === undefined) staged.ops.push(ops)
+    else staged.view.stage(ops)
+  }
+
+  /** Made when first asked for: most commits hold plain writes only. */
+  view(collection: CollectionState): StagedCollection {
+    const staged = this.#of(collection)
+    if (staged.view === undefined) {
+      staged.view = new StagedCollection(collection)
+      for (const ops of staged.ops.splice(0)) staged.view.stage(ops)
+    }
+    return staged.view
+  }
+
+  #of(collection: CollectionState) {
+    let staged = this.#staged.get(collection)
+    if (staged === undefined) {
+      staged = { ops: [], view: undefined }
+      this.#staged.set(collection, staged)
+    }
+    return staged
+  }
+}
