@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { encodeEntry } from '@meridian/core'
+import type { ReplicaId } from '@meridian/core'
+import { expect, test } from 'vitest'
+import { findBenchmark, usage } from './bench.js'
+import { atMost } from './goal.js'
+import { DIMS, RAW_BYTES, records } from './records.js'
+import { Relay } from './relay.js'
+import { table } from './table.js'
+
+test('[BN1] records are 640 bytes before any store touches them, and the same for the same numbers', () => {
+  expect(RAW_BYTES).toBe(640)
+  const made = [...records(0, 50), ...records(99_990, 100_000)]
+  for (const { id, payload, vectors } of made) {
+    expect(String(id)).toHaveLength(20)
+    expect(JSON.stringify(payload)).toHaveLength(100)
+    expect(vectors.get('')).toHaveLength(DIMS)
+  }
+  expect(new Set(made.map(({ id }) => id)).size).toBe(60)
+  expect(records(7, 9)).toEqual(records(0, 10).slice(7, 9))
+})
+
+test('[BN1] encoding adds at most 3 % to a record', () => {
+  const stamp = { ms: 1_790_000_000_000, counter: 3, writer: 7 as ReplicaId }
+  const bytes = records(0, 100).map((record) => encodeEntry({ ...record, stamp }).length)
+  expect(bytes.reduce((sum, each) => sum + each, 0) / 100 / RAW_BYTES).toBeLessThan(1.03)
+})
+
+test('[BN2] the relay passes bytes both ways and counts each way', async () => {
+  const echo = createServer((socket) => {
+    socket.on('data', (data) => socket.write(Buffer.concat([data, data])))
+  }).listen(0, '127.0.0.1')
+  await once(echo, 'listening')
+  {
+    await using relay = await Relay.open((echo.address() as AddressInfo).port)
+    const socket = connect(relay.port, '127.0.0.1')
+    const back: Buffer[] = []
+    const all = new Promise<void>((resolve) =>
+      socket.on('data', (data) => {
+        back.push(data)
+        if (Buffer.concat(back).length === 200_000) resolve()
+      }),
+    )
+    socket.write(Buffer.alloc(100_000, 7))
+    await all
+    expect(relay.bytes).toEqual({ toTarget: 100_000, fromTarget: 200_000 })
+    socket.destroy()
+  }
+  echo.close()
+  await once(echo, 'close')
+})
+
+test('[BN3] a goal is met up to its bound, and names what was measured', () => {
+  expect(atMost('wire', 1.05, 1.05)).toEqual({ what: 'wire', most: 1.05, measured: 1.05, isMet: true })
+  expect(atMost('wire', 1.05, 1.051).isMet).toBe(false)
+})
+
+test('[BN4] benchmarks are found by name; the usage names each; anything else is none', () => {
+  expect(findBenchmark('replicate')).toBeDefined()
+  expect(usage()).toContain('replicate')
+  for (const name of [undefined, '', 'toString', 'nothing']) expect(findBenchmark(name)).toBeUndefined()
+})
+
+test('[BN4] bad options are refused before anything runs', async () => {
+  await expect(findBenchmark('replicate')!.run(['--scale', 'much'])).rejects.toThrow('--scale much')
+  await expect(findBenchmark('replicate')!.run(['--sale', '1'])).rejects.toThrow('--sale')
+})
+
+test('[BN4] tables are aligned to the right', () => {
+  expect(table(['a', 'bcd'], [[100, 2]])).toBe('  a  bcd\n100    2')
+})
