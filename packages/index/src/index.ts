@@ -1,6 +1,8 @@
 export * from './exact-index.js'
 export * from './filter/compile.js'
 export * from './filter/filter.js'
+export * from './filter/geo.js'
+export * from './filter/instant.js'
 export * from './filter/path.js'
 export { HnswIndex, type HnswIndexOptions } from './hnsw-index.js'
 export { EF_DEFAULT } from './query.js'

@@ -1,11 +1,11 @@
 import type { JsonObject, JsonValue, PointId } from '@meridian/core'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compile, matches } from './compile.js'
-import type { Condition, Filter, Match, Range } from './filter.js'
+import { compile, FILTER_LIMITS, matches } from './compile.js'
+import type { Condition, Filter, Match, Range, ValuesCount } from './filter.js'
 
+const noVectors = (): string[] => []
 const holds = (condition: Condition, payload: JsonObject, id: PointId = 1): boolean =>
-  matches({ must: [condition] }, { id, payload })
+  matches({ must: [condition] }, { id, payload, vectorNames: noVectors })
 const field = (match: Match, value: JsonValue): boolean => holds({ key: 'k', match }, { k: value })
 
 const cases: [rule: string, Match, yes: JsonValue[], no: JsonValue[]][] = [
@@ -20,6 +20,16 @@ const cases: [rule: string, Match, yes: JsonValue[], no: JsonValue[]][] = [
     ['c', ['a', 'c'], 1, true, {}, [['a']]],
     ['a', null, [], ['a', 'b'], [null]],
   ],
+  ['[FI19] text', { text: 'b c' }, ['b c', 'ab cd', ['x', 'ab c']], ['B c', 'b  c', 'c b', 1, null, [], [['b c']], {}]],
+  ['[FI19] the empty text', { text: '' }, ['', 'x'], [1, null, []]],
+  ['[FI19] a phrase', { phrase: 'b c' }, ['ab cd'], ['b x c', 'c b', null]],
+  [
+    '[FI19] any word of a text',
+    { text_any: ' b\u0085\tcd ' },
+    ['b', 'abc', 'xcdx', ['x', 'b']],
+    ['c d', 'B', '', 1, null],
+  ],
+  ['[FI19] no word', { text_any: ' ' }, [], ['', ' ', 'x', 1]],
   ['[FI6] except integers', { except: [1, 2] }, [3, 1.5, 'x', [1, 3]], [1, 2.0, null, [1, 2]]],
 ]
 
@@ -64,7 +74,7 @@ test('[FI9] ids are compared by value, whatever their form', () => {
 test('[FI1] clauses are joined; absent and empty ones say nothing', () => {
   const yes: Condition = { has_id: [1] }
   const no: Condition = { has_id: [2] }
-  const point = { id: 1, payload: {} }
+  const point = { id: 1, payload: {}, vectorNames: noVectors }
   const ask = (filter: Filter): boolean => matches(filter, point)
   expect([{}, { must: [] }, { should: [] }, { must_not: [] }].map(ask)).toEqual(Array(4).fill(true))
   expect([{ must: [yes, yes] }, { should: [no, yes] }, { must_not: [no, no] }].map(ask)).toEqual(Array(3).fill(true))
@@ -77,7 +87,10 @@ test('[FI1] clauses are joined; absent and empty ones say nothing', () => {
 
 test('[FI2] min_should counts', () => {
   const ask = (min_count: number, ids: number[]): boolean =>
-    matches({ min_should: { conditions: ids.map((id) => ({ has_id: [id] })), min_count } }, { id: 1, payload: {} })
+    matches(
+      { min_should: { conditions: ids.map((id) => ({ has_id: [id] })), min_count } },
+      { id: 1, payload: {}, vectorNames: noVectors },
+    )
   expect([ask(0, [2]), ask(1, [2, 1]), ask(2, [1, 2, 1]), ask(1, [])]).toEqual([true, true, true, true])
   expect([ask(1, [2]), ask(2, [1, 2]), ask(3, [1, 1])]).toEqual([false, false, false])
 })
@@ -90,112 +103,112 @@ test('[FI3] a filter nests as a condition; match and range on one key: either wi
   expect([1, 6, 3].map((k) => holds(both, { k }))).toEqual([true, true, false])
 })
 
-/** The dumb twin: collects values, never stops early, knows nothing of sets. */
-const oracle = (filter: Filter, id: PointId, payload: JsonObject): boolean => {
-  const check = (condition: Condition): boolean => {
-    if ('has_id' in condition) return condition.has_id.some((each) => each === id)
-    if ('is_empty' in condition) {
-      const values = lookUp(payload, condition.is_empty.key)
-      return values.every((value) => value === null || JSON.stringify(value) === '[]')
-    }
-    if ('is_null' in condition)
-      return lookUp(payload, condition.is_null.key)
-        .flat(1)
-        .some((value) => value === null)
-    if (!('key' in condition)) return oracle(condition, id, payload)
-    return lookUp(payload, condition.key)
-      .flat(1)
-      .some((value) => {
-        const { match, range } = condition
-        if (range && typeof value === 'number') {
-          const { gt = -Infinity, gte = -Infinity, lt = Infinity, lte = Infinity } = range as Record<string, number>
-          if (value > gt && value >= gte && value < lt && value <= lte) return true
-        }
-        if (!match) return false
-        if ('value' in match) return value === match.value
-        if ('any' in match) return match.any.some((each) => each === value)
-        return value !== null && match.except.every((each) => each !== value)
-      })
+test('[FI13] values_count counts an array, takes null for 0 and all else for 1, and knows no count of what is missing', () => {
+  const has = (values_count: ValuesCount, payload: JsonObject): boolean => holds({ key: 'k', values_count }, payload)
+  const counts: [value: JsonValue, count: number][] = [
+    [[], 0],
+    [null, 0],
+    [0, 1],
+    ['abc', 1],
+    [{ a: 1, b: 2 }, 1],
+    [[null], 1],
+    [[1, [2, 3]], 2],
+  ]
+  for (const [k, count] of counts) {
+    expect(has({ gte: count, lte: count }, { k })).toBe(true)
+    expect(has({ gt: count - 1, lt: count + 1 }, { k })).toBe(true)
+    expect([has({ gt: count }, { k }), has({ lt: count }, { k })]).toEqual([false, false])
   }
-  const { must = [], should = [], must_not = [], min_should } = filter
-  return (
-    must.every(check) &&
-    !must_not.some(check) &&
-    (should.length === 0 || should.some(check)) &&
-    (!min_should?.conditions.length || min_should.conditions.filter(check).length >= min_should.min_count)
-  )
-}
+  expect([has({ lt: 1 }, {}), has({}, {}), has({}, { k: 1 })]).toEqual([false, false, true])
+  const lists = { k: [{ tags: ['a'] }, { tags: ['a', 'b', 'c'] }] }
+  expect(holds({ key: 'k[].tags', values_count: { gte: 3 } }, lists)).toBe(true)
+  expect(holds({ key: 'k[].tags', values_count: { gte: 4 } }, lists)).toBe(false)
+})
 
-const lookUp = (payload: JsonObject, key: string): JsonValue[] =>
-  key
-    .replaceAll('[', '.[')
-    .split('.')
-    .reduce<JsonValue[]>(
-      (values, step) =>
-        values.flatMap((value): JsonValue[] => {
-          if (value === null || typeof value !== 'object') return []
-          if (step === '[]') return Array.isArray(value) ? value : []
-          if (step.startsWith('[')) return Array.isArray(value) ? value.slice(Number(step[1]), Number(step[1]) + 1) : []
-          return Array.isArray(value)
-            ? []
-            : Object.entries(value).flatMap(([name, found]) => (name === step ? [found] : []))
-        }),
-      [payload],
-    )
+test('[FI14] a range of dates compares instants, whatever their forms and offsets; numbers are no dates', () => {
+  const within = (range: Condition, value: JsonValue): boolean => holds(range, { k: value })
+  const noon = '2026-01-31T12:00:00Z'
+  for (const same of ['2026-01-31T14:00:00+02:00', '2026-01-31 12:00:00', '2026-01-31T12:00:00.000Z', ['x', noon]]) {
+    expect(within({ key: 'k', range: { gte: noon, lte: noon } }, same)).toBe(true)
+    expect(within({ key: 'k', range: { gt: noon } }, same)).toBe(false)
+    expect(within({ key: 'k', range: { lt: noon } }, same)).toBe(false)
+  }
+  expect(within({ key: 'k', range: { gt: noon, lt: null } }, '2026-01-31T12:00:00.000000001Z')).toBe(true)
+  expect(within({ key: 'k', range: { lt: '2026-02-01' } }, noon)).toBe(true)
+  for (const value of [0, Date.UTC(2026, 1, 31), 'noon', null, true, {}, []])
+    expect(within({ key: 'k', range: { gt: '0001-01-01' } }, value)).toBe(false)
+  const refused = expect.objectContaining({ code: 'BAD_REQUEST', message: expect.stringContaining('"tomorrow"') })
+  expect(() => compile({ must: [{ key: 'k', range: { gt: 'tomorrow' } }] })).toThrow(refused)
+})
 
-const scalar = fc.constantFrom<JsonValue>(null, true, false, 0, 1, 2, 1.5, 'a', 'b', '1')
-const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    scalar,
-    fc.array(tie('value'), { maxLength: 3 }),
-    fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('value'), { maxKeys: 3 }),
-  ),
-}))
-const payloads = fc.dictionary(fc.constantFrom('a', 'b', 'c'), value, { maxKeys: 3 })
-const keys = fc.constantFrom('a', 'b', 'c', 'a.b', 'a[]', 'a[].b', 'a[0]', 'b[1].a', 'a[][]', 'c.a[].b')
-const some = <T>(from: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(from, { maxLength: 3 })
-const keyword = fc.constantFrom<string | number>('a', 'b', '1', 0, 1, 2)
-const bound = fc.constantFrom(-1, 0, 1, 1.5, 2)
-const match = fc.oneof(
-  fc.record({ value: fc.oneof(keyword, fc.boolean()) }),
-  fc.record({ any: some(keyword) }),
-  fc.record({ except: some(keyword) }),
-)
-const range = fc.record({ gt: bound, gte: bound, lt: bound, lte: bound }, { requiredKeys: [] })
-const leaf: fc.Arbitrary<Condition> = fc.oneof(
-  fc.record({ key: keys, match }),
-  fc.record({ key: keys, range }),
-  fc.record({ key: keys, match, range }),
-  fc.record({ is_empty: fc.record({ key: keys }) }),
-  fc.record({ is_null: fc.record({ key: keys }) }),
-  fc.record({ has_id: some(fc.constantFrom<PointId>(1, 2, 'x')) }),
-)
-const { filter } = fc.letrec<{ filter: Filter; condition: Condition }>((tie) => ({
-  condition: fc.oneof({ depthSize: 'small' }, leaf, leaf, tie('filter')),
-  filter: fc.record(
-    {
-      must: some(tie('condition')),
-      should: some(tie('condition')),
-      must_not: some(tie('condition')),
-      min_should: fc.record({ conditions: some(tie('condition')), min_count: fc.nat(3) }),
-    },
-    { requiredKeys: [] },
-  ),
-}))
+test('[FI20] has_vector holds for a name that the point has', () => {
+  const ask = (has_vector: string, names: string[]): boolean =>
+    matches({ must: [{ has_vector }] }, { id: 1, payload: { text: 1 }, vectorNames: () => names })
+  expect([ask('', ['']), ask('text', ['image', 'text'])]).toEqual([true, true])
+  expect([ask('', ['text']), ask('text', []), ask('tex', ['text'])]).toEqual([false, false, false])
+})
 
-test('[FI10] compiled filters agree with the plain reading of the rules', () => {
-  const seen = { yes: 0, no: 0 }
-  fc.assert(
-    fc.property(filter, fc.array(payloads, { minLength: 1, maxLength: 5 }), (some, points) => {
-      const predicate = compile(some)
-      for (const payload of points) {
-        const expected = oracle(some, 1, payload)
-        seen[expected ? 'yes' : 'no']++
-        expect(predicate(1, payload)).toBe(expected)
-      }
+test('[FI21] nested wants one and the same element to match', () => {
+  const diet = [
+    { food: 'leaves', likes: false },
+    { food: 'meat', likes: true },
+  ]
+  const filter: Filter = {
+    must: [
+      { key: 'food', match: { value: 'meat' } },
+      { key: 'likes', match: { value: true } },
+    ],
+  }
+  const eats = (payload: JsonObject, key = 'diet'): boolean => holds({ nested: { key, filter } }, payload)
+  expect([eats({ diet }), eats({ diet }, 'diet[]'), eats({ zoo: [{ diet }] }, 'zoo[].diet')]).toEqual([
+    true,
+    true,
+    true,
+  ])
+  expect(
+    eats({
+      diet: [
+        { ...diet[0], food: 'meat' },
+        { ...diet[1], food: 'leaves' },
+      ],
     }),
-    { numRuns: 2000 },
-  )
-  expect(Math.min(seen.yes, seen.no)).toBeGreaterThan(500)
+  ).toBe(false)
+  expect([eats({ diet: diet[1]! }), eats({ diet: [diet] }), eats({ diet: [] }), eats({})]).toEqual(Array(4).fill(false))
+  const anything: Condition = { nested: { key: 'diet', filter: {} } }
+  expect([{ diet: [{}] }, { diet: [1] }, { diet: [] }].map((payload) => holds(anything, payload))).toEqual([
+    true,
+    false,
+    false,
+  ])
+  const inner: Condition = { nested: { key: 'b', filter: { must_not: [{ key: 'c', match: { value: 1 } }] } } }
+  const twice: Condition = { nested: { key: 'a', filter: { must: [inner] } } }
+  expect(holds(twice, { a: [{ b: [{ c: 1 }, { c: 2 }] }] })).toBe(true)
+  expect(holds(twice, { a: [{ b: [{ c: 1 }] }] })).toBe(false)
+})
+
+test.each<[Condition, string]>([
+  [{ has_id: [1] }, 'has_id'],
+  [{ must_not: [{ has_vector: '' }] }, 'has_vector'],
+])('[FI21] what asks about the point is refused inside nested: %j', (condition, name) => {
+  const nested: Filter = { must: [{ nested: { key: 'a', filter: { must: [condition] } } }] }
+  const refused = expect.objectContaining({ code: 'BAD_REQUEST', message: expect.stringContaining(`${name} asks`) })
+  expect(() => compile(nested)).toThrow(refused)
+  expect(() => compile({ must: [condition] })).not.toThrow()
+})
+
+test('[FI22] depth and number of conditions are bounded', () => {
+  const refused = expect.objectContaining({ code: 'BAD_REQUEST' })
+  const deep = (levels: number, wrap: (filter: Filter) => Condition): Filter =>
+    levels === 1 ? {} : { must: [wrap(deep(levels - 1, wrap))] }
+  for (const wrap of [(filter: Filter) => filter, (filter: Filter) => ({ nested: { key: 'a', filter } })]) {
+    expect(() => compile(deep(FILTER_LIMITS.depthMax, wrap))).not.toThrow()
+    expect(() => compile(deep(FILTER_LIMITS.depthMax + 1, wrap))).toThrow(refused)
+  }
+  const wide = (count: number): Filter => ({
+    must: [{ has_id: [1] }],
+    should: [{ must_not: Array<Condition>(count - 2).fill({ has_id: [2] }) }],
+  })
+  expect(() => compile(wide(FILTER_LIMITS.conditionsMax))).not.toThrow()
+  expect(() => compile(wide(FILTER_LIMITS.conditionsMax + 1))).toThrow(refused)
+  expect(() => compile(wide(4), { depthMax: 2, conditionsMax: 3 })).toThrow('more than 3 conditions')
 })

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '@meridian/core'
 import { expect, test } from 'vitest'
-import { parsePath } from './path.js'
+import { parseElementsPath, parsePath } from './path.js'
 
 const values = (key: string, payload: JsonObject): JsonValue[] => {
   const found: JsonValue[] = []
@@ -26,6 +26,7 @@ test('[FI11] names go into objects, brackets into arrays, and neither into the o
   expect(values('name', PAYLOAD)).toEqual(['x'])
   expect(values('with space', PAYLOAD)).toEqual([2])
   expect(values('"with.dot"', PAYLOAD)).toEqual([1])
+  expect(values('""', { '': 3 })).toEqual([3])
   expect(values('country.name', PAYLOAD)).toEqual(['Germany'])
   expect(values('country."name"', PAYLOAD)).toEqual(['Germany'])
   expect(values('country.cities[].name', PAYLOAD)).toEqual(['Berlin', 'Bonn'])
@@ -44,23 +45,24 @@ test('[FI11] what an object inherits is not a payload key', () => {
 })
 
 test('[FI12] a key that is no path is refused', () => {
-  for (const key of [
-    '',
-    '.',
-    'a.',
-    '.a',
-    'a..b',
-    'a[',
-    'a]',
-    '[0]',
-    'a[x]',
-    'a[-1]',
-    'a[0]b',
-    '"a',
-    'a"b"',
-    '""',
-    'a.[0]',
-  ]) {
+  for (const key of ['', '.', 'a.', '.a', 'a..b', 'a[', 'a]', '[0]', 'a[x]', 'a[-1]', 'a[0]b', '"a', 'a"b"', 'a.[0]']) {
     expect(() => parsePath(key), key).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }))
   }
+})
+
+test('[FI21] the path to elements is the same with and without [] at its end', () => {
+  const elements = (key: string): JsonValue[] => {
+    const found: JsonValue[] = []
+    parseElementsPath(key)(PAYLOAD, (value) => {
+      found.push(value)
+      return false
+    })
+    return found
+  }
+  const cities = values('country.cities[]', PAYLOAD)
+  expect([elements('country.cities'), elements('country.cities[]')]).toEqual([cities, cities])
+  expect(elements('grid[]')).toEqual(PAYLOAD.grid)
+  expect(elements('grid[0]')).toEqual([1, 2])
+  expect([elements('name'), elements('country'), elements('absent')]).toEqual([[], [], []])
+  expect(() => parseElementsPath('a..b')).toThrow('"a..b"')
 })

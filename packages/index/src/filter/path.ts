@@ -6,14 +6,25 @@ type Step = string | number | undefined
 /** The values a path leads to, handed to `visit` one by one until it returns true; tells whether it did. */
 export type Path = (payload: JsonObject, visit: (value: JsonValue) => boolean) => boolean
 
-const STEP = /"([^"]+)"|\[(\d*)\]|([^."[\]]+)/y
+const STEP = /"([^"]*)"|\[(\d*)\]|([^."[\]]+)/y
 
 /**
  * Parses a payload key: names joined by dots, `[]` for all elements of an array and `[3]` for one (`cities[].name`,
  * `list[0]`), double quotes around names with dots or brackets. Arrays are never entered without brackets.
  * @throws StoreError `BAD_REQUEST` naming the key.
  */
-export const parsePath = (key: string): Path => {
+export const parsePath = (key: string): Path => pathOf(parseSteps(key))
+
+/** The path to the elements of the array that `key` leads to; `[]` at its end may be left out. @throws as `parsePath`. */
+export const parseElementsPath = (key: string): Path => {
+  const steps = parseSteps(key)
+  return pathOf(steps.length > 1 && steps.at(-1) === undefined ? steps : [...steps, undefined])
+}
+
+const pathOf = (steps: readonly Step[]): Path =>
+  steps.length === 1 ? single(steps[0] as string) : (payload, visit) => walk(payload, steps, 0, visit)
+
+const parseSteps = (key: string): Step[] => {
   const steps: Step[] = []
   let at = 0
   while (at < key.length) {
@@ -30,7 +41,7 @@ export const parsePath = (key: string): Path => {
     at = STEP.lastIndex
   }
   if (steps.length === 0) throw unsound(key)
-  return steps.length === 1 ? single(steps[0] as string) : (payload, visit) => walk(payload, steps, 0, visit)
+  return steps
 }
 
 const unsound = (key: string): StoreError => new StoreError('BAD_REQUEST', `invalid payload key ${JSON.stringify(key)}`)
