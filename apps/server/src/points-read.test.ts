@@ -65,7 +65,8 @@ test('[HT62] scrolling goes by id, integers first, in pages whose offset is incl
     [{ limit: 0 }, 422],
     [{ limit: 'x' }, 400],
     [{ offset: 'x' }, 400],
-    [{ order_by: 'n' }, 400],
+    [{ order_by: 'n', offset: 2 }, 400],
+    [{ order_by: { key: 'n', direction: 'up' } }, 400],
   ] as const)
     expect((await kit.send('POST', '/collections/c/points/scroll', body)).status).toBe(status)
 })

@@ -5,14 +5,33 @@ import type { Collection } from '@meridian/replica'
 import { noPoint } from '../http/errors.js'
 import type { ReadFilter, Selector } from '../schema/filter.js'
 
-/** Ids that every match must be one of, if the filter says so at its top. */
+/** Ids that every match must be one of, if the filter says so at its top, or at the top of a filter that must hold. */
 const idsOf = (filter: Filter): readonly PointId[] | undefined => {
-  for (const condition of filter.must ?? []) if ('has_id' in condition) return condition.has_id
+  for (const condition of filter.must ?? []) {
+    if ('has_id' in condition) return condition.has_id
+    const below = 'must' in condition ? idsOf(condition) : undefined
+    if (below !== undefined) return below
+  }
   return undefined
 }
 
 const isEmpty = ({ must, should, must_not, min_should }: Filter): boolean =>
   !must?.length && !should?.length && !must_not?.length && !min_should?.conditions.length
+
+/** Whether the live record passes. */
+export const passes = (collection: Collection, ordinal: number, filter: ReadFilter | undefined): boolean =>
+  filter === undefined ||
+  filter.matches(collection.id(ordinal), collection.payload(ordinal), () => collection.vectorNames(ordinal))
+
+/** Both together; `undefined` is a filter that everything passes. */
+export const bothFilters = (a: ReadFilter | undefined, b: ReadFilter | undefined): ReadFilter | undefined => {
+  if (a === undefined) return b
+  if (b === undefined) return a
+  return {
+    filter: { must: [a.filter, b.filter] },
+    matches: (...point) => a.matches(...point) && b.matches(...point),
+  }
+}
 
 /** Ordinals of the live records that match, in no order. Valid within the tick. */
 export function* matching(collection: Collection, filter: ReadFilter | undefined): Iterable<number> {
@@ -22,7 +41,7 @@ export function* matching(collection: Collection, filter: ReadFilter | undefined
   }
   const ids = idsOf(filter.filter)
   for (const ordinal of ids === undefined ? collection.ordinals() : found(collection, ids))
-    if (filter.matches(collection.id(ordinal), collection.payload(ordinal))) yield ordinal
+    if (passes(collection, ordinal, filter)) yield ordinal
 }
 
 function* found(collection: Collection, ids: readonly PointId[]): Iterable<number> {
@@ -43,8 +62,7 @@ export function* matchingInOrder(
     ids === undefined
       ? collection.inOrder(from)
       : found(collection, ids.filter((id) => from === undefined || compareIds(id, from) >= 0).sort(compareIds))
-  for (const ordinal of candidates)
-    if (filter === undefined || filter.matches(collection.id(ordinal), collection.payload(ordinal))) yield ordinal
+  for (const ordinal of candidates) if (passes(collection, ordinal, filter)) yield ordinal
 }
 
 export const countMatching = (collection: Collection, filter: ReadFilter | undefined): number => {

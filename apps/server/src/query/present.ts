@@ -5,6 +5,7 @@ import { shortFloats } from '../http/float32.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { optional, readTexts, wrongType } from '../schema/read.js'
 import { spaceParams } from '../schema/vector.js'
+import { type Hit, shownScore } from './hit.js'
 import { exclude, include, parseSteps } from './projection.js'
 
 /** Which parts of a record an answer shows. */
@@ -75,6 +76,20 @@ export const show = (collection: Collection, ordinal: number, parts: Parts): Sho
   if (parts.vectors !== false) shown.vector = showVectors(collection, ordinal, parts.vectors)
   return shown
 }
+
+/** Hits as an answer shows them; those that went meanwhile are left out. */
+export const showHits = (collection: Collection, hits: readonly Hit[], parts: Parts): unknown[] =>
+  hits.flatMap(({ id, score, orderValue }) => {
+    const ordinal = collection.find(id)
+    if (ordinal === undefined) return []
+    return {
+      id,
+      version: collection.version(ordinal),
+      score: shownScore(score),
+      ...(orderValue === undefined ? {} : { order_value: orderValue }),
+      ...show(collection, ordinal, parts),
+    }
+  })
 
 const showVectors = (collection: Collection, ordinal: number, wanted: true | readonly string[]): unknown => {
   const names = wanted === true ? collection.vectorNames(ordinal) : wanted

@@ -1,38 +1,18 @@
-import {
-  type IndexHit,
-  type IndexQuery,
-  type PointId,
-  compareIds,
-  type VectorIndex,
-  type VectorParams,
-} from '@meridian/core'
-import { isBetter, score } from '@meridian/index'
+import type { IndexHit, IndexQuery, PointId, VectorIndex } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
-import { shortFloat32 } from '../http/float32.js'
 import type { ReadFilter } from '../schema/filter.js'
-import { ordinalsAmong } from './matching.js'
+import { byScore, directionOf, type Hit } from './hit.js'
+import { ordinalsAmong, passes } from './matching.js'
+import type { NearestStage } from './plan.js'
+import { nearestScore } from './similarity.js'
 
-/** Nearest neighbours of one vector. */
+/** Nearest neighbours of one vector, found through the index. */
 export interface Nearest {
-  readonly space: string
-  readonly params: VectorParams
-  readonly vector: Float32Array
+  readonly stage: NearestStage
   readonly filter: ReadFilter | undefined
-  /** Hits, best first, after `offset` better ones. */
   readonly limit: number
-  readonly offset: number
-  /** Exclusive bound, on the better side of which scores must lie. */
-  readonly threshold: number | undefined
-  readonly exact: boolean
-  readonly ef: number | undefined
-  /** A point that is not a hit: the one asked with. */
-  readonly except: PointId | undefined
-}
-
-export interface Hit {
-  readonly ordinal: number
-  readonly id: PointId
-  readonly score: number
+  /** Points that are no hits: those asked with. */
+  readonly except: ReadonlySet<PointId>
 }
 
 /** Asked for beyond the limit, so that a few hits may fall away and ties at the end be seen. */
@@ -49,49 +29,37 @@ export const nearest = async (
   index: VectorIndex,
   query: Nearest,
   signal: AbortSignal,
-): Promise<Hit[]> => {
-  const wanted = query.offset + query.limit
+): Promise<readonly Hit[]> => {
+  const { stage, limit, except } = query
   const among = ordinalsAmong(collection, query.filter)
-  if (among?.length === 0 || collection.liveCount === 0) return []
-  let fetched = wanted + SPARE
+  if (limit === 0 || among?.length === 0 || collection.liveCount === 0) return []
+  let fetched = limit + except.size + SPARE
   for (let round = 1; ; round++) {
     const asked: IndexQuery = {
-      vector: query.vector,
+      vector: stage.vector,
       limit: fetched,
-      exact: query.exact,
-      ...(query.ef === undefined ? {} : { ef: Math.max(query.ef, fetched) }),
+      exact: stage.exact,
+      ...(stage.ef === undefined ? {} : { ef: Math.max(stage.ef, fetched) }),
       ...(among === undefined ? {} : { among }),
     }
-    const raw = await index.search(collection.space(query.space), asked, signal)
+    const raw = await index.search(collection.space(stage.target.space), asked, signal)
     const hits = current(collection, raw, query)
     const isAll = raw.length < fetched
-    const isCut = !isAll && (hits.length < wanted || hits[wanted - 1]!.score === raw.at(-1)!.score)
-    if (!isCut || round === ROUNDS_MAX) return within(hits, query)
+    const isCut = !isAll && (hits.length < limit || hits[limit - 1]!.score === raw.at(-1)!.score)
+    if (!isCut || round === ROUNDS_MAX) return hits.slice(0, limit)
     fetched *= 4
   }
 }
 
-const current = (collection: Collection, raw: readonly IndexHit[], query: Nearest): Hit[] => {
+const current = (collection: Collection, raw: readonly IndexHit[], { stage, filter, except }: Nearest): Hit[] => {
+  const { metric } = stage.target.params
   const hits: Hit[] = []
   for (const { ordinal } of raw) {
-    const vector = collection.isLive(ordinal) ? collection.vector(ordinal, query.space) : undefined
+    const vector = collection.isLive(ordinal) ? collection.vector(ordinal, stage.target.space) : undefined
     if (vector === undefined) continue
     const id = collection.id(ordinal)
-    if (id === query.except || !(query.filter?.matches(id, collection.payload(ordinal)) ?? true)) continue
-    hits.push({ ordinal, id, score: score(query.params.metric, query.vector, vector) })
+    if (except.has(id) || !passes(collection, ordinal, filter)) continue
+    hits.push({ id, score: nearestScore(metric, stage.vector, vector) })
   }
-  const { metric } = query.params
-  return hits.sort((a, b) =>
-    a.score === b.score ? compareIds(a.id, b.id) : isBetter(metric, a.score, b.score) ? -1 : 1,
-  )
+  return hits.sort(byScore(directionOf(metric)))
 }
-
-const within = (hits: readonly Hit[], query: Nearest): Hit[] => {
-  const bound = query.threshold === undefined ? undefined : Math.fround(query.threshold)
-  const passing = bound === undefined ? hits : hits.filter((hit) => isBetter(query.params.metric, hit.score, bound))
-  return passing.slice(query.offset, query.offset + query.limit)
-}
-
-/** A dot product may leave the range of a float32; JSON has no word for infinity. */
-const FLOAT32_MAX = 3.4028234663852886e38
-export const shownScore = (value: number): number => shortFloat32(Math.max(-FLOAT32_MAX, Math.min(FLOAT32_MAX, value)))

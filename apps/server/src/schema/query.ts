@@ -1,139 +1,92 @@
 import type { CollectionConfig, PointId } from '@meridian/core'
-import type { Collection } from '@meridian/replica'
-import { badRequest, formatError, noPoint, unsupported, wrongInput } from '../http/errors.js'
+import { badRequest, invalid } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
+import { bothFilters } from '../query/matching.js'
+import type { Plan, Query } from '../query/plan.js'
 import { type Parts, readParts, refuseHugeAnswer } from '../query/present.js'
-import type { Nearest } from '../query/search.js'
 import { type ReadFilter, readFilter } from './filter.js'
-import { readPointId } from './point-id.js'
-import {
-  isMap,
-  LATER,
-  NO_SHARD_KEYS,
-  optional,
-  readFlag,
-  readInteger,
-  readMap,
-  readNumber,
-  readText,
-  refuseFields,
-} from './read.js'
-import { readVector, spaceParams } from './vector.js'
+import { readStage } from './query-kind.js'
+import { at, type QueryContext, readSource } from './query-vector.js'
+import { NO_SHARD_KEYS, optional, readInteger, readMap, readNumber, refuseFields } from './read.js'
 
 export const LIMIT_DEFAULT = 10
-const EF_MAX = 100_000
+/** Nodes of one request: each is a search. */
+const PREFETCHES_MAX = 256
 
-/** A parsed search: the nearest of something, or, without a query, the points by id. */
-export type Query =
-  | { readonly kind: 'nearest'; readonly nearest: Nearest; readonly parts: Parts }
-  | {
-      readonly kind: 'list'
-      readonly filter: ReadFilter | undefined
-      readonly limit: number
-      readonly offset: number
-      readonly parts: Parts
-    }
-
-const KINDS_LATER = [
-  'recommend',
-  'discover',
-  'context',
-  'order_by',
-  'fusion',
-  'rrf',
-  'formula',
-  'sample',
-  'relevance_feedback',
-]
-
-/** One request of `points/query`. The collection is asked for the vector when the query is an id. */
-export const readQuery = (body: JsonMap, collection: Collection, limitMax: number): Query => {
-  refuseFields(body, '', { prefetch: LATER, lookup_from: LATER, shard_key: NO_SHARD_KEYS })
-  const page = readPage(body, collection.config, limitMax)
-  const threshold = optional(body.score_threshold, 'score_threshold', undefined, readNumber)
-  if (body.query === undefined || body.query === null) {
-    if (threshold !== undefined) throw badRequest('score_threshold: without a query there are no scores; leave it out')
-    return { kind: 'list', ...page }
-  }
-  const space = optional(body.using, 'using', '', readText)
-  const target = readTarget(body.query, space, collection)
-  return {
-    kind: 'nearest',
-    parts: page.parts,
-    nearest: { ...page, ...target, ...readSearchParams(body), space, threshold },
-  }
+/** A request of `points/query` and how its points are shown. */
+export interface ShownQuery extends Query {
+  readonly parts: Parts
 }
 
-/** One request of the older `points/search`. */
-export const readSearch = (body: JsonMap, collection: Collection, limitMax: number): Query => {
-  refuseFields(body, '', { shard_key: NO_SHARD_KEYS })
-  const named = isMap(body.vector) ? body.vector : undefined
-  if (named !== undefined && named.name === undefined)
-    throw formatError('vector: send an array of numbers, or {"name", "vector"}')
-  const limit = body.limit ?? body.top
-  if (limit === undefined) throw formatError('missing field `limit`; send how many points to return')
-  const { vector: _, ...rest } = body
-  const query = named === undefined ? body.vector : named.vector
-  if (query === undefined) throw formatError('missing field `vector`; send the vector to search for')
-  if (!Array.isArray(query))
-    readVector(query, 'vector', spaceParams(collection.config, named ? readText(named.name, 'vector.name') : ''))
-  return readQuery(
-    { ...rest, limit, query, ...(named === undefined ? {} : { using: named.name! }) },
-    collection,
-    limitMax,
-  )
+/** One request of `points/query`. Ids that stand for vectors are resolved here and now. */
+export const readQuery = (body: JsonMap, context: QueryContext): ShownQuery => {
+  const query = readTree(body, context)
+  const offset = optional(body.offset, 'offset', 0, (value, path) => readInteger(value, path, 0, context.limitMax))
+  return { ...query, offset, parts: readShown(body, context.collection.config, query.plan.limit) }
 }
 
-const readPage = (body: JsonMap, config: CollectionConfig, limitMax: number) => {
-  const limit = optional(body.limit, 'limit', LIMIT_DEFAULT, (value, path) => readInteger(value, path, 1, limitMax))
+/** What is shown of `count` points. */
+export const readShown = (body: JsonMap, config: CollectionConfig, count: number): Parts => {
   const parts = readParts(body, config, false)
-  refuseHugeAnswer(parts, config, limit)
-  return {
-    limit,
-    offset: optional(body.offset, 'offset', 0, (value, path) => readInteger(value, path, 0, limitMax)),
-    filter: optional(body.filter, 'filter', undefined, readFilter),
-    parts,
-  }
+  refuseHugeAnswer(parts, config, count)
+  return parts
 }
 
-const readSearchParams = (body: JsonMap) => {
-  const params = optional(body.params, 'params', {} as JsonMap, readMap)
-  return {
-    exact: optional(params.exact, 'params.exact', false, readFlag),
-    ef:
-      optional(params.hnsw_ef, 'params.hnsw_ef', undefined, (value, path) => readInteger(value, path, 0, EF_MAX)) ||
-      undefined,
-  }
+/** The nodes of a request. */
+export const readTree = (body: JsonMap, context: QueryContext): Query => {
+  refuseFields(body, '', { shard_key: NO_SHARD_KEYS })
+  const except = new Set<PointId>()
+  const plan = new TreeReader(context, except).read(body, '', undefined)
+  return { plan, except, offset: 0 }
 }
 
-const readTarget = (
-  query: Json,
-  space: string,
-  collection: Collection,
-): Pick<Nearest, 'vector' | 'except' | 'params'> => {
-  const params = spaceParams(collection.config, space)
-  if (Array.isArray(query)) return { vector: readVector(query, 'query', params), except: undefined, params }
-  if (!isMap(query)) return { ...vectorOf(collection, readPointId(query, 'query'), space), params }
-  if (query.nearest !== undefined) {
-    refuseFields(query, 'query', { mmr: LATER })
-    if (isMap(query.nearest))
-      return { vector: readVector(query.nearest, 'query.nearest', params), except: undefined, params }
-    return readTarget(query.nearest, space, collection)
-  }
-  const later = KINDS_LATER.find((kind) => query[kind] !== undefined)
-  if (later !== undefined)
-    throw unsupported(`query.${later}: not supported yet; send a vector, an id or {"nearest": ...}`)
-  readVector(query, 'query', params)
-  throw formatError('query: send a vector, an id or {"nearest": ...}')
-}
+class TreeReader {
+  #nodes = 0
 
-const vectorOf = (collection: Collection, id: PointId, space: string): { vector: Float32Array; except: PointId } => {
-  const ordinal = collection.find(id)
-  if (ordinal === undefined) throw noPoint(id)
-  const vector = collection.vector(ordinal, space)
-  if (vector === undefined)
-    throw wrongInput(
-      `query: point ${id} has no vector ${space === '' ? 'of its own' : `\`${space}\``}; ask with one that has`,
+  constructor(
+    readonly context: QueryContext,
+    readonly except: Set<PointId>,
+  ) {}
+
+  /** A filter holds for the node's prefetches too. */
+  read(body: JsonMap, path: string, above: ReadFilter | undefined): Plan {
+    if (++this.#nodes > PREFETCHES_MAX) throw invalid(path, `more than ${PREFETCHES_MAX} prefetches, send fewer`)
+    const filter = bothFilters(above, optional(body.filter, at(path, 'filter'), undefined, readFilter))
+    const limit = optional(body.limit, at(path, 'limit'), LIMIT_DEFAULT, (value, place) =>
+      readInteger(value, place, 1, this.context.limitMax),
     )
-  return { vector, except: id }
+    const threshold = optional(body.score_threshold, at(path, 'score_threshold'), undefined, readNumber)
+    const below = prefetches(body.prefetch, at(path, 'prefetch'))
+    const query = body.query ?? undefined
+    refuseLoose(query, below.length > 0, threshold !== undefined)
+    const sources = below.map(({ map, place }) => this.read(map, place, filter))
+    const node = {
+      body,
+      path,
+      limit,
+      sources: sources.length,
+      source: () => readSource(body, path, this.context, this.except),
+    }
+    const stage = query === undefined ? ({ kind: 'list' } as const) : readStage(query, node)
+    if (stage.kind === 'order' && threshold !== undefined)
+      throw badRequest("Can't use score_threshold with an order_by query.")
+    return { stage, sources, filter, threshold, limit }
+  }
+}
+
+/** One prefetch, or several. */
+const prefetches = (value: Json | undefined, path: string): { map: JsonMap; place: string }[] =>
+  optional(value, path, [], (given) => {
+    if (!Array.isArray(given)) return [{ map: readMap(given, path), place: path }]
+    return given.map((item, i) => ({ map: readMap(item, `${path}[${i}]`), place: `${path}[${i}]` }))
+  })
+
+const refuseLoose = (query: Json | undefined, hasPrefetch: boolean, hasThreshold: boolean): void => {
+  if (query !== undefined) return
+  if (hasPrefetch)
+    throw badRequest("A query is needed to merge the prefetches. Can't have prefetches without defining a query.")
+  if (hasThreshold)
+    throw badRequest(
+      "A query is needed to use the score_threshold. Can't have score_threshold without defining a query.",
+    )
 }

@@ -1,0 +1,125 @@
+import type { JsonObject, JsonValue } from '@meridian/core'
+import type { Path } from '@meridian/index'
+import type { ReadFilter } from '../schema/filter.js'
+import { execute, type Scope } from './execute.js'
+import type { Hit } from './hit.js'
+import { bothFilters } from './matching.js'
+import type { Plan, Query } from './plan.js'
+
+/** The value that the points of a group share. */
+export type GroupId = string | number
+
+export interface Grouping {
+  /** Points without a string or integer there are in no group; with several in an array they are in several. */
+  readonly path: Path
+  readonly groupSize: number
+  /** Groups. */
+  readonly limit: number
+}
+
+export interface Group {
+  readonly id: GroupId
+  /** Best first; at least one. */
+  readonly hits: readonly Hit[]
+}
+
+/** First asked for, as a multiple of what would do if no hit fell into a group that is full. */
+const SPARE_FACTOR = 2
+const GROWTH = 4
+
+/**
+ * The groups of the best hits, in the order of their best hits, each with its own best: what grouping the whole ranked list
+ * would give. Searches of the index are not asked for the whole list: it grows until there are groups enough, and groups that
+ * are not full then are searched one by one.
+ */
+export const groupHits = async (scope: Scope, query: Query, grouping: Grouping): Promise<Group[]> => {
+  const { plan } = query
+  const ranked = { ...query, plan: { ...plan, filter: bothFilters(plan.filter, hasGroup(grouping.path)) } }
+  const { liveCount } = scope.collection
+  if (plan.stage.kind !== 'nearest' || plan.sources.length > 0) {
+    const sources = plan.sources.map((source) => widened(source, grouping.limit, liveCount))
+    const limit = Math.max(1, liveCount)
+    const groups = new Groups(scope, grouping)
+    groups.add(await execute(scope, { ...ranked, plan: { ...ranked.plan, sources, limit } }))
+    return groups.take()
+  }
+  for (let limit = SPARE_FACTOR * grouping.limit * grouping.groupSize; ; limit *= GROWTH) {
+    const groups = new Groups(scope, grouping)
+    const hits = await execute(scope, { ...ranked, plan: { ...ranked.plan, limit } })
+    groups.add(hits)
+    if (hits.length < limit) return groups.take()
+    if (groups.size < grouping.limit) continue
+    const filled = groups.take().map((group) => fill(scope, ranked, group, grouping))
+    return Promise.all(filled)
+  }
+}
+
+/** Prefetches are to find enough for all groups. */
+const widened = (plan: Plan, factor: number, most: number): Plan => ({
+  ...plan,
+  limit: Math.max(1, Math.min(plan.limit * factor, most)),
+  sources: plan.sources.map((source) => widened(source, factor, most)),
+})
+
+const fill = async (scope: Scope, query: Query, group: Group, { path, groupSize }: Grouping): Promise<Group> => {
+  if (group.hits.length === groupSize) return group
+  const ofGroup = payloadFilter((payload) => groupsOf(payload, path).has(group.id))
+  const plan = { ...query.plan, filter: bothFilters(query.plan.filter, ofGroup), limit: groupSize }
+  const hits = await execute(scope, { ...query, plan })
+  return hits.length === 0 ? group : { id: group.id, hits }
+}
+
+/** A filter by code. The clause that always holds keeps it from looking empty. */
+const payloadFilter = (holds: (payload: JsonObject) => boolean): ReadFilter => ({
+  filter: { must: [{}] },
+  matches: (_id, payload) => holds(payload),
+})
+
+const hasGroup = (path: Path): ReadFilter => payloadFilter((payload) => groupsOf(payload, path).size > 0)
+
+/** The groups that a payload belongs to. */
+export const groupsOf = (payload: JsonObject, path: Path): Set<GroupId> => {
+  const ids = new Set<GroupId>()
+  const add = (value: JsonValue): void => {
+    if (typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value))) ids.add(value)
+  }
+  path(payload, (value) => {
+    if (Array.isArray(value)) value.forEach(add)
+    else add(value)
+    return false
+  })
+  return ids
+}
+
+/** Puts hits that come best first into groups. */
+class Groups {
+  readonly #groups = new Map<GroupId, Hit[]>()
+
+  constructor(
+    readonly scope: Scope,
+    readonly grouping: Grouping,
+  ) {}
+
+  get size(): number {
+    return this.#groups.size
+  }
+
+  add(hits: readonly Hit[]): void {
+    const { collection } = this.scope
+    const { path, groupSize, limit } = this.grouping
+    for (const hit of hits) {
+      const ordinal = collection.find(hit.id)
+      if (ordinal === undefined) continue
+      for (const id of groupsOf(collection.payload(ordinal), path)) {
+        const group = this.#groups.get(id)
+        if (group === undefined) {
+          if (this.#groups.size < limit) this.#groups.set(id, [hit])
+        } else if (group.length < groupSize) group.push(hit)
+      }
+    }
+  }
+
+  take(): Group[] {
+    return Array.from(this.#groups, ([id, hits]) => ({ id, hits }))
+  }
+}

@@ -1,0 +1,51 @@
+import { badRequest } from '../http/errors.js'
+import type { ExampleScoring } from './plan.js'
+import { scaledSigmoid } from './similarity.js'
+
+export interface Examples {
+  readonly positive: readonly Float32Array[]
+  readonly negative: readonly Float32Array[]
+}
+
+/** @throws StoreError `BAD_REQUEST` without a positive example. */
+export const averageVector = ({ positive, negative }: Examples): Float32Array => {
+  if (positive.length === 0) throw badRequest('At least one positive vector ID required with this strategy')
+  const towards = mean(positive)
+  if (negative.length === 0) return towards
+  const away = mean(negative)
+  return towards.map((value, i) => value + value - away[i]!)
+}
+
+const mean = (vectors: readonly Float32Array[]): Float32Array => {
+  const sum = new Float64Array(vectors[0]!.length)
+  for (const vector of vectors) for (let i = 0; i < sum.length; i++) sum[i]! += vector[i]!
+  return Float32Array.from(sum, (value) => value / vectors.length)
+}
+
+const refuseNothing = ({ positive, negative }: Examples): void => {
+  if (positive.length + negative.length === 0)
+    throw badRequest('At least one positive or negative vector ID required with this strategy')
+}
+
+/** The best match decides: a point nearest to a negative example ranks below all that are nearest to a positive one. */
+export const bestScore = (examples: Examples): ExampleScoring => {
+  refuseNothing(examples)
+  return (similarity) => {
+    const best = (vectors: readonly Float32Array[]): number =>
+      vectors.reduce((most, vector) => Math.max(most, similarity(vector)), -Infinity)
+    const liked = best(examples.positive)
+    const disliked = best(examples.negative)
+    return liked > disliked ? scaledSigmoid(liked) : -scaledSigmoid(disliked)
+  }
+}
+
+/** Similarities to positive examples less those to negative ones. */
+export const sumScores = (examples: Examples): ExampleScoring => {
+  refuseNothing(examples)
+  return (similarity) => {
+    let sum = 0
+    for (const vector of examples.positive) sum += similarity(vector)
+    for (const vector of examples.negative) sum -= similarity(vector)
+    return sum
+  }
+}

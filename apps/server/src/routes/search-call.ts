@@ -1,0 +1,45 @@
+import { randomInt } from 'node:crypto'
+import { StoreError } from '@meridian/core'
+import type { Call } from '../http/router.js'
+import type { Scope } from '../query/execute.js'
+import { collectionOf, type Region } from '../region.js'
+import { checkRead, readTimeout } from '../schema/params.js'
+import type { QueryContext } from '../schema/query-vector.js'
+
+/** What a search route works with. */
+export interface Search {
+  readonly context: QueryContext
+  readonly scope: Scope
+}
+
+/** Bounded by the request's `timeout` and by the client's patience. */
+export const timed = async <T>(region: Region, call: Call, run: (search: Search) => Promise<T>): Promise<T> => {
+  checkRead(call.query)
+  const name = call.params.collection!
+  const collection = collectionOf(region, name)
+  const timeoutMs = readTimeout(call.query)
+  const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
+  const started = performance.now()
+  const signal = limit === undefined ? call.signal : AbortSignal.any([call.signal, limit])
+  const context = {
+    collection,
+    limitMax: region.config.limitMax,
+    lookup: (other: string) => collectionOf(region, other),
+  }
+  try {
+    const found = await run({ context, scope: { collection, index: region.index, draw: randomInt, signal } })
+    collectionOf(region, name)
+    return found
+  } catch (error) {
+    if (limit?.aborted)
+      throw new StoreError(
+        'TIMEOUT',
+        `the search took longer than ${timeoutMs! / 1000} s; raise timeout or narrow the search`,
+      )
+    // Dropped meanwhile: whatever the index then says, this is what happened.
+    collectionOf(region, name)
+    throw error
+  } finally {
+    region.metrics.searchSeconds.observe((performance.now() - started) / 1000)
+  }
+}
