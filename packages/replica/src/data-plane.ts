@@ -13,6 +13,7 @@ import { ByteCache } from './byte-cache.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { CollectionState } from './collection-state.js'
 import type { Settings } from './settings.js'
+import { HeldBlocks, heldPrefix } from './held-blocks.js'
 import { ShardStore } from './shard-store.js'
 import type { Stage } from './stage.js'
 
@@ -36,6 +37,7 @@ export class DataPlane {
   #byUid = new Map<CollectionUid, CollectionState>()
   #aliases = new Map<string, CollectionState>()
   readonly #blocks: ByteCache<string, Uint8Array>
+  readonly #held: HeldBlocks
   readonly #payloads: ByteCache<string, JsonObject>
 
   constructor(
@@ -47,6 +49,7 @@ export class DataPlane {
     /** Stamps above wait for their time. */
     readonly horizonMs: () => number,
   ) {
+    this.#held = new HeldBlocks(storage)
     this.#blocks = new ByteCache(settings.blockCacheBytes)
     this.#payloads = new ByteCache(settings.payloadCacheBytes)
   }
@@ -131,6 +134,12 @@ export class DataPlane {
     for (const uid of resolved.uids)
       for (const store of this.#stores.get(uid)!)
         for (const { client, clock, bytes } of store.blocks()) this.#fold(state, store, client, clock, bytes, false)
+    for (const uid of resolved.uids)
+      for (const store of this.#stores.get(uid)!)
+        for (const { client, clock, bytes } of this.#held.blocks(store)) {
+          this.#fold(state, store, client, clock, bytes, false)
+          state.views[store.shard]!.dropHeld({ doc: state.docOf(uid), client, clock }, bytes)
+        }
     state.openSpaces()
     return state
   }
@@ -163,7 +172,8 @@ export class DataPlane {
     const doc = state.docOf(change.store.uid)
     for (const { client, clock } of change.store.doc.blocksIn(change.removed))
       try {
-        view.hold({ doc, client, clock })
+        if (view.hold({ doc, client, clock }) && view.deferredCount > 0)
+          this.#held.stage(stage, change.store, client, clock)
       } catch (error) {
         // A row that cannot be read is named when its values are asked for; its end must not be refused for ever.
         if (!(error instanceof StoreError)) throw error
@@ -208,6 +218,11 @@ export class DataPlane {
       }
   }
 
+  /** Stages the end of held blocks where nothing is deferred any more. */
+  cleanHeld(stage: Stage): void {
+    this.#held.clean(stage, (uid, shard) => (this.#byUid.get(uid)?.views[shard]?.deferredCount ?? 0) === 0)
+  }
+
   get deferred(): number {
     return this.collections.flatMap((state) => state.views).reduce((sum, view) => sum + view.deferredCount, 0)
   }
@@ -227,6 +242,7 @@ export class DataPlane {
     stage.ops.push(
       { type: 'deletePrefix', prefix: blockPrefix(uid) },
       { type: 'deletePrefix', prefix: gonePrefix(uid) },
+      { type: 'deletePrefix', prefix: heldPrefix(uid) },
     )
     stage.durable.push(() => {
       this.#stores.delete(uid)

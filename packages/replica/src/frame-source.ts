@@ -16,6 +16,11 @@ export class FrameSource {
     this.#cache = new ByteCache(cacheBytes)
   }
 
+  /** A collection was purged: frames with its parts must not follow frames without them. */
+  clear(): void {
+    this.#cache.clear()
+  }
+
   /** `undefined` when the log no longer has the transaction or its blocks were cleaned: the peer needs the state. */
   frame(origin: ReplicaId, seq: number): Uint8Array | undefined {
     const key = `${origin}/${seq}`

@@ -127,9 +127,10 @@ export class Inbox {
       stage.durable.push(() => this.catalog.apply(checked.catalog, origin))
     }
     this.log.stage(stage, origin, seq, bytes, { atMs, touched })
-    // Some of it may be of the present when its last entry is not.
     if (atMs <= this.clock.horizonMs) this.clock.observe(atMs)
-    else for (const { change } of checked.changes) this.clock.observeBlocks(change.fresh)
+    // Some of it may be of the present when the last of it is not, and what was moved newer than the clock of its mover.
+    for (const { change } of checked.changes)
+      this.clock.observeBlocks(change.fresh, (block) => block.moved || atMs > this.clock.horizonMs)
     this.clock.stage(stage)
     stage.durable.push(() => {
       this.#bytes -= bytes

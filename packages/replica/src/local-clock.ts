@@ -1,6 +1,7 @@
 import {
   ByteReader,
   ByteWriter,
+  type Block,
   type Clock,
   decodeEntryHead,
   HLC_ZERO,
@@ -64,9 +65,9 @@ export class LocalClock {
   }
 
   /** As `observe`, for every entry of blocks that are about to become visible. */
-  observeBlocks(fresh: readonly FreshStruct[]): void {
+  observeBlocks(fresh: readonly FreshStruct[], matters: (block: Block) => boolean = () => true): void {
     for (const struct of fresh)
-      if (struct.kind === 'block')
+      if (struct.kind === 'block' && matters(struct.block))
         for (const entry of struct.block.entries) this.observe(decodeEntryHead(entry).stamp.ms)
   }
 

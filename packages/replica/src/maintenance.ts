@@ -46,6 +46,7 @@ export class Maintenance {
         this.#clean(stage)
         this.#trim(stage)
         this.#purge(stage)
+        this.parts.data.cleanHeld(stage)
       },
       failed: () => {
         this.#isQueued = false
@@ -94,6 +95,7 @@ export class Maintenance {
       this.#droppedAt.delete(uid)
       data.purge(stage, uid)
       catalog.stagePurged(stage, uid)
+      stage.durable.push(() => cluster.frames.clear())
       return
     }
   }

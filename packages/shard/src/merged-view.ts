@@ -134,12 +134,21 @@ export class MergedView {
   }
 
   /**
-   * The block is about to be removed from its lane and from storage: its bytes are held in memory if anything in it is needed.
+   * The block is about to be removed from its lane and from storage: its bytes are held in memory if anything in it is needed, and the answer is true.
    * Call it while `read` still has them; `drop` lets go of what its survivors have replaced by then.
    */
-  hold(ref: BlockRef): void {
+  hold(ref: BlockRef): boolean {
     const row = this.#blocks.find(ref)
-    if (row !== undefined && row.live > 0) row.kept ??= this.#bytes(row).slice()
+    if (row === undefined || row.live === 0) return false
+    row.kept ??= this.#bytes(row).slice()
+    return true
+  }
+
+  /** As `drop`, for a block that left its lane before a restart and was folded from bytes that the caller had kept. */
+  dropHeld(ref: BlockRef, bytes: Uint8Array): void {
+    const row = this.#blocks.find(ref)
+    if (row !== undefined) row.kept ??= bytes
+    this.drop(ref)
   }
 
   /**

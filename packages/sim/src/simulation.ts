@@ -225,6 +225,8 @@ class Simulation {
     const start = this.#time.nowMs
     while (this.#time.nowMs < start + HEAL_WITHIN_MS) {
       this.#time.runUntil(this.#time.nowMs + 100)
+      // A clean stop that began before the faults ended may complete after.
+      for (const node of this.#nodes) if (!node.isUp) node.start()
       if (this.#isSettled()) return
     }
     throw new Violation('liveness', `not equal ${HEAL_WITHIN_MS / 1000} s after all faults ended: ${this.#describe()}`)
