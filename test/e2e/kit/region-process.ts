@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { MeridianClient } from '@meridian/client'
 import { until } from './until.js'
 
-const MAIN = fileURLToPath(new URL('../../../apps/cli/dist/main.js', import.meta.url))
+/** The built command line. */
+export const MAIN = fileURLToPath(new URL('../../../apps/cli/dist/main.js', import.meta.url))
 const READY_MS = 60_000
 /** Of the log, kept for messages of tests that fail. */
 const LOG_LINES_KEPT = 5000
