@@ -70,6 +70,13 @@ export const optional = <T, F>(
   read: (value: Json, path: string) => T,
 ): T | F => (isAbsent(value) ? fallback : read(value, path))
 
+/** Refuses fields that are not `known`: whoever sent them meant something by them. */
+export const refuseUnknown = (map: JsonMap, path: string, known: readonly string[]): void => {
+  for (const name of Object.keys(map))
+    if (!known.includes(name))
+      throw formatError(`${path}: unknown field \`${name}\`, expected one of ${known.join(', ')}`)
+}
+
 /** Refuses a field that would change the answer if it were ignored. */
 export const refuseFields = (map: JsonMap, path: string, reasons: Readonly<Record<string, string>>): void => {
   for (const [name, reason] of Object.entries(reasons))
