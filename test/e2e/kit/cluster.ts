@@ -15,7 +15,7 @@ export interface ClusterOptions {
   /** More flags of `meridian serve`, for every region. */
   readonly flags?: Readonly<Record<string, string>>
   /** Where a region stores; by default in a temporary directory that goes with the cluster. */
-  readonly dataDir?: (region: string) => string
+  readonly dataDir?: (region: string) => string | undefined
 }
 
 /** What one region says of one collection. */
