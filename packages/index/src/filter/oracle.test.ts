@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DATES, filterHolds } from '../testing/filter-oracle.js'
 import { compile } from './compile.js'
-import type { Condition, Filter } from './filter.js'
+import type { Condition, FieldCondition, Filter, Range } from './filter.js'
 
 const some = <T>(from: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(from, { maxLength: 3 })
 const oneOf = <T>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values)
@@ -152,4 +152,45 @@ test('[FI10] compiled filters agree with the plain reading of the rules', () => 
     ...['range of dates', 'values_count'],
   ])
   for (const [kind, { yes, no }] of heard) expect([kind, Math.min(yes, no) >= 10]).toEqual([kind, true])
+})
+
+const widened: [kind: string, wrong: (condition: FieldCondition) => FieldCondition][] = [
+  [
+    'range',
+    ({ range, ...rest }) => ({
+      ...rest,
+      range: range && ({ ...range, gt: undefined, gte: range.gte ?? range.gt } as Range),
+    }),
+  ],
+  ['values_count', ({ key, values_count }) => ({ key: `${key}[]`, values_count })],
+  [
+    'geo_bounding_box',
+    ({ geo_bounding_box: box, ...rest }) => ({
+      ...rest,
+      geo_bounding_box: box && { ...box, bottom_right: { ...box.bottom_right, lat: box.bottom_right.lat - 0.5 } },
+    }),
+  ],
+  [
+    'geo_radius',
+    ({ geo_radius, ...rest }) => ({
+      ...rest,
+      geo_radius: geo_radius && { ...geo_radius, radius: geo_radius.radius * 2 },
+    }),
+  ],
+  [
+    'geo_polygon',
+    ({ geo_polygon, ...rest }) => ({ ...rest, geo_polygon: geo_polygon && { ...geo_polygon, interiors: null } }),
+  ],
+  ['match', ({ match, ...rest }) => ({ ...rest, match: match && 'text' in match ? { text_any: match.text } : match })],
+]
+
+test.each(widened)('[FI10] the plain reading notices a %s that is a little wrong', (kind, wrong) => {
+  const conditions = fc.oneof(...onPayload).filter((condition) => kind in condition)
+  const samples = fc.sample(fc.tuple(conditions, point), { numRuns: 5000, seed: 1 })
+  const noticed = samples.some(([condition, { id, payload }]) => {
+    const predicate = compile({ must: [wrong(condition as FieldCondition)] })
+    const expected = filterHolds({ must: [condition] }, { id, payload, vectors: [] }, () => {})
+    return predicate(id, payload, () => []) !== expected
+  })
+  expect(noticed).toBe(true)
 })
