@@ -42,7 +42,11 @@ export const readGroups = (body: JsonMap, context: QueryContext): GroupsQuery =>
       `${grouping.limit} groups of ${grouping.groupSize} are ${count} points, ask for at most ${limitMax}`,
     )
   return {
-    query: { ...readTree(body, context), parts: readShown(body, context.collection.config, count) },
+    // What defaults to the limit, as the candidates of `mmr` do, is to do for all groups.
+    query: {
+      ...readTree({ ...body, limit: count }, context),
+      parts: readShown(body, context.collection.config, count),
+    },
     grouping,
     lookup: optional(body.with_lookup, 'with_lookup', undefined, (value, path) => readLookup(value, path, context)),
   }
