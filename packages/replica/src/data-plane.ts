@@ -38,6 +38,7 @@ export class DataPlane {
   #aliases = new Map<string, CollectionState>()
   readonly #blocks: ByteCache<string, Uint8Array>
   readonly #held: HeldBlocks
+  #stagedHorizonMs = 0
   readonly #payloads: ByteCache<string, JsonObject>
 
   constructor(
@@ -154,13 +155,17 @@ export class DataPlane {
   ): void {
     const view = state.views[store.shard]!
     const slots = view.fold({ doc: state.docOf(store.uid), client, clock }, bytes, {
-      deferAbove: this.horizonMs(),
+      deferAbove: feed ? this.#stagedHorizonMs : this.horizonMs(),
     })
     state.changed(store.shard, slots, feed)
   }
 
-  /** Stages the storage side of a change. */
+  /**
+   * Stages the storage side of a change. What it shows is decided now: a stamp whose time comes while the disk is busy was not
+   * observed by the clock.
+   */
   stage(stage: Stage, change: DocChange): void {
+    this.#stagedHorizonMs = this.horizonMs()
     for (const struct of change.fresh)
       if (struct.kind === 'block') stage.block(change.store, struct.client, struct.clock, struct.bytes!)
       else stage.gap(change.store, struct.client, struct.clock, struct.length)

@@ -1,2 +1,3 @@
+export type { NodeHooks, SimNode } from './sim-node.js'
 export { type Sabotage, type SimulationOptions, type SimulationReport, simulate } from './simulation.js'
-export { Violation } from './violation.js'
+export { type Check, Violation } from './violation.js'

@@ -10,6 +10,7 @@ import {
   type VisibleRecord,
   visible,
 } from '@meridian/core'
+import { Bootstrap } from './bootstrap.js'
 import type { Collection } from '@meridian/replica'
 import { type Oracle, stampKey } from './oracle.js'
 import { Shadow } from './shadow.js'
@@ -31,18 +32,22 @@ interface Seen {
  * Compares one node's visible records with what they must be, at any moment, faults or not.
  *
  *  1. Everything a record shows was written, durably, by the writer that its stamp names, and shows as it was written.
- *  2. It shows no less than the fold of all writes that the node's merged vector covers. More is right only while the state of
- *     a peer arrives.
+ *  2. It shows no less than the fold of all writes that the node's merged vector covers. More is right while the state of a
+ *     peer arrives; less while a write of its future waits, since what that supersedes may never arrive, and before a new
+ *     region has caught up (`Bootstrap`).
  *  3. It shows no less than at the last look, restarts included: no record blinks out, none comes back from the dead.
  */
 export class RecordWatch {
   readonly #shadow: Shadow
+  readonly #bootstrap: Bootstrap
   readonly #seen = new Map<string, Map<PointId, Seen>>()
 
   constructor(
     readonly node: SimNode,
     readonly oracle: Oracle,
+    nodes: readonly SimNode[],
   ) {
+    this.#bootstrap = new Bootstrap(node, nodes)
     this.#shadow = new Shadow(oracle)
   }
 
@@ -51,14 +56,19 @@ export class RecordWatch {
     const { node } = this
     if (node.replica === undefined) return
     this.#shadow.advance(merged, node.clock.leastRecentMs(RELEASE_WITHIN_MS) + node.guardMs)
+    const isWhole = this.#bootstrap.isOver(merged)
     for (const collection of node.replica.collections()) {
       const uids = node.replica.incarnationsOf(collection.name)
       const name = uids.join()
       const seen = this.#seen.get(name) ?? new Map<PointId, Seen>()
       this.#seen.set(name, seen)
       const states = this.#shadow.states(uids)
+      const waiting = this.#shadow.waiting(uids)
       for (const id of new Set([...states.keys(), ...seen.keys()]))
-        seen.set(id, this.#checkRecord(collection, id, seen.get(id), states.get(id)))
+        seen.set(
+          id,
+          this.#checkRecord(collection, id, seen.get(id), !isWhole || waiting.has(id) ? undefined : states.get(id)),
+        )
     }
   }
 

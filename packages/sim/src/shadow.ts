@@ -36,6 +36,11 @@ export class Shadow {
     this.#waiting = waiting
   }
 
+  /** Records of which a write waits. Writes that it supersedes may be gone from their lanes before it shows. */
+  waiting(uids: readonly CollectionUid[]): Set<PointId> {
+    return new Set(this.#waiting.filter(({ uid }) => uids.includes(uid)).map(({ entry }) => entry.id))
+  }
+
   #fold({ uid, entry }: Written): void {
     const records = this.#states.get(uid) ?? new Map<PointId, RecordState>()
     this.#states.set(uid, records)

@@ -85,6 +85,7 @@ class Simulation {
     this.#nodes = REGIONS.slice(0, regions).map((region, number) => this.#node(region, number))
     this.#watch = new Watch(
       this.#oracle,
+      this.#nodes,
       () =>
         this.#nodes.length *
         ((this.#settings.windowBytes ?? DEFAULT_SETTINGS.windowBytes) + this.#network.largestFrame),

@@ -19,6 +19,7 @@ export class Watch {
 
   constructor(
     readonly oracle: Oracle,
+    readonly nodes: readonly SimNode[],
     /** A window and one transaction for each origin: most bytes that may be unacknowledged on a link without a state transfer. */
     readonly inFlightBytesMax: () => number,
   ) {}
@@ -33,7 +34,7 @@ export class Watch {
           'memory',
           `${node.region} has ${inFlight.bytes} bytes under way to ${region}, bound is ${this.inFlightBytesMax()}`,
         )
-    const records = this.#records.get(node) ?? new RecordWatch(node, this.oracle)
+    const records = this.#records.get(node) ?? new RecordWatch(node, this.oracle, this.nodes)
     this.#records.set(node, records)
     records.check(vectors.merged)
     for (const collection of node.replica.collections()) this.#checkSearch(node, collection)

@@ -1,0 +1,28 @@
+import { simulate, Violation } from '@meridian/sim'
+import { describe, expect, it } from 'vitest'
+import { BROKEN, type Broken } from './sabotage.js'
+
+const SEEDS = 40
+
+/** The first violation over a few seeds. */
+const firstViolation = (broken: Broken): Violation | undefined => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const { sabotage, undo } = broken.make()
+    try {
+      simulate({ seed, sabotage })
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+      return error
+    } finally {
+      undo?.()
+    }
+  }
+  return undefined
+}
+
+describe('sabotage', () => {
+  for (const broken of BROKEN)
+    it(`[SM20] is noticed: ${broken.what}`, () => {
+      expect(broken.noticedBy).toContain(firstViolation(broken)?.check)
+    })
+})

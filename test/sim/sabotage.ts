@@ -1,0 +1,204 @@
+import {
+  decodeBlock,
+  openFrame,
+  type Storage,
+  type StorageOp,
+  sealFrame,
+  type VectorIndex,
+  VersionVector,
+} from '@meridian/core'
+import { decodeMessage, encodeMessage } from '@meridian/replica'
+import { MergedView } from '@meridian/shard'
+import type { Check, Sabotage } from '@meridian/sim'
+
+/** A rule of the store that is broken on purpose, and the checks of which one must notice. */
+export interface Broken {
+  readonly what: string
+  readonly noticedBy: readonly Check[]
+  /** For one run; `undo` comes after it. */
+  make(): { readonly sabotage: Sabotage; undo?(): void }
+}
+
+/** Says "done" at once and writes later: a drive whose cache lies. */
+const lying = (inner: Storage, later: (run: () => void) => void): Storage => {
+  const cache = new Map<string, { readonly value: Uint8Array | undefined }>()
+  const get = (key: string): Uint8Array | undefined => {
+    const cached = cache.get(key)
+    return cached === undefined ? inner.get(key) : cached.value
+  }
+  const keys: Storage['keys'] = (prefix, options = {}) => {
+    const all = new Set([...inner.keys(prefix), ...[...cache.keys()].filter((key) => key.startsWith(prefix))])
+    const found = [...all].filter((key) => get(key) !== undefined && key >= (options.from ?? '')).sort()
+    if (options.reverse) found.reverse()
+    return found.slice(0, options.limit)
+  }
+  const apply = (op: StorageOp): void => {
+    if (op.type === 'put') cache.set(op.key, { value: op.value })
+    else if (op.type === 'delete') cache.set(op.key, { value: undefined })
+    else for (const key of keys(op.prefix)) cache.set(key, { value: undefined })
+  }
+  return {
+    get,
+    keys,
+    scan: (prefix, options) => [...keys(prefix, options)].map((key) => [key, get(key)!] as const),
+    commit: (ops, done) => {
+      for (const op of ops) apply(op)
+      inner.commit(ops, () => {})
+      later(() => done())
+    },
+    close: () => inner.close(),
+  }
+}
+
+/** Reads a row as something else. */
+const misread = (inner: Storage, key: string, read: (value: Uint8Array) => Uint8Array | undefined): Storage => ({
+  ...inner,
+  get: (asked) => {
+    const value = inner.get(asked)
+    return asked === key && value !== undefined ? read(value) : value
+  },
+})
+
+const indexThat = (inner: VectorIndex, change: Partial<VectorIndex>): VectorIndex => ({
+  openSpace: (...args) => inner.openSpace(...args),
+  set: (...args) => inner.set(...args),
+  remove: (...args) => inner.remove(...args),
+  search: (...args) => inner.search(...args),
+  dropSpace: (...args) => inner.dropSpace(...args),
+  stats: (...args) => inner.stats(...args),
+  flush: () => inner.flush(),
+  close: () => inner.close(),
+  ...change,
+})
+
+/** Replaces a method of the merged view. */
+const patched = <K extends keyof MergedView>(name: K, make: (original: MergedView[K]) => MergedView[K]) => {
+  const original = MergedView.prototype[name]
+  Object.defineProperty(MergedView.prototype, name, { value: make(original), writable: true, configurable: true })
+  return () =>
+    Object.defineProperty(MergedView.prototype, name, { value: original, writable: true, configurable: true })
+}
+
+/** The digit after a `t`: payloads hold `t0` to `t8`. */
+const alteredText = (frame: Uint8Array): Uint8Array => {
+  const body = openFrame(frame).slice()
+  const at = body.findIndex((byte, i) => i > 20 && byte === 0x74 && body[i + 1]! >= 0x30 && body[i + 1]! < 0x38)
+  if (decodeMessage(frame).type !== 'update' || at < 0) return frame
+  body[at + 1]!++
+  return sealFrame(body)
+}
+
+/** Entries all get the stamp of a counter, so that whatever came last wins. The stamp is at one place in every entry. */
+const inOrderOfArrival = () => {
+  let arrivals = 0
+  return patched(
+    'fold',
+    (original) =>
+      function (this: MergedView, ref, bytes, options) {
+        const block = decodeBlock(bytes)
+        const copy = bytes.slice()
+        for (const entry of block.entries) {
+          const view = new DataView(copy.buffer, copy.byteOffset + entry.byteOffset - bytes.byteOffset)
+          view.setUint32(STAMP_AT + 2, ++arrivals)
+        }
+        return original.call(this, ref, copy, options)
+      },
+  )
+}
+const STAMP_AT = 1
+
+export const BROKEN: readonly Broken[] = [
+  {
+    what: 'writes are answered before the fsync',
+    noticedBy: ['lost-write', 'regression', 'identity', 'coverage', 'stamps'],
+    make: () => ({ sabotage: { storage: (storage, node) => lying(storage, (run) => node.time.at(0.01, run)) } }),
+  },
+  {
+    what: 'a boot number is used again after a crash',
+    noticedBy: ['identity', 'convergence', 'coverage', 'liveness', 'regression'],
+    make: () => ({
+      sabotage: {
+        storage: (storage, node) => {
+          const clean = (value: Uint8Array): Uint8Array => value.map((byte, i) => (i === 1 ? 1 : byte))
+          return lying(misread(storage, 'meta/identity', clean), (run) => node.time.at(0.01, run))
+        },
+      },
+    }),
+  },
+  {
+    what: 'the newest stamp is forgotten by a restart with a clock that went back',
+    noticedBy: ['stamps', 'regression', 'coverage'],
+    make: () => ({
+      sabotage: {
+        storage: (storage, node) => {
+          if (node.boots > 1) node.clock.jump(-1500)
+          return misread(storage, 'meta/hlc', () => undefined)
+        },
+      },
+    }),
+  },
+  {
+    what: 'the index forgets removals',
+    noticedBy: ['search'],
+    make: () => ({ sabotage: { index: (index) => indexThat(index, { remove: () => {} }) } }),
+  },
+  {
+    what: 'the index misses every twentieth vector',
+    noticedBy: ['search'],
+    make: () => {
+      let sets = 0
+      return {
+        sabotage: { index: (index) => indexThat(index, { set: (...args) => ++sets % 20 > 0 && index.set(...args) }) },
+      }
+    },
+  },
+  {
+    what: 'a frame is altered and sealed again',
+    noticedBy: ['identity', 'coverage'],
+    make: () => ({ sabotage: { tamper: alteredText } }),
+  },
+  {
+    what: 'the last arrival wins',
+    noticedBy: ['coverage', 'regression', 'convergence', 'identity'],
+    make: () => ({ sabotage: {}, undo: inOrderOfArrival() }),
+  },
+  {
+    what: 'an owner cleans what others still need',
+    noticedBy: ['coverage', 'regression', 'convergence'],
+    make: () => {
+      const everything = VersionVector.of(Array.from({ length: 9 }, (_, i) => [(i + 1) as never, 1e9]))
+      const undo = patched(
+        'cleaningPlan',
+        (original) =>
+          function (this: MergedView, options) {
+            return original.call(this, { ...options, stable: everything })
+          },
+      )
+      return { sabotage: {}, undo }
+    },
+  },
+  {
+    what: 'a state transfer leaves out a part and says it is complete',
+    noticedBy: ['coverage', 'convergence', 'regression', 'liveness'],
+    make: () => ({
+      sabotage: {
+        tamper: (frame) => {
+          const message = decodeMessage(frame)
+          return message.type === 'chunk' ? encodeMessage({ ...message, update: new Uint8Array([0, 0]) }) : frame
+        },
+      },
+    }),
+  },
+  {
+    what: 'a state transfer ends one transaction beyond the state',
+    noticedBy: ['coverage', 'convergence', 'regression', 'liveness'],
+    make: () => ({
+      sabotage: {
+        tamper: (frame) => {
+          const message = decodeMessage(frame)
+          return message.type === 'end' ? encodeMessage({ ...message, seq: message.seq + 1 }) : frame
+        },
+      },
+    }),
+  },
+]

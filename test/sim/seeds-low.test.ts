@@ -1,0 +1,20 @@
+import { simulate } from '@meridian/sim'
+import { expect, test } from 'vitest'
+import { failuresOf, PINNED_SEEDS, range } from './seeds.js'
+
+test('[SM1] seeds that once found a bug pass', () => {
+  expect(failuresOf(PINNED_SEEDS)).toEqual([])
+}, 120_000)
+
+test('[SM1] seeds 1 to 95 keep every promise', () => {
+  expect(failuresOf(range(1, 95))).toEqual([])
+}, 240_000)
+
+test('[SM2] a seed names one run', () => {
+  const run = (): string => {
+    const lines: string[] = []
+    const report = simulate({ seed: 7, trace: (line) => lines.push(line) })
+    return `${lines.join('\n')}\n${JSON.stringify(report)}`
+  }
+  expect(run()).toBe(run())
+})
