@@ -8,9 +8,12 @@ import { asStoreError } from './http/errors.js'
 import { type Match, type Route, Router, Whole } from './http/router.js'
 import type { ServerLog } from './logging.js'
 import type { Region } from './region.js'
+import { aliasRoutes } from './routes/aliases.js'
 import { collectionRoutes } from './routes/collections.js'
+import { indexRoutes } from './routes/indexes.js'
 import { meridianRoutes } from './routes/meridian.js'
 import { payloadRoutes } from './routes/payload.js'
+import { batchRoutes } from './routes/points-batch.js'
 import { pointsReadRoutes } from './routes/points-read.js'
 import { pointsWriteRoutes } from './routes/points-write.js'
 import { queryRoutes } from './routes/query.js'
@@ -20,8 +23,11 @@ import type { Gate } from './gate.js'
 const allRoutes = (region: Region): Route[] => [
   ...serviceRoutes(region),
   ...collectionRoutes(region),
+  ...aliasRoutes(region),
+  ...indexRoutes(region),
   ...pointsWriteRoutes(region),
   ...payloadRoutes(region),
+  ...batchRoutes(region),
   ...pointsReadRoutes(region),
   ...queryRoutes(region),
   ...meridianRoutes(region),
@@ -81,7 +87,8 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     const { route, params } = match
     using _admitted = route.isProbe ? undefined : gate.enter()
     const body = ['PUT', 'POST', 'PATCH'].includes(ctx.method) ? await bodies.json(ctx.req) : undefined
-    const result = await route.handle({ params, query: new URLSearchParams(ctx.querystring), body, signal })
+    const bodyBytes = ctx.request.length ?? 0
+    const result = await route.handle({ params, query: new URLSearchParams(ctx.querystring), body, bodyBytes, signal })
     return result instanceof Whole ? result.answer : success(result, seconds())
   }
   return app

@@ -9,6 +9,8 @@ export interface Call {
   readonly query: URLSearchParams
   /** `undefined` when the request has none. */
   readonly body: Json | undefined
+  /** As announced; 0 when the length was not. */
+  readonly bodyBytes: number
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal
 }

@@ -16,8 +16,13 @@ const SIZE_MAX = 65_536
 const VECTORS_MAX = 64
 
 /** Names end up in paths and file names of tools, so what those trip over is refused. @throws StoreError `VALIDATION`. */
-export const parseCollectionName = (name: string): string => {
-  const fail = (why: string) => invalid('collection_name', `${JSON.stringify(name.slice(0, 80))} ${why}`)
+export const parseCollectionName = (name: string): string => parseName(name, 'collection_name')
+
+/** An alias stands wherever a collection's name does. */
+export const parseAliasName = (name: string): string => parseName(name, 'alias_name')
+
+const parseName = (name: string, field: string): string => {
+  const fail = (why: string) => invalid(field, `${JSON.stringify(name.slice(0, 80))} ${why}`)
   if (name.length === 0 || Buffer.byteLength(name) > NAME_BYTES_MAX)
     throw fail(`must be 1 to ${NAME_BYTES_MAX} bytes long`)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for.
@@ -30,12 +35,11 @@ export const parseCollectionName = (name: string): string => {
 
 const CHANGES_RESULTS = {
   sparse_vectors: 'sparse vectors are not supported yet; leave it out',
-  quantization_config: 'quantization is not supported yet; leave it out to keep full vectors',
   init_from: 'copying another collection is not supported; create an empty one and import the points',
   strict_mode_config: LATER,
 }
 
-/** The body of a creation. Settings that only tune Qdrant's storage are accepted and have no effect. */
+/** The configuration in the body of a creation; what changes no result is read apart, as settings. */
 export const readCollection = (body: JsonMap, shardsDefault: number): CollectionConfig => {
   refuseFields(body, '', CHANGES_RESULTS)
   if (body.sharding_method !== undefined && body.sharding_method !== null && body.sharding_method !== 'auto')
@@ -70,10 +74,7 @@ const readSpaces = (value: Json | undefined, hnsw: HnswParams): Record<string, V
 }
 
 const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams => {
-  refuseFields(map, path, {
-    multivector_config: 'multivectors are not supported yet; leave it out',
-    quantization_config: CHANGES_RESULTS.quantization_config,
-  })
+  refuseFields(map, path, { multivector_config: 'multivectors are not supported yet; leave it out' })
   const datatype = optional(map.datatype, `${path}.datatype`, 'float32', readText)
   if (datatype !== 'float32') throw unsupported(`${path}.datatype: ${datatype} is not supported yet; use float32`)
   if (map.size === undefined) throw formatError(`${path}: missing field \`size\`; send the number of dimensions`)
