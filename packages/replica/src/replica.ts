@@ -78,6 +78,7 @@ export class Replica {
   #timers: Disposable[] = []
   #hasRemote = false
   #isReleasing = false
+  #isJoining = false
   #state: 'open' | 'closing' | 'stopped' = 'open'
   #whenStopped: (() => void)[] = []
 
@@ -181,7 +182,10 @@ export class Replica {
     })
     this.#join()
     this.#every(settings.heartbeatMs, () => this.#cluster.beat())
-    this.#every(settings.maintenanceMs, () => this.#maintenance.step())
+    this.#every(settings.maintenanceMs, () => {
+      this.#join()
+      this.#maintenance.step()
+    })
     this.#every(Math.min(settings.heartbeatMs, 200), () => this.#release())
   }
 
@@ -229,17 +233,20 @@ export class Replica {
     arm()
   }
 
-  /** Enters the membership on the first start of a data directory. */
+  /** Enters the membership on the first start of a data directory; asked again until it is in, since a disk may be full. */
   #join(): void {
+    if (this.#isJoining || this.#state !== 'open') return
     const { replica, region, storeId } = this.identity
     if (this.#catalog.document.members().some((member) => member.replica === replica && member.storeId === storeId))
       return
+    this.#isJoining = true
     this.#catalog.edit(
       () => {
         const nowMs = this.#clock.wallMs
         return { type: 'putMember', member: { replica, region, storeId, status: 'active', sinceMs: nowMs }, nowMs }
       },
       (outcome) => {
+        this.#isJoining = false
         if (!outcome.ok)
           this.#options.log.error({ error_code: outcome.error.code }, `could not join: ${outcome.error.message}`)
       },
