@@ -37,7 +37,7 @@ const replay = (seed: number): number => {
 const runMany = (from: number, seeds: number): number => {
   const startedAt = performance.now()
   const totals = { acknowledged: 0, refused: 0, boots: 0, transfers: 0, cleaned: 0, resyncs: 0, framesRefused: 0 }
-  let failures = 0
+  const failed: number[] = []
   let slowestHealMs = 0
   for (let seed = from; seed < from + seeds; seed++) {
     try {
@@ -45,13 +45,28 @@ const runMany = (from: number, seeds: number): number => {
       for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key]
       slowestHealMs = Math.max(slowestHealMs, report.healedInMs)
     } catch (error) {
-      failures++
+      failed.push(seed)
+      clearProgress()
       console.error(`seed ${seed}: ${error instanceof Violation ? error.message : (error as Error).stack}`)
+      console.error(`  replay: npm run sim -- --seed ${seed}`)
     }
+    showProgress(seed - from + 1, seeds, failed.length, (performance.now() - startedAt) / 1000)
   }
-  const seconds = (performance.now() - startedAt) / 1000
-  console.log(JSON.stringify({ seeds, failures, ...totals, slowestHealMs, seconds: Math.round(seconds * 10) / 10 }))
-  return failures === 0 ? 0 : 1
+  clearProgress()
+  const seconds = Math.round((performance.now() - startedAt) / 100) / 10
+  console.log(JSON.stringify({ seeds, failures: failed.length, failed, ...totals, slowestHealMs, seconds }))
+  return failed.length === 0 ? 0 : 1
+}
+
+/** One line that changes on a terminal, a line every 100 seeds elsewhere. */
+const showProgress = (done: number, of: number, failures: number, seconds: number): void => {
+  const line = `${done} of ${of} seeds, ${failures} failed, ${(done / seconds).toFixed(1)} a second`
+  if (process.stderr.isTTY) process.stderr.write(`\r${line}\u001b[K`)
+  else if (done % 100 === 0) console.error(line)
+}
+
+const clearProgress = (): void => {
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
 }
 
 process.exitCode = main()

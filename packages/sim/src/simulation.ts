@@ -2,7 +2,7 @@ import type { ReplicaId } from '@meridian/core'
 import { SeededRandom } from '@meridian/core/seeded-random'
 import { type Counters, DEFAULT_SETTINGS, type Settings } from '@meridian/replica'
 import { checkAcknowledged, checkConverged } from './final-check.js'
-import { Oracle } from './oracle.js'
+import { Oracle, stampKey } from './oracle.js'
 import { SimClock } from './sim-clock.js'
 import { SimDisk } from './sim-disk.js'
 import { Nemesis } from './nemesis.js'
@@ -152,6 +152,7 @@ class Simulation {
     checkAcknowledged(this.#workload.acknowledged, this.#oracle)
     this.#checkEqual()
     this.#joinLate()
+    if (this.options.trace !== undefined) this.#traceWinners()
     const report = this.#report(healedInMs)
     this.#reload()
     return report
@@ -160,6 +161,19 @@ class Simulation {
   #checkEqual(): void {
     checkConverged(this.#nodes, this.#oracle)
     for (const node of this.#nodes) this.#watch.check(node)
+  }
+
+  /** Which writes each record is made of in the end. */
+  #traceWinners(): void {
+    const { replica } = this.#nodes[0]!
+    for (const collection of replica!.collections())
+      for (const ordinal of collection.inOrder()) {
+        const id = collection.id(ordinal)
+        const made = collection
+          .history(id)
+          .map(({ what, name, stamp }) => `${what}${name ? ` ${name}` : ''} ${stampKey(stamp)}`)
+        this.#trace('end', `${collection.name} ${id}: ${made.join(', ')}`)
+      }
   }
 
   /** One more region joins, reaches one of the others only, and comes to say the same. */

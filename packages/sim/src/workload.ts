@@ -70,6 +70,11 @@ export class Workload {
       if (newest !== undefined) saw.set(id, newest.stamp)
     }
     node.replica!.write({ collection, ops }, (outcome) => {
+      if (outcome.ok)
+        this.trace(
+          node.region,
+          `wrote ${summary(ops)} to ${collection} as ${outcome.value.replica}/${outcome.value.seq}`,
+        )
       if (outcome.ok) this.acknowledged.push({ receipt: outcome.value, ids, saw })
       else this.refused++
     })
@@ -110,4 +115,10 @@ export class Workload {
         payload[key] = this.random.chance(0.5) ? this.random.int(100) : [`t${this.random.int(9)}`, null]
     return payload
   }
+}
+
+/** At a glance: `put 3, delete 7, patch 12`. */
+const summary = (ops: readonly RecordOp[]): string => {
+  const shown = ops.slice(0, 6).map(({ kind, id }) => `${kind} ${id}`)
+  return [...shown, ...(ops.length > 6 ? [`${ops.length - 6} more`] : [])].join(', ')
 }
