@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ByteCache } from './byte-cache.js'
 
-test('[RP60] the cache stays within its bytes and spares what was read', () => {
+test('[RP90] the cache stays within its bytes and spares what was read', () => {
   const cache = new ByteCache<string, number>(100)
   for (let i = 0; i < 10; i++) cache.set(`k${i}`, i, 10)
   expect(cache.get('k0')).toBe(0)
@@ -13,7 +13,7 @@ test('[RP60] the cache stays within its bytes and spares what was read', () => {
   expect(cache.get('new')).toBe(11)
 })
 
-test('[RP60] a cache whose entries were all read still makes room', () => {
+test('[RP90] a cache whose entries were all read still makes room', () => {
   const cache = new ByteCache<number, number>(100)
   for (let i = 0; i < 10; i++) cache.set(i, i, 10)
   for (let i = 0; i < 10; i++) cache.get(i)

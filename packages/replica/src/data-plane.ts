@@ -195,7 +195,7 @@ export class DataPlane {
       if (state !== undefined && struct.kind === 'block')
         this.#fold(state, store, struct.client, struct.clock, struct.bytes!, true)
     for (const { client, clock } of gone) {
-      state?.views[store.shard]!.drop({ doc: state.docOf(store.uid), client, clock })
+      if (state !== undefined) state.views[store.shard]!.drop({ doc: state.docOf(store.uid), client, clock })
       store.forget(client, clock)
     }
   }

@@ -2,6 +2,7 @@ import {
   BOOT_MAX,
   ByteReader,
   ByteWriter,
+  malformed,
   type Random,
   type RegionId,
   type ReplicaId,
@@ -41,7 +42,7 @@ export const claimIdentity = (
     const identity = { region, replica, storeId, boot: 1 }
     return { identity, ops: [put(identity, false)] }
   }
-  const { identity, clean } = decode(stored)
+  const { identity, clean } = decodeIdentity(stored)
   if (identity.region !== region || identity.replica !== replica)
     throw new StoreError(
       'IDENTITY_CONFLICT',
@@ -66,7 +67,13 @@ export const stageFence = (stage: Stage, reason: string): void =>
 /** The mark of a clean stop: nothing may be written after it. */
 export const markClean = (identity: Identity): StorageOp => put(identity, true)
 
-const put = (identity: Identity, clean: boolean): StorageOp => {
+const put = (identity: Identity, clean: boolean): StorageOp => ({
+  type: 'put',
+  key: KEY,
+  value: encodeIdentity(identity, clean),
+})
+
+export const encodeIdentity = (identity: Identity, clean: boolean): Uint8Array => {
   const out = new ByteWriter(64)
   out
     .u8(1)
@@ -75,15 +82,17 @@ const put = (identity: Identity, clean: boolean): StorageOp => {
     .u8(identity.replica)
     .text(identity.storeId)
     .u32(identity.boot)
-  return { type: 'put', key: KEY, value: out.finish() }
+  return out.finish()
 }
 
-const decode = (bytes: Uint8Array): { identity: Identity; clean: boolean } => {
+/** @throws StoreError `IDENTITY_CONFLICT` for another format, `DECODE_FAILED` for damaged bytes. */
+export const decodeIdentity = (bytes: Uint8Array): { identity: Identity; clean: boolean } => {
   const input = new ByteReader(bytes)
   const format = input.u8()
   if (format !== 1)
     throw new StoreError('IDENTITY_CONFLICT', `the data directory has identity format ${format}; this version reads 1`)
-  const clean = input.u8() === 1
+  const clean = input.u8()
+  if (clean > 1) throw malformed(`clean mark ${clean}`)
   const identity: Identity = {
     region: input.text() as RegionId,
     replica: input.u8() as ReplicaId,
@@ -91,5 +100,5 @@ const decode = (bytes: Uint8Array): { identity: Identity; clean: boolean } => {
     boot: input.u32(),
   }
   input.end()
-  return { identity, clean }
+  return { identity, clean: clean === 1 }
 }

@@ -1,4 +1,4 @@
-import { parseChange } from '@meridian/catalog'
+import { parseChange, replicaOfActor } from '@meridian/catalog'
 import { type Log, malformed, type ReplicaId, StoreError } from '@meridian/core'
 import {
   type ClockRange,
@@ -148,7 +148,9 @@ export class Inbox {
     const catalog: Uint8Array[] = []
     for (const part of parts) {
       if (part.kind === 'catalog') {
-        for (const change of part.changes) parseChange(change)
+        for (const change of part.changes)
+          if (replicaOfActor(parseChange(change).actor) !== origin)
+            throw malformed('a catalog change of another replica')
         catalog.push(...part.changes)
         continue
       }

@@ -144,8 +144,7 @@ export class Session {
         this.#offered(message.origin)
         break
       case 'want':
-        // Also unasked: the offer that it answers may have been overtaken by events here.
-        ;(this.#out.get(message.origin) ?? this.#transfer(message.origin)).want(message.transfer, message.cursors)
+        this.#out.get(message.origin)?.want(message.transfer, message.cursors)
         break
       case 'catalog':
       case 'chunk':
@@ -240,7 +239,7 @@ export class Session {
       if (this.#window.bytesOf(origin) >= settings.windowBytes) return
       const frame = frames.frame(origin, seq)
       if (frame === undefined) {
-        this.#transfer(origin).offer()
+        this.#transfer(origin)
         return
       }
       this.#window.sent(origin, seq, frame.length)
@@ -249,16 +248,16 @@ export class Session {
     }
   }
 
-  #transfer(origin: ReplicaId): TransferOut {
-    const { data, catalog, log, settings, counters } = this.cluster
+  #transfer(origin: ReplicaId): void {
+    const { data, catalog, log, settings, timers, counters } = this.cluster
     counters.transfersSent++
     const ended = (seq: number): void => {
       this.#sent = this.#sent.advance(origin, seq)
     }
     const send = (frame: Uint8Array) => this.send(frame)
-    const out = new TransferOut(origin, data, catalog, log, settings, send, ended)
+    const out = new TransferOut(origin, data, catalog, log, settings, timers, send, ended)
     this.#out.set(origin, out)
-    return out
+    out.offer()
   }
 
   #got(transfer: number, number: number): void {

@@ -61,10 +61,15 @@ export class TransferIn {
     this.send(encodeMessage({ type: 'want', transfer: this.#attempt, origin: this.origin, cursors }))
   }
 
-  /** Called with each heartbeat. */
+  /** Called with each heartbeat. Who does not answer has nothing to send, or will offer it again. */
   checkStall(): void {
     const { timers, settings } = this.context
-    if (timers.elapsedMs() - this.#progressAt > settings.transferStallMs) this.#ask()
+    if (timers.elapsedMs() - this.#progressAt <= settings.transferStallMs) return
+    if (this.#next > 1) this.#ask()
+    else {
+      this.#attempt = -1
+      this.finished()
+    }
   }
 
   take(message: Arriving): void {

@@ -1,4 +1,4 @@
-import type { ReplicaId } from '@meridian/core'
+import type { ReplicaId, Timers } from '@meridian/core'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
 import { type DocCursor, encodeMessage } from './message.js'
@@ -25,6 +25,7 @@ export class TransferOut {
   /** Chunks that are sent and not yet durable there; bytes by number. */
   #under = new Map<number, number>()
   #number = 0
+  #progressAt = 0
   #catalogVersion = 0
   /** Position in the documents of the pass under way: those before it had nothing new. */
   #at = 0
@@ -36,17 +37,28 @@ export class TransferOut {
     readonly catalog: CatalogPlane,
     readonly log: TransactionLog,
     readonly settings: Settings,
+    readonly timers: Timers,
     readonly send: (frame: Uint8Array) => void,
     /** The state up to `seq` was sent: the log goes on from there, in the same tick. */
     readonly ended: (seq: number) => void,
   ) {}
 
+  /** Once a heartbeat interval. A peer that wanted it and then fell silent is offered it again: it may have given up. */
   offer(): void {
+    const silentMs = this.timers.elapsedMs() - this.#progressAt
+    if (this.#id !== undefined && silentMs > 2 * this.settings.transferStallMs) {
+      this.#id = undefined
+      this.#end = undefined
+      this.#under.clear()
+    }
     if (this.#id === undefined) this.send(encodeMessage({ type: 'offer', origin: this.origin }))
   }
 
+  /** A repetition is passed over: to number the frames of one attempt anew would let the receiver skip some unawares. */
   want(id: number, cursors: readonly DocCursor[]): void {
+    if (id === this.#id) return
     this.#id = id
+    this.#progressAt = this.timers.elapsedMs()
     this.#number = 0
     this.#cursors = new Map(cursors.map(({ uid, shard, clocks }) => [`${uid}/${shard}`, new Map(clocks)]))
     this.#under.clear()
@@ -59,6 +71,7 @@ export class TransferOut {
   /** A frame is durable there. Returns whether it was the end. */
   got(id: number, number: number): boolean {
     if (id !== this.#id) return false
+    this.#progressAt = this.timers.elapsedMs()
     for (const sent of this.#under.keys()) if (sent <= number) this.#under.delete(sent)
     if (this.#end !== undefined && number >= this.#end.number) return true
     this.pump()

@@ -1,0 +1,103 @@
+import { type LinkHandler, openFrame, type PeerLink, sealFrame } from '@meridian/core'
+import { mutations } from '@meridian/core/testing'
+import { expect, test } from 'vitest'
+import { encodeMessage, type Message, type Sent } from './message.js'
+import { converge, del, must, patch, put, TestNode } from './test-node.js'
+import { TestTime } from './test-time.js'
+
+const SLOW_MS = 50
+
+/** A live replica `us`, and frames that `eu` once sent it on two links: from the log, and as state. */
+const recorded = () => {
+  const time = new TestTime()
+  const eu = new TestNode(time, 'eu', 1, { settings: { transferChunkBytes: 2000, maintenanceMs: 50 } })
+  const us = new TestNode(time, 'us', 2)
+  const frames: Uint8Array[] = []
+  const kinds = new Map<Message['type'], number>()
+  const keep = (message: Message): void => {
+    if (message.type === 'stranger') return
+    const seen = kinds.get(message.type) ?? 0
+    kinds.set(message.type, seen + 1)
+    if (seen < 6) frames.push(encodeMessage(message as Sent))
+  }
+  eu.create()
+  const link = eu.link(us)
+  converge(time, eu, us)
+  for (let i = 0; i < 5; i++) eu.write([put(i, { text: 'some text', i }), patch(i, { more: [1, 2, 3] }), del(i + 1)])
+  eu.create('other')
+  must(eu.await<boolean>((done) => eu.replica.dropCollection('other', done)))
+  converge(time, eu, us)
+  for (const message of [...link.near.messages, ...link.far.messages]) keep(message)
+  // As a newcomer would see it, from state.
+  const late = new TestNode(time, 'ap', 3)
+  const short = new TestNode(time, 'sa', 4, {
+    settings: { logRetentionEntries: 1, maintenanceMs: 20, transferChunkBytes: 500 },
+  })
+  eu.link(short)
+  converge(time, eu, short)
+  time.run(500)
+  const state = short.link(late)
+  time.until(() => state.far.messages.some(({ type }) => type === 'got'), 'a state transfer')
+  time.run(50)
+  for (const message of [...state.near.messages, ...state.far.messages]) keep(message)
+  link.cut()
+  // Far from the seqs of what was recorded, so that no frame turns into a transaction that nobody has seen.
+  for (let i = 0; i < 300; i++) eu.put(`later${i}`)
+  const again = eu.link(us)
+  converge(time, eu, us)
+  again.cut()
+  time.run(2000)
+  expect([...kinds.keys()].sort()).toEqual(
+    ['acked', 'catalog', 'chunk', 'end', 'got', 'heartbeat', 'hello', 'offer', 'update', 'want'].sort(),
+  )
+  return { time, us, frames }
+}
+
+test('[RP84] 100,000 damaged frames under a right checksum end the link or are passed over: nothing is applied', () => {
+  const { time, us, frames } = recorded()
+  const before = { vector: us.vector, digests: us.digests(), records: us.replica.collection('c').liveCount }
+  const hello = frames[0]!
+  let isOpen = false
+  let handler: LinkHandler | undefined
+  const port: PeerLink = {
+    bufferedBytes: 0,
+    send() {},
+    close() {
+      isOpen = false
+    },
+  }
+  let links = 0
+  let fed = 0
+  let slow = 0
+  for (const body of mutations(
+    frames.map((frame) => openFrame(frame).slice()),
+    100_000,
+    84,
+  )) {
+    if (!isOpen) {
+      isOpen = true
+      links++
+      handler = us.replica.attach(port, { dialed: false })
+      handler.frame(hello)
+    }
+    const started = performance.now()
+    handler!.frame(sealFrame(body))
+    if (++fed % 20 === 0) time.run(1)
+    if (performance.now() - started > SLOW_MS) slow++
+  }
+  time.run(5000)
+  expect({
+    vector: us.vector,
+    digests: us.digests(),
+    records: us.replica.collection('c').liveCount,
+  }).toEqual(before)
+  // Some were noticed as damage, some not; a stall of the machine may make single calls slow.
+  expect(links).toBeGreaterThan(1000)
+  expect(links).toBeLessThan(99_000)
+  expect(slow).toBeLessThan(10)
+  // What a peer says of our own history is believed: a lie about it fences. It serves on all the same.
+  expect([undefined, 'IDENTITY_CONFLICT']).toContain(us.replica.readOnlyReason()?.code)
+  expect(us.searched()).toHaveLength(before.records)
+  us.restart()
+  expect({ vector: us.vector, digests: us.digests() }).toMatchObject({ vector: before.vector, digests: before.digests })
+}, 180_000)

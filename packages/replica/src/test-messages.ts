@@ -1,0 +1,96 @@
+import { type CollectionUid, parseCollectionUid, type RegionId, type ReplicaId, VersionVector } from '@meridian/core'
+import type { LogEntry } from './log-entry.js'
+import { PROTOCOL_VERSION, type Sent } from './message.js'
+
+const replica = (number: number): ReplicaId => number as ReplicaId
+const uid: CollectionUid = parseCollectionUid('0123456789abcdef')
+const vector = (...seqs: number[]): VersionVector =>
+  VersionVector.of(seqs.map((seq, i) => [replica(i + 1), seq] as const))
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
+
+/** One of every shape that a message takes. */
+export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
+  hello: {
+    type: 'hello',
+    protocol: PROTOCOL_VERSION,
+    region: 'eu-west-1' as RegionId,
+    replica: replica(7),
+    storeId: '00112233445566ff',
+    durable: vector(1, 300, 70_000),
+  },
+  'hello-empty': {
+    type: 'hello',
+    protocol: PROTOCOL_VERSION,
+    region: 'a' as RegionId,
+    replica: replica(255),
+    storeId: 'ffffffffffffffff',
+    durable: VersionVector.ZERO,
+  },
+  refuse: { type: 'refuse', code: 'IDENTITY_CONFLICT', reason: 'region eu is our own name — Ü' },
+  update: {
+    type: 'update',
+    origin: replica(2),
+    seq: 2 ** 40,
+    atMs: 1_700_000_000_123,
+    parts: [
+      { kind: 'shard', uid, shard: 0, update: bytes(1, 2, 3) },
+      { kind: 'shard', uid, shard: 255, update: bytes() },
+      { kind: 'catalog', changes: [bytes(9), bytes(), bytes(8, 7)] },
+    ],
+  },
+  'update-empty': { type: 'update', origin: replica(1), seq: 1, atMs: 0, parts: [] },
+  acked: { type: 'acked', resync: false, durable: vector(5, 6) },
+  resync: { type: 'acked', resync: true, durable: VersionVector.ZERO },
+  heartbeat: {
+    type: 'heartbeat',
+    wallMs: 1_700_000_000_123,
+    echoMs: 1_699_999_999_999,
+    heldMs: 200,
+    durable: vector(1, 2, 3),
+    indexed: vector(1, 2),
+    sent: vector(9, 9, 9),
+    links: [replica(1), replica(200)],
+  },
+  offer: { type: 'offer', origin: replica(3) },
+  want: {
+    type: 'want',
+    transfer: 0xdeadbeef,
+    origin: replica(3),
+    cursors: [
+      {
+        uid,
+        shard: 1,
+        clocks: new Map([
+          [(3 << 24) + 1, 17],
+          [(3 << 24) + 2, 100_000],
+        ]),
+      },
+      { uid, shard: 2, clocks: new Map() },
+    ],
+  },
+  catalog: { type: 'catalog', transfer: 1, number: 1, saved: bytes(0x85, 0x6f, 0x4a, 0x83) },
+  chunk: { type: 'chunk', transfer: 1, number: 2, uid, shard: 3, update: bytes(0, 1, 2) },
+  end: { type: 'end', transfer: 1, number: 3, seq: 123_456_789 },
+  got: { type: 'got', transfer: 1, number: 3 },
+}
+
+export const GOLDEN_LOG_ENTRIES: Readonly<Record<string, LogEntry>> = {
+  shard: {
+    atMs: 1_700_000_000_123,
+    totalBytes: 123_456_789_012,
+    touched: [
+      {
+        kind: 'shard',
+        uid,
+        shard: 3,
+        blocks: [{ client: (2 << 24) + 1, clock: 300, length: 2 }],
+        removed: [
+          { client: (2 << 24) + 1, clock: 0, length: 100 },
+          { client: (2 << 24) + 1, clock: 200, length: 1 },
+        ],
+      },
+    ],
+  },
+  catalog: { atMs: 1, totalBytes: 40, touched: [{ kind: 'catalog', changes: [bytes(1, 2, 3), bytes()] }] },
+  empty: { atMs: 0, totalBytes: 0, touched: [] },
+}
