@@ -156,7 +156,7 @@ test('[TR23] a peer that accepts and says nothing is given up after the dial tim
   expect(near.dialer.state).toMatchObject({ kind: 'waiting', attempt: 1, reason: 'no answer in time' })
 })
 
-test('[TR24] a wrong key is reported once, not at every attempt', async () => {
+test('[TR24] a wrong key is reported once and in the words of the peer, not at every attempt', async () => {
   const far = await serve()
   let attempts = 0
   const asked = new Watch()
@@ -167,8 +167,21 @@ test('[TR24] a wrong key is reported once, not at every attempt', async () => {
   }
   const near = dial(far.http, { clusterKey: 'wrong', shouldDial })
   await asked.until(() => attempts >= 4)
-  expect(near.logged).toEqual(['Unexpected server response: 401'])
+  expect(near.logged).toEqual(['answered 401: wrong or missing cluster key'])
   expect(far.links).toHaveLength(0)
+})
+
+test('[TR24] a refusal without end is cut short, and its text is plain', async () => {
+  const stranger = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.write(`HTTP/1.1 502 Bad Gateway\r\n\r\n\x1b[31m${'x'.repeat(5000)}`, 'latin1')
+  })
+  stranger.listen(0, '127.0.0.1')
+  await once(stranger, 'listening')
+  cleanup.add(() => stranger.close())
+  const near = dial(`http://127.0.0.1:${(stranger.address() as AddressInfo).port}`)
+  await near.watch.until(() => near.logged.length > 0)
+  expect(near.logged[0]).toBe(`answered 502: ?[31m${'x'.repeat(195)}`)
 })
 
 test('[TR6] a half-open link is noticed at both ends, without a packet', async () => {

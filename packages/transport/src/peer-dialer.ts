@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import {
   FRAME_BYTES_MAX,
@@ -61,6 +62,27 @@ export const linkUrl = (base: string): string => {
   return url.href
 }
 
+/** Of a refusal in plain HTTP; more is not worth a log line. */
+const SENTENCE_BYTES_MAX = 200
+
+/** First line of a body. `done` runs once: at the end, when enough has come, or when the connection breaks. */
+const sentenceOf = (response: IncomingMessage, done: (sentence: string) => void): void => {
+  let text = ''
+  let isOver = false
+  const end = (): void => {
+    if (isOver) return
+    isOver = true
+    const [line = ''] = text.split(/[\r\n]/, 1)
+    done(line.slice(0, SENTENCE_BYTES_MAX).replaceAll(/[^\x20-\x7e]/g, '?'))
+  }
+  response.setEncoding('latin1')
+  response.on('data', (part: string) => {
+    text += part
+    if (text.length >= SENTENCE_BYTES_MAX) end()
+  })
+  response.once('end', end).once('close', end).once('error', end)
+}
+
 /** Keeps one peer linked: dials, redials after every loss with growing waits, for ever, until closed. */
 export class PeerDialer {
   readonly url: string
@@ -120,6 +142,12 @@ export class PeerDialer {
     }
     ws.on('error', (error) => {
       if (reason === 'connection lost') reason = error.message
+    })
+    ws.once('unexpected-response', (_request, response) => {
+      sentenceOf(response, (sentence) => {
+        reason = `answered ${response.statusCode}${sentence === '' ? '' : `: ${sentence}`}`
+        ws.terminate()
+      })
     })
     ws.once('upgrade', (response) => {
       socket = response.socket
