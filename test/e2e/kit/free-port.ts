@@ -10,7 +10,9 @@ let next = FIRST + ((process.pid * 97) % (LAST - FIRST))
 export const freePort = async (): Promise<number> => {
   for (;;) {
     next = next >= LAST ? FIRST : next + 1
-    if (await isFree(next)) return next
+    // Others may ask meanwhile: what they move on to is theirs.
+    const port = next
+    if (await isFree(port)) return port
   }
 }
 
