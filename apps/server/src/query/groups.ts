@@ -1,9 +1,9 @@
-import type { JsonObject, JsonValue } from '@meridian/core'
+import type { JsonObject, JsonValue, PointId } from '@meridian/core'
 import type { Path } from '@meridian/index'
 import type { ReadFilter } from '../schema/filter.js'
 import { execute, type Scope } from './execute.js'
 import type { Hit } from './hit.js'
-import { bothFilters } from './matching.js'
+import { bothFilters, matching } from './matching.js'
 import type { Plan, Query } from './plan.js'
 
 /** The value that the points of a group share. */
@@ -34,24 +34,33 @@ const GROWTH = 4
  */
 export const groupHits = async (scope: Scope, query: Query, grouping: Grouping): Promise<Group[]> => {
   const { plan } = query
-  const ranked = { ...query, plan: { ...plan, filter: bothFilters(plan.filter, hasGroup(grouping.path)) } }
-  const { liveCount } = scope.collection
-  if (plan.stage.kind !== 'nearest' || plan.sources.length > 0) {
-    const sources = plan.sources.map((source) => widened(source, grouping.limit, liveCount))
-    const limit = Math.max(1, liveCount)
-    const groups = new Groups(scope, grouping)
-    groups.add(await execute(scope, { ...ranked, plan: { ...ranked.plan, sources, limit } }))
-    return groups.take()
-  }
+  if (plan.stage.kind !== 'nearest' || plan.sources.length > 0) return groupOnce(scope, query, grouping)
   for (let limit = SPARE_FACTOR * grouping.limit * grouping.groupSize; ; limit *= GROWTH) {
     const groups = new Groups(scope, grouping)
-    const hits = await execute(scope, { ...ranked, plan: { ...ranked.plan, limit } })
+    const hits = await execute(scope, { ...query, plan: { ...plan, limit } })
     groups.add(hits)
     if (hits.length < limit) return groups.take()
-    if (groups.size < grouping.limit) continue
-    const filled = groups.take().map((group) => fill(scope, ranked, group, grouping))
-    return Promise.all(filled)
+    if (groups.size === grouping.limit) return fill(scope, query, groups.take(), grouping)
   }
+}
+
+/** What is scanned anyway, or found by prefetches, is ranked whole. */
+const groupOnce = async (scope: Scope, query: Query, grouping: Grouping): Promise<Group[]> => {
+  const most = Math.max(1, scope.collection.liveCount)
+  const hasGroup: ReadFilter = {
+    // The clause that always holds keeps it from looking empty.
+    filter: { must: [{}] },
+    matches: (_id, payload) => groupsOf(payload, grouping.path).size > 0,
+  }
+  const plan = {
+    ...query.plan,
+    filter: bothFilters(query.plan.filter, hasGroup),
+    sources: query.plan.sources.map((source) => widened(source, grouping.limit, most)),
+    limit: most,
+  }
+  const groups = new Groups(scope, grouping)
+  groups.add(await execute(scope, { ...query, plan }))
+  return groups.take()
 }
 
 /** Prefetches are to find enough for all groups. */
@@ -61,21 +70,30 @@ const widened = (plan: Plan, factor: number, most: number): Plan => ({
   sources: plan.sources.map((source) => widened(source, factor, most)),
 })
 
-const fill = async (scope: Scope, query: Query, group: Group, { path, groupSize }: Grouping): Promise<Group> => {
-  if (group.hits.length === groupSize) return group
-  const ofGroup = payloadFilter((payload) => groupsOf(payload, path).has(group.id))
-  const plan = { ...query.plan, filter: bothFilters(query.plan.filter, ofGroup), limit: groupSize }
-  const hits = await execute(scope, { ...query, plan })
-  return hits.length === 0 ? group : { id: group.id, hits }
+/** Searches the groups that are not full, each among its own points. */
+const fill = async (
+  scope: Scope,
+  query: Query,
+  groups: readonly Group[],
+  { path, groupSize }: Grouping,
+): Promise<Group[]> => {
+  const { collection } = scope
+  const unfilled = groups.filter(({ hits }) => hits.length < groupSize)
+  const members = new Map(unfilled.map(({ id }) => [id, new Set<PointId>()]))
+  if (unfilled.length > 0)
+    for (const ordinal of matching(collection, query.plan.filter))
+      for (const group of groupsOf(collection.payload(ordinal), path)) members.get(group)?.add(collection.id(ordinal))
+  const filled = await Promise.all(
+    groups.map(async (group) => {
+      const ids = members.get(group.id)
+      if (ids === undefined) return group
+      const ofGroup: ReadFilter = { filter: { must: [{ has_id: [...ids] }] }, matches: (id) => ids.has(id) }
+      const plan = { ...query.plan, filter: bothFilters(ofGroup, query.plan.filter), limit: groupSize }
+      return { id: group.id, hits: await execute(scope, { ...query, plan }) }
+    }),
+  )
+  return filled.filter(({ hits }) => hits.length > 0)
 }
-
-/** A filter by code. The clause that always holds keeps it from looking empty. */
-const payloadFilter = (holds: (payload: JsonObject) => boolean): ReadFilter => ({
-  filter: { must: [{}] },
-  matches: (_id, payload) => holds(payload),
-})
-
-const hasGroup = (path: Path): ReadFilter => payloadFilter((payload) => groupsOf(payload, path).size > 0)
 
 /** The groups that a payload belongs to. */
 export const groupsOf = (payload: JsonObject, path: Path): Set<GroupId> => {
