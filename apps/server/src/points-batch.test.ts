@@ -65,7 +65,7 @@ test.each([
   expect(await all(kit)).toEqual(before)
 })
 
-test('[HT70] update_mode and update_filter pick among the points of an upsert by what is there', async () => {
+test('[HT100] update_mode and update_filter pick among the points of an upsert by what is there', async () => {
   await using kit = await withPoints()
   const put = (rest: object, ...ids: number[]) =>
     kit.ok('PUT', '/collections/c/points', {
@@ -118,7 +118,7 @@ test('[HT70] update_mode and update_filter pick among the points of an upsert by
   }
 })
 
-test('[HT71] requests that read and then write do not lose each other’s work', async () => {
+test('[HT101] requests that read and then write do not lose each other’s work', async () => {
   await using kit = await withPoints()
   const names = Array.from({ length: 20 }, (_, i) => `k${i}`)
   await Promise.all(
@@ -146,7 +146,7 @@ test('[HT71] requests that read and then write do not lose each other’s work',
   ).toHaveLength(1)
 })
 
-test('[HT72] a merge takes the keys away that it sets to null', async () => {
+test('[HT102] a merge takes the keys away that it sets to null', async () => {
   await using kit = await withPoints()
   await kit.ok('POST', '/collections/c/points/payload', { payload: { n: null, m: 2 }, points: [1] })
   expect((await all(kit))[0][1]).toEqual({ m: 2 })
