@@ -20,7 +20,7 @@ export interface Sabotage extends NodeHooks {
 
 export interface SimulationOptions {
   readonly seed: number
-  /** Virtual time under faults. Default 8 s. */
+  /** Virtual time under faults. Default 6 s. */
   readonly forMs?: number
   readonly sabotage?: Sabotage
   /** Receives a readable line for everything that happens. */
@@ -68,7 +68,7 @@ class Simulation {
   constructor(readonly options: SimulationOptions) {
     const random = new SeededRandom(options.seed)
     this.#random = random
-    this.#forMs = options.forMs ?? 8000
+    this.#forMs = options.forMs ?? 6000
     this.#network = new SimNetwork(this.#time, random.fork())
     this.#network.tamper = options.sabotage?.tamper
     this.#workload = new Workload(random.fork(), this.#trace)
