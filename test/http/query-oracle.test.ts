@@ -3,7 +3,7 @@ import { ExactIndex } from '@meridian/index'
 import { createLog, parseConfig, type RunningServer, startServer } from '@meridian/server'
 import { MemoryStorage } from '@meridian/storage'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { answer, facet, type Found, groups, pairs, type World } from './oracle/oracle.js'
+import { answer, type Found, facet, groups, pairs, type World } from './oracle/oracle.js'
 import { passes } from './oracle/points.js'
 import {
   randomFacet,

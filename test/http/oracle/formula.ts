@@ -1,5 +1,5 @@
+import { type Point, passes, valuesAt } from './points.js'
 import { f32 } from './vectors.js'
-import { passes, type Point, valuesAt } from './points.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: request bodies are plain JSON.
 type Any = any

@@ -1,5 +1,5 @@
 import { formulaValue } from './formula.js'
-import { byId, type Id, passes, type Point, valuesAt } from './points.js'
+import { byId, type Id, type Point, passes, valuesAt } from './points.js'
 import { average, type Distance, f32, isLargerBetter, likeness, searchScore, storedForm } from './vectors.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: request bodies are plain JSON.
