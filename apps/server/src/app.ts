@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { StoreError } from '@meridian/core'
+import { StoreError } from '@meridian/core'
 import Koa from 'koa'
-import { ApiKey } from './http/auth.js'
+import { checkAccess } from './http/access.js'
+import { type Grant, Keyring, keyOf } from './http/auth.js'
 import { BodyReader } from './http/body.js'
-import { type Answer, failure, success } from './http/envelope.js'
-import { asStoreError } from './http/errors.js'
+import { Cors } from './http/cors.js'
+import { type Answer, failure, plain, success } from './http/envelope.js'
+import { asStoreError, unsupported } from './http/errors.js'
 import { type Match, type Route, Router, Whole } from './http/router.js'
+import { WrongKeys } from './http/wrong-keys.js'
 import type { ServerLog } from './logging.js'
-import type { Region } from './region.js'
+import { nameOf, type Region } from './region.js'
 import { aliasRoutes } from './routes/aliases.js'
 import { collectionRoutes } from './routes/collections.js'
 import { indexRoutes } from './routes/indexes.js'
@@ -18,6 +21,7 @@ import { pointsReadRoutes } from './routes/points-read.js'
 import { pointsWriteRoutes } from './routes/points-write.js'
 import { queryRoutes } from './routes/query.js'
 import { serviceRoutes } from './routes/service.js'
+import { withReadLimits } from './schema/read-limits.js'
 import type { Gate } from './gate.js'
 
 const allRoutes = (region: Region): Route[] => [
@@ -37,6 +41,8 @@ const allRoutes = (region: Region): Route[] => [
 const REQUEST_ID = /^[\w.:-]{1,64}$/
 /** An answer may be sent while the body is still coming in; it has this long to end before the socket is closed. */
 const LEFTOVER_MS = 1000
+/** On a route that is open. */
+const NOBODY: Grant = { name: 'nobody', access: 'read-only', collections: [] }
 const GONE: Answer = { status: 499, contentType: 'text/plain', body: '' }
 
 /**
@@ -45,7 +51,9 @@ const GONE: Answer = { status: 499, contentType: 'text/plain', body: '' }
  */
 export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   const router = new Router(allRoutes(region))
-  const key = new ApiKey(region.config.apiKey)
+  const keys = new Keyring(region.config)
+  const wrongKeys = new WrongKeys()
+  const cors = new Cors(region.config.corsOrigins)
   const bodies = new BodyReader(region.config)
   const app = new Koa()
   app.use(async (ctx) => {
@@ -69,6 +77,8 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     ctx.set('x-request-id', requestId)
     ctx.set('content-type', answer.contentType)
     for (const [name, value] of Object.entries(answer.headers ?? {})) ctx.set(name, value)
+    for (const [name, value] of Object.entries(cors.headers(ctx.req.headers))) ctx.set(name, value)
+    if (answer.status === 429) ctx.set('connection', 'close')
     if (gate.isClosing) ctx.set('connection', 'close')
     ctx.body = answer.body
     region.metrics.responded(answer.status)
@@ -81,16 +91,36 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   })
 
   const serveRoute = async (ctx: Koa.Context, signal: AbortSignal, seconds: () => number): Promise<Answer> => {
+    const preflight = cors.preflight(ctx.method, ctx.req.headers)
+    if (preflight !== undefined) return { ...plain('', 204), headers: preflight }
     const match = found(() => router.match(ctx.method, ctx.path))
-    if (!('route' in match && match.route.isOpen)) key.check(ctx.req.headers)
+    const isOpen = 'route' in match && match.route.isOpen === true
+    const grant = isOpen ? NOBODY : identify(ctx)
     if (!('route' in match)) throw match.error
     const { route, params } = match
+    if (!isOpen) checkAccess(grant, route, params.collection, resolve)
+    // Taken in silence, it would promise what is not kept.
+    if (ctx.method !== 'GET' && ctx.get('idempotency-key') !== '')
+      throw unsupported('idempotency-key: a write names its points, so sending it again is safe; leave the header out')
     using _admitted = route.isProbe ? undefined : gate.enter()
     const body = ['PUT', 'POST', 'PATCH'].includes(ctx.method) ? await bodies.json(ctx.req) : undefined
     const bodyBytes = ctx.request.length ?? 0
-    const result = await route.handle({ params, query: new URLSearchParams(ctx.querystring), body, bodyBytes, signal })
+    const query = new URLSearchParams(ctx.querystring)
+    const result = await withReadLimits(region.config, () =>
+      route.handle({ params, query, body, bodyBytes, grant, signal }),
+    )
     return result instanceof Whole ? result.answer : success(result, seconds())
   }
+  /** @throws StoreError `UNAUTHENTICATED`, `RATE_LIMITED`. */
+  const identify = (ctx: Koa.Context): Grant => {
+    const grant = keys.find(ctx.req.headers)
+    if (grant !== undefined) return grant
+    if (keyOf(ctx.req.headers) === undefined)
+      throw new StoreError('UNAUTHENTICATED', 'Must provide an API key or an Authorization bearer token')
+    wrongKeys.note(ctx.req.socket.remoteAddress ?? '', performance.now())
+    throw new StoreError('UNAUTHENTICATED', 'Invalid API key')
+  }
+  const resolve = (name: string): string | undefined => nameOf(region, name)
   return app
 }
 

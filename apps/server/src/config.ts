@@ -8,6 +8,7 @@ import {
   StoreError,
 } from '@meridian/core'
 import { z } from 'zod'
+import { type KeyGrant, readKeysFile } from './http/keys-file.js'
 import { FLAGS, type Flag, type FlagValues, LOG_LEVELS, type LogLevel } from './flags.js'
 
 export interface PeerAddress {
@@ -27,6 +28,12 @@ export interface Config {
   readonly peers: readonly PeerAddress[]
   /** Clients must send it; open to all when absent. */
   readonly apiKey: string | undefined
+  /** Lets in to read only. */
+  readonly readOnlyApiKey: string | undefined
+  /** Of the keys file. */
+  readonly keys: readonly KeyGrant[]
+  /** Origins whose pages may call; `*` alone is all. */
+  readonly corsOrigins: readonly string[]
   /** Peers must send it; links are open to all when absent. */
   readonly clusterKey: string | undefined
   readonly logLevel: LogLevel
@@ -36,10 +43,16 @@ export interface Config {
   readonly batchPointsMax: number
   /** Largest `limit` (and `offset`) of a read. */
   readonly limitMax: number
+  readonly filterConditionsMax: number
+  readonly dimensionsMax: number
+  /** Whether ids may be strings other than UUIDs. */
+  readonly areTextIdsTaken: boolean
   /** Shards of a collection whose creation names none. */
   readonly shards: number
   readonly mapSizeBytes: number
   readonly requestTimeoutMs: number
+  readonly headerTimeoutMs: number
+  readonly connectionsMax: number
   /** How long a graceful stop waits for requests under way. */
   readonly drainMs: number
 }
@@ -79,6 +92,20 @@ const peer = z.string().transform((text, context): PeerAddress => {
   return { region: name.data, url: url.origin }
 })
 
+const keysFile = z.string().transform((path, context): readonly KeyGrant[] => {
+  try {
+    return readKeysFile(path)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+    return z.NEVER
+  }
+})
+
+const origin = z.string().refine((text) => text === '*' || text === 'none' || isOrigin(text), {
+  error: 'must be an origin such as https://app.example.org, * or none',
+})
+const isOrigin = (text: string): boolean => URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text
+
 const SCHEMAS = {
   region,
   'replica-number': integer(1, 255),
@@ -87,15 +114,23 @@ const SCHEMAS = {
   data: z.string().min(1, { error: 'must be a directory' }),
   peer,
   'api-key': key,
+  'read-only-api-key': key,
+  keys: keysFile,
+  cors: origin,
   'cluster-key': key,
   'log-level': z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }),
   'body-bytes-max': integer(1024, 512 * 1024 * 1024),
   'json-depth-max': integer(8, 256),
   'batch-points-max': integer(1, 10_000_000),
   'limit-max': integer(1, 10_000_000),
+  'filter-conditions-max': integer(1, 100_000),
+  'dimensions-max': integer(1, 65_536),
+  'text-ids': z.enum(['on', 'off'], { error: 'must be on or off' }),
   shards: integer(1, SHARDS_MAX),
   'map-size': integer(1024 * 1024, 2 ** 46),
   'request-timeout-ms': integer(100, 24 * 3600 * 1000),
+  'header-timeout-ms': integer(100, 600_000),
+  'connections-max': integer(1, 1_000_000),
   'drain-ms': integer(0, 600_000),
 } as const
 
@@ -113,6 +148,13 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
   const own = one('region') ?? refuse('--region is missing: name this region, as --region eu')
   const number = one('replica-number') as ReplicaId | undefined
   const peers = (texts.get('peer') ?? []).map((text) => read('peer', text) as PeerAddress)
+  const apiKey = one('api-key')
+  const readOnlyApiKey = one('read-only-api-key')
+  const keys = one('keys') ?? []
+  const hasKeys = apiKey !== undefined || readOnlyApiKey !== undefined || keys.length > 0
+  const origins = (texts.get('cors') ?? []).map((text) => read('cors', text) as string)
+  if (origins.length > 1 && origins.some((each) => each === '*' || each === 'none'))
+    refuse('--cors: * and none stand alone; name origins, or one of them')
   const config: Config = {
     region: own,
     replica: number ?? defaultReplicaId(own),
@@ -120,16 +162,25 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     port: one('port') ?? 6333,
     dataDir: one('data') ?? `./data/${own}`,
     peers: Object.freeze(peers),
-    apiKey: one('api-key'),
+    apiKey,
+    readOnlyApiKey,
+    keys,
+    // An open region would be at the mercy of every page that its users visit.
+    corsOrigins: Object.freeze(origins.length > 0 ? origins.filter((each) => each !== 'none') : hasKeys ? ['*'] : []),
     clusterKey: one('cluster-key'),
     logLevel: one('log-level') ?? 'info',
     bodyBytesMax: one('body-bytes-max') ?? 32 * 1024 * 1024,
     jsonDepthMax: one('json-depth-max') ?? 32,
     batchPointsMax: one('batch-points-max') ?? 65_536,
     limitMax: one('limit-max') ?? 100_000,
+    filterConditionsMax: one('filter-conditions-max') ?? 1000,
+    dimensionsMax: one('dimensions-max') ?? 65_536,
+    areTextIdsTaken: one('text-ids') !== 'off',
     shards: one('shards') ?? SHARDS_DEFAULT,
     mapSizeBytes: one('map-size') ?? 64 * 1024 ** 3,
     requestTimeoutMs: one('request-timeout-ms') ?? 60_000,
+    headerTimeoutMs: one('header-timeout-ms') ?? 15_000,
+    connectionsMax: one('connections-max') ?? 10_000,
     drainMs: one('drain-ms') ?? 5000,
   }
   refuseCollisions(config, number !== undefined)

@@ -9,18 +9,18 @@ export interface Listening {
   readonly url: string
 }
 
-/** Longest wait for the headers of a request, and for the next request on an idle connection. */
-const HEADERS_MS = 15_000
+/** Longest wait for the next request on an idle connection. */
 const KEEP_ALIVE_MS = 75_000
 
 /** Makes a server that does not listen yet, so that everything behind it can be ready first. */
 export const makeServer = (config: Config): Server => {
   const server = createServer({
     requestTimeout: config.requestTimeoutMs,
-    headersTimeout: Math.min(HEADERS_MS, config.requestTimeoutMs),
+    headersTimeout: Math.min(config.headerTimeoutMs, config.requestTimeoutMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: Math.min(5000, config.requestTimeoutMs),
+    connectionsCheckingInterval: Math.min(5000, config.headerTimeoutMs, config.requestTimeoutMs),
   })
+  server.maxConnections = config.connectionsMax
   // Bulk loads and searches are short messages both ways: waiting to fill a packet only adds latency.
   server.on('connection', (socket) => socket.setNoDelay(true))
   return server

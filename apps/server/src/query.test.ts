@@ -172,7 +172,7 @@ test('[HT80] a batch answers each search, and is refused whole when one is bad',
 test.each([
   [{ query: [1] }, 400, 'Wrong input: Vector dimension error: expected dim: 2, got 1'],
   [{ query: [] }, 422, '[query: the vector is empty'],
-  [{ query: 'x' }, 400, 'is not a valid point ID'],
+  [{ query: '12' }, 400, 'is not a valid point ID'],
   [{ query: [1, 1], limit: 0 }, 422, '[limit: value 0 invalid'],
   [{ query: [1, 1], offset: -1 }, 422, '[offset:'],
   [{ query: { indices: [1], values: [1] } }, 400, 'sparse vectors are not supported yet'],

@@ -30,6 +30,10 @@ export interface Region {
 /** @throws StoreError `COLLECTION_NOT_FOUND`. */
 export const collectionOf = (region: Region, name: string): Collection => region.replica.collection(name)
 
+/** The name of the collection that `name` or alias stands for; `undefined` if there is none. */
+export const nameOf = (region: Region, name: string): string | undefined =>
+  region.replica.collections().find((each) => each.name === name || each.aliases.includes(name))?.name
+
 /** Vectors of all spaces: those a graph holds, and all. */
 export const indexedCounts = (
   region: Region,

@@ -5,6 +5,7 @@ import { HnswIndex } from '@meridian/index'
 import { Replica } from '@meridian/replica'
 import { LmdbStorage } from '@meridian/storage'
 import {
+  parseRoomPath,
   PeerServer,
   RoomServer,
   routeUpgrades,
@@ -16,13 +17,14 @@ import {
 import { createApp } from './app.js'
 import type { Config } from './config.js'
 import { Gate } from './gate.js'
-import { ApiKey } from './http/auth.js'
+import { mayRead } from './http/access.js'
+import { Keyring } from './http/auth.js'
 import { asStoreError } from './http/errors.js'
 import { listen, makeServer, stopListening } from './http-server.js'
 import { PeerLinks } from './links.js'
 import { createLog, type ServerLog } from './logging.js'
 import { Metrics } from './metrics.js'
-import { indexedCounts, type Region } from './region.js'
+import { indexedCounts, nameOf, type Region } from './region.js'
 
 export interface RunningServer extends AsyncDisposable {
   /** Where clients reach it from this machine. */
@@ -121,7 +123,7 @@ const compose = async (
   opened.push(() => sockets.close())
   const { url, port } = await listen(server, config)
   log.info({ url, replica: config.replica, peers: config.peers.map((peer) => peer.region) }, 'serving')
-  if (config.apiKey === undefined && !['127.0.0.1', 'localhost', '::1'].includes(config.host))
+  if (new Keyring(config).isOpen && !['127.0.0.1', 'localhost', '::1'].includes(config.host))
     log.warn({ host: config.host }, 'no --api-key: whoever reaches this address can read and write')
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => {
@@ -133,7 +135,7 @@ const compose = async (
 
 const acceptSockets = (server: Server, region: Region, log: ServerLog) => {
   const { config, replica } = region
-  const key = new ApiKey(config.apiKey)
+  const keys = new Keyring(config)
   const peers = new PeerServer({
     clusterKey: config.clusterKey,
     timers: systemTimers,
@@ -149,8 +151,11 @@ const acceptSockets = (server: Server, region: Region, log: ServerLog) => {
     },
     // Stock providers cannot set headers: they send the key as a parameter.
     authorize: (request) => {
-      const { searchParams } = new URL(request.url ?? '/', 'http://room')
-      return key.admits({ 'api-key': searchParams.get('api-key') ?? undefined, ...request.headers })
+      const { searchParams, pathname } = new URL(request.url ?? '/', 'http://room')
+      const grant = keys.find({ 'api-key': searchParams.get('api-key') ?? undefined, ...request.headers })
+      const room = parseRoomPath(pathname)
+      if (grant === undefined || room === undefined) return grant !== undefined
+      return mayRead(grant, room.collection, (name) => nameOf(region, name))
     },
     timers: systemTimers,
     log,

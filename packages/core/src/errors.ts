@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'UNSUPPORTED'
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
+  | 'RATE_LIMITED'
   | 'BODY_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'TIMEOUT'

@@ -1,34 +1,81 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { StoreError } from '@meridian/core'
+import type { KeyAccess, KeyGrant } from './keys-file.js'
+
+/** What a route does: reads, changes points and payload indexes, or anything else. */
+export type Need = 'read' | 'write' | 'manage'
+
+/** What the key of one request may do. */
+export interface Grant {
+  /** For the log. */
+  readonly name: string
+  readonly access: KeyAccess
+  /** All when `undefined`. */
+  readonly collections: readonly string[] | undefined
+}
+
+const ALL: Grant = { name: 'open', access: 'admin', collections: undefined }
+const RANK: Readonly<Record<KeyAccess | Need, number>> = {
+  read: 0,
+  'read-only': 0,
+  write: 1,
+  'read-write': 1,
+  manage: 2,
+  admin: 2,
+}
+
+export interface KeyOptions {
+  readonly apiKey?: string | undefined
+  readonly readOnlyApiKey?: string | undefined
+  readonly keys?: readonly KeyGrant[]
+}
 
 const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /**
- * Checks a request's key against the configured one. Hashes are compared, in constant time, so neither the time taken nor
- * the length says anything about the key.
+ * Knows the keys of a region. A request's key is hashed and compared with every known one, each in constant time, so neither
+ * the time taken nor a length says anything about a key.
  */
-export class ApiKey {
-  readonly #expected: Buffer | undefined
+export class Keyring {
+  readonly #keys: { readonly digest: Buffer; readonly grant: Grant }[] = []
 
-  /** `undefined` lets everybody in. */
-  constructor(key: string | undefined) {
-    this.#expected = key === undefined ? undefined : hash(key)
+  constructor({ apiKey, readOnlyApiKey, keys = [] }: KeyOptions) {
+    const add = (digest: Buffer, grant: Grant): void => void this.#keys.push({ digest, grant })
+    if (apiKey !== undefined) add(hash(apiKey), { ...ALL, name: 'api-key' })
+    if (readOnlyApiKey !== undefined)
+      add(hash(readOnlyApiKey), { name: 'read-only-api-key', access: 'read-only', collections: undefined })
+    for (const { sha256, name, access, collections } of keys)
+      add(Buffer.from(sha256, 'hex'), { name, access, collections })
   }
 
-  admits(headers: IncomingHttpHeaders): boolean {
-    return this.#expected === undefined || timingSafeEqual(hash(keyOf(headers)), this.#expected)
+  /** Without keys everybody may do everything. */
+  get isOpen(): boolean {
+    return this.#keys.length === 0
   }
 
-  /** @throws StoreError `UNAUTHENTICATED`. */
-  check(headers: IncomingHttpHeaders): void {
-    if (!this.admits(headers))
-      throw new StoreError('UNAUTHENTICATED', 'Must provide an API key or an Authorization bearer token')
+  /** `undefined` for a wrong or missing key. */
+  find(headers: IncomingHttpHeaders): Grant | undefined {
+    if (this.isOpen) return ALL
+    const given = hash(keyOf(headers) ?? '')
+    let found: Grant | undefined
+    for (const { digest, grant } of this.#keys) if (timingSafeEqual(digest, given)) found ??= grant
+    return found
   }
 }
 
-const keyOf = (headers: IncomingHttpHeaders): string => {
+/** The key that a request carries; `undefined` when it carries none. */
+export const keyOf = (headers: IncomingHttpHeaders): string | undefined => {
   const key = headers['api-key']
   if (typeof key === 'string') return key
-  return /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+  return /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
 }
+
+/** `names`: what a collection goes by, in the request and in the catalog; `undefined` when a route is of no single collection. */
+export const allows = (grant: Grant, need: Need, names: readonly string[] | undefined): boolean => {
+  if (RANK[grant.access] < RANK[need]) return false
+  return grant.collections === undefined || (names?.some((name) => grant.collections!.includes(name)) ?? false)
+}
+
+export const forbidden = (grant: Grant, need: Need): StoreError =>
+  new StoreError('FORBIDDEN', `this key (${grant.name}) may not ${need} here; use one with that access`)

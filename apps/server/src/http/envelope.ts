@@ -26,6 +26,7 @@ export const failure = (error: StoreError, seconds: number): Answer => {
   const text = prefix + error.message
   const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
   if (error.code === 'UNAUTHENTICATED') return { ...plain(text, status), headers: { 'www-authenticate': 'Bearer' } }
+  if (error.code === 'FORBIDDEN' || error.code === 'RATE_LIMITED') return { ...plain(text, status), headers }
   return {
     status,
     contentType: JSON_TYPE,

@@ -6,7 +6,7 @@ import { asStoreError, PRESENTATION } from './errors.js'
 test('[HT14] every code has an error status, and what can pass by itself says when to come back, in one digit', () => {
   for (const [code, { status, retryAfterSeconds }] of Object.entries(PRESENTATION)) {
     expect(status, code).toBeGreaterThanOrEqual(400)
-    expect(retryAfterSeconds !== undefined, code).toBe(status === 503)
+    expect(retryAfterSeconds !== undefined, code).toBe(status === 503 || status === 429)
     if (retryAfterSeconds !== undefined) expect(String(retryAfterSeconds)).toMatch(/^[1-9]$/)
   }
 })

@@ -22,6 +22,7 @@ export const PRESENTATION: Readonly<Record<ErrorCode, Presentation>> = {
   UNSUPPORTED: { status: 400, prefix: 'Not supported: ' },
   UNAUTHENTICATED: { status: 401, prefix: '' },
   FORBIDDEN: { status: 403, prefix: 'Forbidden: ' },
+  RATE_LIMITED: { status: 429, prefix: '', retryAfterSeconds: 1 },
   BODY_TOO_LARGE: { status: 413, prefix: 'Payload too large: ' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, prefix: 'Unsupported media type: ' },
   TIMEOUT: { status: 408, prefix: 'Timeout: ' },

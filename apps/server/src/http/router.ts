@@ -1,4 +1,5 @@
 import { StoreError } from '@meridian/core'
+import type { Grant, Need } from './auth.js'
 import { badRequest } from './errors.js'
 import type { Answer } from './envelope.js'
 import type { Json } from './json-parse.js'
@@ -11,6 +12,8 @@ export interface Call {
   readonly body: Json | undefined
   /** As announced; 0 when the length was not. */
   readonly bodyBytes: number
+  /** What the request's key may do; checked for the route and its `collection`, not for names in the body. */
+  readonly grant: Grant
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal
 }
@@ -25,6 +28,10 @@ export interface Route {
   handle(call: Call): unknown
   /** Served without an API key. */
   readonly isOpen?: true
+  /** What its key must be allowed; told from method and path when absent. */
+  readonly needs?: Need
+  /** Also for keys of single collections, though it names none: it shows each key what is its own. */
+  readonly isForAnyKey?: true
   /** Stays reachable while stopping and before it is ready. */
   readonly isProbe?: true
 }

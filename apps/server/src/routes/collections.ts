@@ -1,5 +1,6 @@
 import { type Collection, promised, type WriteReceipt } from '@meridian/replica'
 import { collectionInfo } from '../collection-info.js'
+import { mayRead } from '../http/access.js'
 import { collectionExists } from '../http/errors.js'
 import type { Route } from '../http/router.js'
 import { collectionOf, type Region } from '../region.js'
@@ -14,7 +15,13 @@ export const collectionRoutes = (region: Region): Route[] => {
     {
       method: 'GET',
       path: '/collections',
-      handle: () => ({ collections: replica.collections().map(({ name }) => ({ name })) }),
+      isForAnyKey: true,
+      handle: ({ grant }) => ({
+        collections: replica
+          .collections()
+          .filter(({ name }) => mayRead(grant, name, () => undefined))
+          .map(({ name }) => ({ name })),
+      }),
     },
     {
       method: 'PUT',

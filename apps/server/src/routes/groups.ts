@@ -1,4 +1,4 @@
-import { integerId, type PointId, uuidId } from '@meridian/core'
+import { integerId, type PointId } from '@meridian/core'
 import type { JsonMap } from '../http/json-parse.js'
 import type { Route } from '../http/router.js'
 import { type GroupId, groupHits } from '../query/groups.js'
@@ -6,6 +6,7 @@ import { show, showHits } from '../query/present.js'
 import type { Region } from '../region.js'
 import { type Lookup, readGroups, requireGroupSizes } from '../schema/groups.js'
 import { asItIs, recommendBody, searchBody, type Translate } from '../schema/legacy.js'
+import { textId } from '../schema/point-id.js'
 import { readMap } from '../schema/read.js'
 import { timed } from './search-call.js'
 
@@ -42,7 +43,7 @@ const groupRoute = (region: Region, name: string, translate: Translate): Route =
 
 /** The point whose id is the group's; `null` if there is none. */
 const lookedUp = ({ collection, parts }: Lookup, group: GroupId): unknown => {
-  const id: PointId | undefined = typeof group === 'number' ? integerId(group) : uuidId(group)
+  const id: PointId | undefined = typeof group === 'number' ? integerId(group) : textId(group)
   const ordinal = id === undefined ? undefined : collection.find(id)
   return ordinal === undefined ? null : { id, ...show(collection, ordinal, parts) }
 }

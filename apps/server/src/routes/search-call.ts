@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto'
 import { StoreError } from '@meridian/core'
+import { mayRead } from '../http/access.js'
+import { forbidden } from '../http/auth.js'
 import type { Call } from '../http/router.js'
 import type { Scope } from '../query/execute.js'
-import { collectionOf, type Region } from '../region.js'
+import { collectionOf, nameOf, type Region } from '../region.js'
 import { checkRead, readTimeout } from '../schema/params.js'
 import type { QueryContext } from '../schema/query-vector.js'
 
@@ -24,7 +26,10 @@ export const timed = async <T>(region: Region, call: Call, run: (search: Search)
   const context = {
     collection,
     limitMax: region.config.limitMax,
-    lookup: (other: string) => collectionOf(region, other),
+    lookup: (other: string) => {
+      if (!mayRead(call.grant, other, (name) => nameOf(region, name))) throw forbidden(call.grant, 'read')
+      return collectionOf(region, other)
+    },
   }
   try {
     const found = await run({ context, scope: { collection, index: region.index, draw: randomInt, signal } })

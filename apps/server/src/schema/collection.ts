@@ -9,10 +9,10 @@ import {
 } from '@meridian/core'
 import { badRequest, formatError, invalid, unsupported } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
+import { readLimits } from './read-limits.js'
 import { isMap, LATER, optional, readInteger, readMap, readText, refuseFields } from './read.js'
 
 const NAME_BYTES_MAX = 255
-const SIZE_MAX = 65_536
 const VECTORS_MAX = 64
 
 /** Names end up in paths and file names of tools, so what those trip over is refused. @throws StoreError `VALIDATION`. */
@@ -86,7 +86,7 @@ const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams =
       `${path}.distance: unknown variant \`${metric.slice(0, 40)}\`, expected one of ${METRICS.join(', ')}`,
     )
   return {
-    size: readInteger(map.size, `${path}.size`, 1, SIZE_MAX),
+    size: readInteger(map.size, `${path}.size`, 1, readLimits().dimensionsMax),
     metric: metric as Metric,
     hnsw: optional(map.hnsw_config, `${path}.hnsw_config`, hnsw, (value, at) => readHnsw(value, at, hnsw)),
   }

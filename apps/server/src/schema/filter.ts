@@ -1,8 +1,9 @@
-import { type Condition, compile, type Filter, type Predicate } from '@meridian/index'
+import { type Condition, compile, FILTER_LIMITS, type Filter, type Predicate } from '@meridian/index'
 import { badRequest, formatError, invalid } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { fieldCondition } from './field-condition.js'
 import { readPointIds } from './point-id.js'
+import { readLimits } from './read-limits.js'
 import { optional, readArray, readInteger, readMap, readText, refuseUnknown } from './read.js'
 
 /** A parsed filter and its compiled form. */
@@ -20,7 +21,7 @@ const IDS_MAX = 1_000_000
  */
 export const readFilter = (value: Json, path: string): ReadFilter => {
   const filter = filterOf(value, path)
-  return { filter, matches: compile(filter) }
+  return { filter, matches: compile(filter, { ...FILTER_LIMITS, conditionsMax: readLimits().filterConditionsMax }) }
 }
 
 const filterOf = (value: Json | undefined, path: string): Filter => {

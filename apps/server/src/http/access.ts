@@ -1,0 +1,40 @@
+import { allows, forbidden, type Grant, type Need } from './auth.js'
+import type { Route } from './router.js'
+
+const READING = /\/points(?:\/(?:scroll|count|query|search|recommend|discover)(?:\/.*)?)?$|\/facet$/
+const WRITING = /\/points(?:\/|$)|\/index(?:\/|$)/
+
+/** What a route does, unless it says so itself. What fits nothing here is for administrators. */
+export const needOf = ({ method, path, needs }: Route): Need => {
+  if (needs !== undefined) return needs
+  if (path.includes('/snapshots') || path.startsWith('/meridian/links')) return 'manage'
+  if (method === 'GET') return 'read'
+  if (method === 'POST' && READING.test(path)) return 'read'
+  return WRITING.test(path) ? 'write' : 'manage'
+}
+
+/**
+ * @param resolve the name of the collection that a name stands for, if there is one
+ * @throws StoreError `FORBIDDEN`
+ */
+export const checkAccess = (
+  grant: Grant,
+  route: Route,
+  collection: string | undefined,
+  resolve: (name: string) => string | undefined,
+): void => {
+  const need = needOf(route)
+  if (route.isForAnyKey && allows({ ...grant, collections: undefined }, need, undefined)) return
+  if (!allows(grant, need, collection === undefined ? undefined : namesOf(grant, collection, resolve)))
+    throw forbidden(grant, need)
+}
+
+/** A key that names a collection opens it under its aliases too. */
+export const mayRead = (grant: Grant, name: string, resolve: (name: string) => string | undefined): boolean =>
+  allows(grant, 'read', namesOf(grant, name, resolve))
+
+const namesOf = (grant: Grant, name: string, resolve: (name: string) => string | undefined): string[] => {
+  if (grant.collections === undefined) return [name]
+  const meant = resolve(name)
+  return meant === undefined ? [name] : [name, meant]
+}
