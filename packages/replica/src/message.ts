@@ -118,9 +118,23 @@ const TYPE = {
 const PART_SHARD = 1
 const PART_CATALOG = 2
 
+/** Of the bytes that a message carries, so that they are copied once. */
+const payloadBytes = (message: Sent): number => {
+  if (message.type === 'chunk') return message.update.length
+  if (message.type === 'catalog') return message.saved.length
+  if (message.type !== 'update') return 128
+  return message.parts.reduce(
+    (sum, part) =>
+      sum +
+      16 +
+      (part.kind === 'shard' ? part.update.length : part.changes.reduce((all, each) => all + each.length + 4, 4)),
+    0,
+  )
+}
+
 /** A complete frame, checksum included. */
 export const encodeMessage = (message: Sent): Uint8Array => {
-  const out = new ByteWriter(message.type === 'update' || message.type === 'chunk' ? 64 * 1024 : 256)
+  const out = new ByteWriter(128 + payloadBytes(message))
   out.u8(TYPE[message.type])
   switch (message.type) {
     case 'hello':

@@ -1,4 +1,4 @@
-import { sealFrame } from '@meridian/core'
+import { sealFrame, StoreError } from '@meridian/core'
 import { MemoryContents } from '@meridian/storage'
 import { describe, expect, test } from 'vitest'
 import { encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
@@ -360,5 +360,26 @@ describe('updates and acknowledgements', () => {
     }
     expect(eu.digests()).toEqual(us.digests())
     expect(eu.replica.collection('c').liveCount).toBe(10)
+  })
+
+  test('[RP49] a block that became unreadable does not hold up its own removal', () => {
+    const time = new TestTime()
+    const eu = new TestNode(time, 'eu', 1, { settings: { maintenanceMs: 50, amplificationMax: 1.1 } })
+    const us = new TestNode(time, 'us', 2, { settings: { blockCacheBytes: 0 } })
+    eu.create()
+    eu.link(us)
+    const text = 'x'.repeat(20_000)
+    eu.write(Array.from({ length: 60 }, (_, i) => put(i, { text, i })))
+    converge(time, eu, us)
+    us.storage.unreadable = (key) =>
+      key.startsWith('block/') ? new StoreError('STORAGE_CORRUPT', `${key}: checksum does not match`) : undefined
+    eu.write(Array.from({ length: 60 }, (_, i) => i).flatMap((i) => (i % 3 === 0 ? [] : [put(i, { small: i })])))
+    time.run(5000)
+    expect(eu.replica.status().counters.blocksCleaned).toBeGreaterThan(5)
+    converge(time, eu, us)
+    expect(us.warnings.join()).toContain('a removed block is unreadable')
+    us.storage.unreadable = undefined
+    expect(us.digests()).toEqual(eu.digests())
+    expect(us.read(3)).toEqual({ text, i: 3 })
   })
 })
