@@ -9,6 +9,7 @@ import { type Answer, failure, plain, success } from './http/envelope.js'
 import { asStoreError, unsupported } from './http/errors.js'
 import { type Match, type Route, Router, Whole } from './http/router.js'
 import { WrongKeys } from './http/wrong-keys.js'
+import { HEADERS_MAX } from './http-server.js'
 import type { ServerLog } from './logging.js'
 import { nameOf, type Region } from './region.js'
 import { aliasRoutes } from './routes/aliases.js'
@@ -41,6 +42,10 @@ const allRoutes = (region: Region): Route[] => [
 const REQUEST_ID = /^[\w.:-]{1,64}$/
 /** An answer may be sent while the body is still coming in; it has this long to end before the socket is closed. */
 const LEFTOVER_MS = 1000
+const TOO_MANY_HEADERS: Answer = {
+  ...plain(`Send fewer than ${HEADERS_MAX} headers`, 431),
+  headers: { connection: 'close' },
+}
 /** On a route that is open. */
 const NOBODY: Grant = { name: 'nobody', access: 'read-only', collections: [] }
 const GONE: Answer = { status: 499, contentType: 'text/plain', body: '' }
@@ -56,6 +61,8 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   const cors = new Cors(region.config.corsOrigins)
   const bodies = new BodyReader(region.config)
   const app = new Koa()
+  // Of a socket that ended before its request or answer did; by default it goes to standard error.
+  app.on('error', (error: Error) => log.debug({ error: error.message }, 'connection failed'))
   app.use(async (ctx) => {
     const started = performance.now()
     const seconds = (): number => Math.round((performance.now() - started) * 1000) / 1e6
@@ -91,6 +98,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   })
 
   const serveRoute = async (ctx: Koa.Context, signal: AbortSignal, seconds: () => number): Promise<Answer> => {
+    if (ctx.req.rawHeaders.length >= 2 * HEADERS_MAX) return TOO_MANY_HEADERS
     const preflight = cors.preflight(ctx.method, ctx.req.headers)
     if (preflight !== undefined) return { ...plain('', 204), headers: preflight }
     const match = found(() => router.match(ctx.method, ctx.path))

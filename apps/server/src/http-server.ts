@@ -9,6 +9,8 @@ export interface Listening {
   readonly url: string
 }
 
+/** Headers of one request; the ones from here on are not seen, so a request that has as many is refused. */
+export const HEADERS_MAX = 500
 /** Longest wait for the next request on an idle connection. */
 const KEEP_ALIVE_MS = 75_000
 
@@ -20,6 +22,7 @@ export const makeServer = (config: Config): Server => {
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: Math.min(5000, config.headerTimeoutMs, config.requestTimeoutMs),
   })
+  server.maxHeadersCount = HEADERS_MAX
   server.maxConnections = config.connectionsMax
   // Bulk loads and searches are short messages both ways: waiting to fill a packet only adds latency.
   server.on('connection', (socket) => socket.setNoDelay(true))

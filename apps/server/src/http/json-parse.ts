@@ -13,6 +13,9 @@ export type JsonMap = { readonly [key: string]: Json }
  * number, which makes it three times as fast as looking behind at every digit; a hit inside a string only costs time.
  */
 const WIDE_INTEGER = /[:,[\s-]\d{16,}(?![\d.eE])/
+/** Members of one object, and UTF-16 units of a key: each top-level key of a payload is a cell with a stamp of its own. */
+const KEYS_MAX = 10_000
+const KEY_LENGTH_MAX = 4096
 const SURROGATE = /\p{Surrogate}/u
 
 /** @throws StoreError `MALFORMED_BODY`. */
@@ -42,7 +45,12 @@ const check = (value: Json, depthLeft: number, hasEscapes: boolean, path: string
     }
   } else if (value !== null && typeof value === 'object') {
     if (depthLeft === 0) throw tooDeep(path)
-    for (const key of Object.keys(value)) {
+    const keys = Object.keys(value)
+    if (keys.length > KEYS_MAX)
+      throw formatError(`${shortened(path)}: ${keys.length} keys in one object, send at most ${KEYS_MAX}`)
+    for (const key of keys) {
+      if (key.length > KEY_LENGTH_MAX)
+        throw formatError(`${shortened(path)}: a key of ${key.length} characters, send at most ${KEY_LENGTH_MAX}`)
       if (key === '__proto__') throw formatError(`${path || 'body'}: the key __proto__ is not allowed; rename it`)
       if (hasEscapes && SURROGATE.test(key))
         throw formatError(`${path || 'body'}: a key holds a lone surrogate; send well-formed Unicode`)
@@ -52,10 +60,9 @@ const check = (value: Json, depthLeft: number, hasEscapes: boolean, path: string
 }
 
 const tooDeep = (path: string): StoreError =>
-  new StoreError(
-    'MALFORMED_BODY',
-    `${path.length > 80 ? `${path.slice(0, 80)}...` : path}: nested too deep; flatten the value`,
-  )
+  new StoreError('MALFORMED_BODY', `${shortened(path)}: nested too deep; flatten the value`)
+
+const shortened = (path: string): string => (path.length > 80 ? `${path.slice(0, 80)}...` : path || 'body')
 
 /** Reads text that was parsed and checked once, so it may trust the grammar and the depth; only integers are read differently. */
 class WideParser {
