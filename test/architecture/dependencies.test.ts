@@ -23,7 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** The engine decides; it never reads the world. Adapters and surfaces may. */
 const PURE = ['core', 'shard', 'catalog', 'replica']
-const WORLD = /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|process\.(env|hrtime|nextTick)|performance\.now|random(Bytes|UUID|Fill|FillSync|Int))\b/
+const WORLD =
+  /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|process\.(env|hrtime|nextTick)|performance\.now|random(Bytes|UUID|Fill|FillSync|Int))\b/
 /** Used by the pure packages for functions of their arguments only: CRC-32 and SHA-256. */
 const PURE_BUILTINS = ['node:zlib', 'node:crypto']
 
@@ -56,13 +57,17 @@ const breaches = (owner: string, file: string, imports: readonly string[], text:
   const found: string[] = []
   for (const target of imports) {
     const ours = /^@meridian\/([a-z]+)/.exec(target)?.[1]
-    if (ours !== undefined && ours !== owner && !MAY_IMPORT[owner]?.includes(ours)) found.push(`${where} imports ${target}`)
+    if (ours !== undefined && ours !== owner && !MAY_IMPORT[owner]?.includes(ours))
+      found.push(`${where} imports ${target}`)
     if (target.startsWith('.') && relative(join(ROOT), resolve(file, '..', target)).split('/')[1] !== owner)
       found.push(`${where} reaches into another package: ${target}`)
-    if (target === 'hnswlib-node' && where !== NATIVE_INDEX_HOME) found.push(`${where} imports hnswlib-node past its wrapper`)
-    if (PURE.includes(owner) && target.startsWith('node:') && !PURE_BUILTINS.includes(target)) found.push(`${where} imports ${target}`)
+    if (target === 'hnswlib-node' && where !== NATIVE_INDEX_HOME)
+      found.push(`${where} imports hnswlib-node past its wrapper`)
+    if (PURE.includes(owner) && target.startsWith('node:') && !PURE_BUILTINS.includes(target))
+      found.push(`${where} imports ${target}`)
   }
-  if (PURE.includes(owner) && WORLD.test(withoutComments(text))) found.push(`${where} reads the world: ${WORLD.exec(text)?.[0]}`)
+  if (PURE.includes(owner) && WORLD.test(withoutComments(text)))
+    found.push(`${where} reads the world: ${WORLD.exec(text)?.[0]}`)
   return found
 }
 
@@ -73,15 +78,20 @@ describe('architecture', () => {
     const found: string[] = []
     for (const { name, path } of packages) {
       expect(MAY_IMPORT, `add ${name} to the table of packages`).toHaveProperty(name)
-      for (const file of sourcesOf(path)) found.push(...breaches(name, file, importsOf(file), readFileSync(file, 'utf8')))
+      for (const file of sourcesOf(path))
+        found.push(...breaches(name, file, importsOf(file), readFileSync(file, 'utf8')))
     }
     expect(found).toEqual([])
   })
 
   test('[AR2] declared dependencies are the imported ones', () => {
     for (const { name, path } of packages) {
-      const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> }
-      const declared = Object.keys(manifest.dependencies ?? {}).flatMap((each) => /^@meridian\/(.+)$/.exec(each)?.[1] ?? [])
+      const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as {
+        dependencies?: Record<string, string>
+      }
+      const declared = Object.keys(manifest.dependencies ?? {}).flatMap(
+        (each) => /^@meridian\/(.+)$/.exec(each)?.[1] ?? [],
+      )
       for (const each of declared) expect(MAY_IMPORT[name], `${name} declares ${each}`).toContain(each)
     }
   })
@@ -97,7 +107,9 @@ describe('architecture', () => {
   })
 
   test('[AR4] nothing but packages, apps, test, docs, patches and tool configuration stands at the top level', () => {
-    const folders = readdirSync(ROOT).filter((entry) => !entry.startsWith('.') && statSync(join(ROOT, entry)).isDirectory())
+    const folders = readdirSync(ROOT).filter(
+      (entry) => !entry.startsWith('.') && statSync(join(ROOT, entry)).isDirectory(),
+    )
     for (const folder of folders) expect(TOP_LEVEL).toContain(folder)
   })
 })
