@@ -16,16 +16,19 @@ import { aliasRoutes } from './routes/aliases.js'
 import { collectionRoutes } from './routes/collections.js'
 import { indexRoutes } from './routes/indexes.js'
 import { meridianRoutes } from './routes/meridian.js'
+import { withDocument } from './routes/openapi.js'
 import { payloadRoutes } from './routes/payload.js'
 import { batchRoutes } from './routes/points-batch.js'
 import { pointsReadRoutes } from './routes/points-read.js'
 import { pointsWriteRoutes } from './routes/points-write.js'
 import { queryRoutes } from './routes/query.js'
+import { withRefusals } from './routes/refused.js'
 import { serviceRoutes } from './routes/service.js'
 import { withReadLimits } from './schema/read-limits.js'
 import type { Gate } from './gate.js'
 
-const allRoutes = (region: Region): Route[] => [
+/** Every route but those of the published document. */
+export const allRoutes = (region: Region): Route[] => [
   ...serviceRoutes(region),
   ...collectionRoutes(region),
   ...aliasRoutes(region),
@@ -55,7 +58,7 @@ const GONE: Answer = { status: 499, contentType: 'text/plain', body: '' }
  * the envelope of its code.
  */
 export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
-  const router = new Router(allRoutes(region))
+  const router = new Router(withDocument(withRefusals(allRoutes(region))))
   const keys = new Keyring(region.config)
   const wrongKeys = new WrongKeys()
   const cors = new Cors(region.config.corsOrigins)
@@ -111,7 +114,8 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     if (ctx.method !== 'GET' && ctx.get('idempotency-key') !== '')
       throw unsupported('idempotency-key: a write names its points, so sending it again is safe; leave the header out')
     using _admitted = route.isProbe ? undefined : gate.enter()
-    const body = ['PUT', 'POST', 'PATCH'].includes(ctx.method) ? await bodies.json(ctx.req) : undefined
+    const hasBody = !route.ignoresBody && ['PUT', 'POST', 'PATCH'].includes(ctx.method)
+    const body = hasBody ? await bodies.json(ctx.req) : undefined
     const bodyBytes = ctx.request.length ?? 0
     const query = new URLSearchParams(ctx.querystring)
     const result = await withReadLimits(region.config, () =>

@@ -1,4 +1,5 @@
 import { StoreError } from '@meridian/core'
+import type { Operation } from '../openapi/operation.js'
 import type { Grant, Need } from './auth.js'
 import { badRequest } from './errors.js'
 import type { Answer } from './envelope.js'
@@ -28,10 +29,14 @@ export interface Route {
   handle(call: Call): unknown
   /** Served without an API key. */
   readonly isOpen?: true
+  /** For the published document; Qdrant's own routes have a row in `openapi/operations.ts` instead. */
+  readonly doc?: Operation
   /** What its key must be allowed; told from method and path when absent. */
   readonly needs?: Need
   /** Also for keys of single collections, though it names none: it shows each key what is its own. */
   readonly isForAnyKey?: true
+  /** Answered without reading a body, whatever it is. */
+  readonly ignoresBody?: true
   /** Stays reachable while stopping and before it is ready. */
   readonly isProbe?: true
 }

@@ -3,7 +3,7 @@ import { collectionInfo } from '../collection-info.js'
 import { mayRead } from '../http/access.js'
 import { collectionExists } from '../http/errors.js'
 import type { Route } from '../http/router.js'
-import { collectionOf, type Region } from '../region.js'
+import { collectionOf, indexedCounts, type Region } from '../region.js'
 import { parseCollectionName, readCollection } from '../schema/collection.js'
 import { readTimeout } from '../schema/params.js'
 import { LATER, readMap, refuseFields } from '../schema/read.js'
@@ -69,6 +69,24 @@ export const collectionRoutes = (region: Region): Route[] => {
       handle: ({ params: { collection: name } }) => ({
         exists: replica.collections().some((each) => each.name === name || each.aliases.includes(name!)),
       }),
+    },
+    {
+      method: 'GET',
+      path: '/collections/:collection/optimizations',
+      handle: ({ params }) => {
+        const collection = collectionOf(region, params.collection!)
+        const { indexed, live } = indexedCounts(region, collection)
+        const isBehind = Number(live > indexed)
+        return {
+          summary: {
+            queued_optimizations: isBehind,
+            queued_segments: isBehind,
+            queued_points: live - indexed,
+            idle_segments: collection.config.shards - isBehind,
+          },
+          running: [],
+        }
+      },
     },
     {
       method: 'GET',

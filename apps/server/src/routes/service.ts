@@ -32,6 +32,7 @@ export const serviceRoutes = (region: Region): Route[] => [
   { method: 'GET', path: '/telemetry', handle: () => telemetry(region) },
   { method: 'GET', path: '/cluster', handle: () => ({ status: 'disabled' }) },
   { method: 'GET', path: '/issues', handle: () => ({ issues: [] }) },
+  { method: 'DELETE', path: '/issues', handle: () => true },
 ]
 
 const telemetry = (region: Region) => ({
