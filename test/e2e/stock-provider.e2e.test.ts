@@ -1,5 +1,5 @@
 import type { PointRecord } from '@meridian/client'
-import type { PointId, VisibleRecord } from '@meridian/core'
+import { numbersOf, type PointId, type VisibleRecord } from '@meridian/core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
 import { Cluster, RoomReader, type RegionProcess, until } from './kit/index.js'
@@ -40,7 +40,7 @@ const shownBy = async ({ client }: RegionProcess): Promise<Map<PointId, Omit<Poi
 }
 
 const asShown = (records: ReadonlyMap<PointId, VisibleRecord>): Map<PointId, Omit<PointRecord, 'id'>> =>
-  new Map([...records].map(([id, { vectors, payload }]) => [id, { vector: Array.from(vectors.get('')!), payload }]))
+  new Map([...records].map(([id, { vectors, payload }]) => [id, { vector: Array.from(numbersOf(vectors.get('')!)), payload }]))
 
 const sorted = <T>(map: Map<PointId, T>): [PointId, T][] => [...map].sort(([a], [b]) => Number(a) - Number(b))
 

@@ -11,6 +11,8 @@ export class NoIndex implements VectorIndex {
     return []
   }
 
+  async terms(): Promise<undefined> {}
+
   stats(_space: SpaceRef): SpaceStats {
     return { live: 0, pending: 0, dead: 0, state: 'ready' }
   }

@@ -3,6 +3,7 @@ import {
   HNSW_DEFAULT,
   type HnswParams,
   type JsonObject,
+  type SparseParams,
   type VectorParams,
 } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
@@ -23,6 +24,7 @@ export const collectionInfo = (region: Region, collection: Collection) => {
     config: {
       params: {
         vectors: echoVectors(collection.config, section(told, 'vectors')),
+        ...echoSparse(collection.config, section(told, 'sparse_vectors')),
         shard_number: collection.config.shards,
         replication_factor: 1,
         write_consistency_factor: 1,
@@ -66,7 +68,7 @@ const echoHnsw = ({ m, efConstruct }: HnswParams) => ({ m, ef_construct: efConst
 
 const echoVectors = (config: CollectionConfig, told: JsonObject): unknown => {
   const common = hnswOf(config)
-  const echo = (name: string, { size, metric, hnsw }: VectorParams) => {
+  const echo = (name: string, { size, metric, hnsw, multi }: VectorParams) => {
     const { hnsw_config: tuned, ...rest } = section(told, name)
     const own = hnsw.m === common.m && hnsw.efConstruct === common.efConstruct ? {} : echoHnsw(hnsw)
     const shown = { ...own, ...section({ tuned: tuned ?? {} }, 'tuned') }
@@ -74,12 +76,22 @@ const echoVectors = (config: CollectionConfig, told: JsonObject): unknown => {
       size,
       distance: metric,
       ...(Object.keys(shown).length === 0 ? {} : { hnsw_config: shown }),
+      ...(multi === undefined ? {} : { multivector_config: { comparator: multi } }),
       ...withoutDisabled(rest),
     }
   }
   const unnamed = config.vectors['']
   if (unnamed !== undefined) return echo('', unnamed)
   return Object.fromEntries(Object.entries(config.vectors).map(([name, params]) => [name, echo(name, params)]))
+}
+
+const echoSparse = ({ sparse }: CollectionConfig, told: JsonObject): object => {
+  if (sparse === undefined) return {}
+  const echo = ([name, { modifier }]: [string, SparseParams]) => [
+    name,
+    { ...(modifier === 'none' ? {} : { modifier }), ...section(told, name) },
+  ]
+  return { sparse_vectors: Object.fromEntries(Object.entries(sparse).map(echo)) }
 }
 
 const withoutDisabled = (space: JsonObject): JsonObject =>

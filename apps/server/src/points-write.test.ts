@@ -81,7 +81,7 @@ test.each([
   [bad({ id: 2, vector: [1, null] }), 400, 'points[1].vector[1]: expected a number, got null'],
   [bad({ id: 2, vector: [1, 1e39] }), 422, '[points[1].vector: a number is out of the range'],
   [bad({ id: 2 }), 400, 'points[1].vector: missing field'],
-  [bad({ id: 2, vector: [[1, 2]] }), 400, 'multivectors are not supported yet'],
+  [bad({ id: 2, vector: [[1, 2]] }), 400, 'got a multivector'],
   [bad({ id: 2, vector: { text: 'x', model: 'm' } }), 400, 'inference is not supported'],
   [bad({ id: 2, vector: { s: { indices: [1], values: [1] } } }), 400, 'Not existing vector name error: s'],
   [bad({ id: 2, vector: [1, 2], payload: [] }), 400, 'points[1].payload: expected an object, got an array'],

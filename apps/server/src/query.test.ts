@@ -175,7 +175,7 @@ test.each([
   [{ query: '12' }, 400, 'is not a valid point ID'],
   [{ query: [1, 1], limit: 0 }, 422, '[limit: value 0 invalid'],
   [{ query: [1, 1], offset: -1 }, 422, '[offset:'],
-  [{ query: { indices: [1], values: [1] } }, 400, 'sparse vectors are not supported yet'],
+  [{ query: { indices: [1], values: [1] } }, 400, 'expected a dense vector, got a sparse one'],
   [{ query: { text: 'x', model: 'm' } }, 400, 'inference is not supported'],
   [{ query: { what: 1 } }, 400, 'Format error in JSON body: query'],
   [{ query: { nearest: [1, 1], sample: 'random' } }, 400, 'nearest and sample are both given'],

@@ -1,4 +1,4 @@
-import type { RegionId, VectorIndex } from '@meridian/core'
+import { type RegionId, spacesOf, type VectorIndex } from '@meridian/core'
 import type { Collection, Replica } from '@meridian/replica'
 import type { Config } from './config.js'
 import type { Metrics } from './metrics.js'
@@ -42,7 +42,7 @@ export const indexedCounts = (
   let indexed = 0
   let live = 0
   let isLoaded = true
-  for (const name of Object.keys(collection.config.vectors)) {
+  for (const [name] of spacesOf(collection.config)) {
     const stats = region.index.stats(collection.space(name))
     if (stats === undefined || stats.state === 'loading') isLoaded = false
     indexed += (stats?.live ?? 0) - (stats?.pending ?? 0)

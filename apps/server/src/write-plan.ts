@@ -1,4 +1,4 @@
-import type { JsonObject, PointId, RecordOp } from '@meridian/core'
+import type { JsonObject, PointId, RecordOp, VectorValue } from '@meridian/core'
 import { type Collection, promised, type ResolveOps, type WriteReceipt } from '@meridian/replica'
 import type { JsonMap } from './http/json-parse.js'
 import type { Region } from './region.js'
@@ -37,7 +37,7 @@ interface Change {
   readonly clear?: boolean
   readonly set?: JsonObject
   readonly unset?: readonly string[]
-  readonly vectors?: ReadonlyMap<string, Float32Array>
+  readonly vectors?: ReadonlyMap<string, VectorValue>
   readonly dropVectors?: readonly string[]
 }
 

@@ -17,20 +17,38 @@ export const configProblem = (config: unknown): string | undefined => {
   if (!isObject(config)) return 'config is not an object'
   if (!integerIn(config.shards, 1, SHARDS_MAX)) return `shards must be an integer from 1 to ${SHARDS_MAX}`
   if (!isObject(config.vectors)) return 'vectors is not an object'
+  if (config.sparse !== undefined && !isObject(config.sparse)) return 'sparse is not an object'
+  const sparse = Object.entries(config.sparse ?? {})
   const spaces = Object.entries(config.vectors)
-  if (spaces.length === 0) return 'a collection needs at least one vector space'
+  if (spaces.length + sparse.length === 0) return 'a collection needs at least one vector space'
   for (const [name, space] of spaces) {
     const problem = spaceProblem(name, space)
     if (problem !== undefined) return `vector ${JSON.stringify(name)}: ${problem}`
   }
+  for (const [name, space] of sparse) {
+    const problem = Object.hasOwn(config.vectors, name) ? 'a dense vector has the name' : sparseProblem(name, space)
+    if (problem !== undefined) return `sparse vector ${JSON.stringify(name)}: ${problem}`
+  }
   return undefined
 }
 
-const spaceProblem = (name: string, space: unknown): string | undefined => {
-  if (SURROGATE.test(name) || Buffer.byteLength(name) > VECTOR_NAME_BYTES_MAX) {
-    return `a name is at most ${VECTOR_NAME_BYTES_MAX} bytes of well-formed text`
-  }
+const nameOfSpaceProblem = (name: string): string | undefined =>
+  SURROGATE.test(name) || Buffer.byteLength(name) > VECTOR_NAME_BYTES_MAX
+    ? `a name is at most ${VECTOR_NAME_BYTES_MAX} bytes of well-formed text`
+    : undefined
+
+const sparseProblem = (name: string, space: unknown): string | undefined => {
+  const problem = nameOfSpaceProblem(name)
+  if (problem !== undefined) return problem
   if (!isObject(space)) return 'is not an object'
+  return ['none', 'idf'].some((modifier) => modifier === space.modifier) ? undefined : 'modifier must be none or idf'
+}
+
+const spaceProblem = (name: string, space: unknown): string | undefined => {
+  const problem = nameOfSpaceProblem(name)
+  if (problem !== undefined) return problem
+  if (!isObject(space)) return 'is not an object'
+  if (space.multi !== undefined && space.multi !== 'max_sim') return 'multi must be max_sim'
   if (!integerIn(space.size, 1, VECTOR_DIMS_MAX)) return `size must be an integer from 1 to ${VECTOR_DIMS_MAX}`
   if (!METRICS.some((metric) => metric === space.metric)) return `metric must be one of ${METRICS.join(', ')}`
   if (!isObject(space.hnsw)) return 'hnsw is not an object'

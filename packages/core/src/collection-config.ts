@@ -21,15 +21,40 @@ export interface VectorParams {
   readonly size: number
   readonly metric: Metric
   readonly hnsw: HnswParams
+  /** Records hold several vectors of the space: a query's score is the sum, over its rows, of the best match of each. */
+  readonly multi?: 'max_sim'
 }
+
+/** A space of sparse vectors. They are compared by their product, over the indices that both have. */
+export interface SparseParams {
+  /** `idf`: a search weighs the numbers of its query by how rare their indices are among the vectors of the space. */
+  readonly modifier: 'none' | 'idf'
+}
+
+export type SpaceParams = VectorParams | SparseParams
+
+export const isSparseSpace = (params: SpaceParams): params is SparseParams => 'modifier' in params
 
 /** What makes two collections of one name the same collection. */
 export interface CollectionConfig {
-  /** By vector name; the unnamed vector has the name ''. At least one. */
+  /** By vector name; the unnamed vector has the name ''. At least one, here or in `sparse`. */
   readonly vectors: Readonly<Record<string, VectorParams>>
+  /** Names that `vectors` does not have. Absent when there are none, so that each configuration has one form. */
+  readonly sparse?: Readonly<Record<string, SparseParams>>
   /** Fixed for the life of the collection. 1-256. */
   readonly shards: number
 }
 
 export const SHARDS_DEFAULT = 4
 export const SHARDS_MAX = 256
+
+/** Dense spaces first. */
+export const spacesOf = ({ vectors, sparse }: CollectionConfig): [name: string, params: SpaceParams][] => [
+  ...Object.entries(vectors),
+  ...Object.entries(sparse ?? {}),
+]
+
+export const spaceNamed = ({ vectors, sparse }: CollectionConfig, name: string): SpaceParams | undefined => {
+  if (Object.hasOwn(vectors, name)) return vectors[name]
+  return sparse !== undefined && Object.hasOwn(sparse, name) ? sparse[name] : undefined
+}

@@ -14,6 +14,7 @@ import {
 import type { ReplicaId } from './ids.js'
 import { JSON_DEPTH_MAX, type JsonObject } from './json.js'
 import { anyEntry } from './testing/arbitraries.js'
+import { MULTI_LENGTH_MAX, SPARSE_LENGTH_MAX } from './vector-value.js'
 
 const refused = expect.objectContaining({ code: 'DECODE_FAILED' })
 const stamp = { ms: 1, counter: 2, writer: 3 as ReplicaId }
@@ -99,7 +100,7 @@ describe('entry codec', () => {
     const bad: Record<string, Uint8Array> = {
       NaN: putBytes(1, oneVector('v', 0, Number.NaN)),
       infinity: putBytes(1, oneVector('v', 0, Number.NEGATIVE_INFINITY)),
-      form: putBytes(1, oneVector('v', 1, 1)),
+      form: putBytes(1, oneVector('v', 3, 1)),
       'named twice': putBytes(2, twice),
       'long name': putBytes(1, oneVector('n'.repeat(VECTOR_NAME_BYTES_MAX + 1), 0, 1)),
       'too many dimensions': putBytes(1, oneVector('v', 0, ...new Array<number>(VECTOR_DIMS_MAX + 1).fill(0))),
@@ -127,5 +128,41 @@ describe('entry codec', () => {
       const text = `{"k":${'['.repeat(depth)}${']'.repeat(depth)}}`
       expect(() => decodeEntry(putBytes(0, () => {}, text))).toThrow(refused)
     }
+  })
+
+  it('[EN7] sparse vectors ascend without repeats and are finite; multivectors have whole, finite rows, at least one', () => {
+    const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer)
+    const sparse = (indices: number[], values: number[], count = indices.length): Uint8Array =>
+      putBytes(1, (out) => {
+        out.text('v').u8(1).varuint(count)
+        out.raw(new Uint8Array(Uint32Array.from(indices).buffer)).raw(floats(...values))
+      })
+    const multi = (dims: number, rows: number, ...values: number[]): Uint8Array =>
+      putBytes(1, (out) => {
+        out
+          .text('v')
+          .u8(2)
+          .varuint(dims)
+          .varuint(rows)
+          .raw(floats(...values))
+      })
+    expect(decodeEntryVectors(sparse([1, 5], [2, 3])).get('v')).toEqual({
+      ...{ indices: Uint32Array.of(1, 5), values: Float32Array.of(2, 3) },
+    })
+    expect(decodeEntryVectors(multi(2, 2, 1, 2, 3, 4)).get('v')).toEqual({ dims: 2, data: Float32Array.of(1, 2, 3, 4) })
+    expect(decodeEntryVectors(sparse([], [])).get('v')).toMatchObject({ indices: new Uint32Array() })
+    const bad: Record<string, Uint8Array> = {
+      descending: sparse([5, 1], [1, 1]),
+      repeated: sparse([5, 5], [1, 1]),
+      NaN: sparse([1, 2], [1, Number.NaN]),
+      'more than there are': sparse([1], [1], 2),
+      'too many': sparse([1], [1], SPARSE_LENGTH_MAX + 1),
+      'no dimensions': multi(0, 1),
+      'no rows': multi(2, 0),
+      infinity: multi(1, 2, 1, Number.POSITIVE_INFINITY),
+      'half a row': multi(2, 2, 1, 2, 3),
+      'too many rows': multi(2, MULTI_LENGTH_MAX / 2 + 1),
+    }
+    for (const [what, bytes] of Object.entries(bad)) expect(() => decodeEntry(bytes), what).toThrow(refused)
   })
 })

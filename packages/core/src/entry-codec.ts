@@ -4,6 +4,15 @@ import { StoreError } from './errors.js'
 import { readStamp, type Stamp, writeStamp } from './hlc.js'
 import { isDeeperThan, JSON_DEPTH_MAX, type JsonObject, type JsonValue } from './json.js'
 import { type PointId, readId, writeId } from './point-id.js'
+import {
+  isDense,
+  isSparse,
+  MULTI_LENGTH_MAX,
+  numbersOf,
+  SPARSE_LENGTH_MAX,
+  valueProblem,
+  type VectorValue,
+} from './vector-value.js'
 
 /*
  * Layout (big-endian; v = LEB128 integer; text and bytes are length-prefixed):
@@ -12,14 +21,17 @@ import { type PointId, readId, writeId } from './point-id.js'
  *   put     vectors · payload JSON text
  *   delete  nothing
  *   patch   flags u8 (1 = clear) · vectors · dropped names (v, text...) · set JSON text · unset keys (v, text...)
- *   vectors v count · per vector: name text · form u8 (0 = float32) · v dims · dims * float32 little-endian
+ *   vectors v count · per vector: name text · form u8 · what the form says; numbers are little-endian
+ *   form 0  dense: v dims · dims * float32
+ *   form 1  sparse: v count · count * u32 index, ascending · count * float32
+ *   form 2  multi: v dims · v rows · rows * dims * float32
  *
  * The stamp carries its writer, so that an entry means the same in whichever lane it stands.
  */
 
 const KIND = { put: 1, delete: 2, patch: 3 } as const
 const FLAG_CLEAR = 1
-const FORM_FLOAT32 = 0
+const FORM = { dense: 0, sparse: 1, multi: 2 } as const
 
 export const VECTOR_NAME_BYTES_MAX = 255
 export const VECTOR_DIMS_MAX = 65_536
@@ -110,7 +122,7 @@ export const decodeEntryPayload = (bytes: Uint8Array): JsonObject => {
 }
 
 /** The vectors of an entry; the payload is not parsed. */
-export const decodeEntryVectors = (bytes: Uint8Array): Map<string, Float32Array> => {
+export const decodeEntryVectors = (bytes: Uint8Array): Map<string, VectorValue> => {
   const input = new ByteReader(bytes)
   const { kind } = readPrefix(input)
   if (kind === 'delete') return new Map()
@@ -142,29 +154,55 @@ const readTexts = (input: ByteReader): string[] => {
   return texts
 }
 
-const writeVectors = (out: ByteWriter, vectors: ReadonlyMap<string, Float32Array>): void => {
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+const writeVectors = (out: ByteWriter, vectors: ReadonlyMap<string, VectorValue>): void => {
   out.varuint(vectors.size)
-  for (const [name, vector] of vectors) {
-    out.text(name).u8(FORM_FLOAT32).varuint(vector.length)
-    out.raw(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
+  for (const [name, value] of vectors) {
+    out.text(name)
+    if (isDense(value)) out.u8(FORM.dense).varuint(value.length)
+    else if (isSparse(value)) out.u8(FORM.sparse).varuint(value.indices.length).raw(bytesOf(value.indices))
+    else
+      out
+        .u8(FORM.multi)
+        .varuint(value.dims)
+        .varuint(value.data.length / value.dims)
+    out.raw(bytesOf(numbersOf(value)))
   }
 }
 
-const readVectorHead = (input: ByteReader, seen: { has(name: string): boolean }): { name: string; dims: number } => {
+/** What stands before a vector's numbers. `count` is of numbers, in all rows. */
+interface VectorHead {
+  readonly name: string
+  readonly form: number
+  readonly dims: number
+  readonly count: number
+}
+
+const readVectorHead = (input: ByteReader, seen: { has(name: string): boolean }): VectorHead => {
   const name = input.text(VECTOR_NAME_BYTES_MAX)
   if (seen.has(name)) throw malformed('vector named twice')
   const form = input.u8()
-  if (form !== FORM_FLOAT32) throw malformed(`vector form ${form}`)
-  return { name, dims: input.varuint(VECTOR_DIMS_MAX) }
+  if (form > FORM.multi) throw malformed(`vector form ${form}`)
+  const dims = input.varuint(form === FORM.sparse ? SPARSE_LENGTH_MAX : VECTOR_DIMS_MAX)
+  if (form !== FORM.multi) return { name, form, dims, count: dims }
+  if (dims === 0) throw malformed('multivector of no dimensions')
+  const rows = input.varuint(Math.floor(MULTI_LENGTH_MAX / dims))
+  if (rows === 0) throw malformed('multivector without rows')
+  return { name, form, dims, count: rows * dims }
 }
 
-const readVectors = (input: ByteReader): Map<string, Float32Array> => {
-  const vectors = new Map<string, Float32Array>()
+const readVectors = (input: ByteReader): Map<string, VectorValue> => {
+  const vectors = new Map<string, VectorValue>()
   for (let left = input.varuint(CELLS_MAX); left > 0; left--) {
-    const { name, dims } = readVectorHead(input, vectors)
-    const vector = new Float32Array(input.raw(dims * 4).slice().buffer)
-    if (!vector.every(Number.isFinite)) throw malformed('vector element is not finite')
-    vectors.set(name, vector)
+    const { name, form, dims, count } = readVectorHead(input, vectors)
+    const indices = form === FORM.sparse ? new Uint32Array(input.raw(count * 4).slice().buffer) : undefined
+    const numbers = new Float32Array(input.raw(count * 4).slice().buffer)
+    const value = indices ? { indices, values: numbers } : form === FORM.multi ? { dims, data: numbers } : numbers
+    const problem = valueProblem(value)
+    if (problem !== undefined) throw malformed(`vector: ${problem}`)
+    vectors.set(name, value)
   }
   return vectors
 }
@@ -172,8 +210,8 @@ const readVectors = (input: ByteReader): Map<string, Float32Array> => {
 const skipVectors = (input: ByteReader): string[] => {
   const names = new Set<string>()
   for (let left = input.varuint(CELLS_MAX); left > 0; left--) {
-    const { name, dims } = readVectorHead(input, names)
-    input.raw(dims * 4)
+    const { name, form, count } = readVectorHead(input, names)
+    input.raw(count * (form === FORM.sparse ? 8 : 4))
     names.add(name)
   }
   return [...names]

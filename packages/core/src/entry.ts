@@ -1,6 +1,7 @@
 import type { Stamp } from './hlc.js'
 import type { JsonObject } from './json.js'
 import type { PointId } from './point-id.js'
+import type { VectorValue } from './vector-value.js'
 
 /**
  * One stamped write of one record, as it stands in a block. Requests that name points by filter, or change values relative
@@ -14,7 +15,7 @@ export interface PutEntry {
   readonly id: PointId
   readonly stamp: Stamp
   /** By vector name; the unnamed vector has the name ''. */
-  readonly vectors: ReadonlyMap<string, Float32Array>
+  readonly vectors: ReadonlyMap<string, VectorValue>
   readonly payload: JsonObject
 }
 
@@ -33,7 +34,7 @@ export interface PatchEntry {
   readonly clear: boolean
   readonly set: JsonObject
   readonly unset: readonly string[]
-  readonly vectors: ReadonlyMap<string, Float32Array>
+  readonly vectors: ReadonlyMap<string, VectorValue>
   readonly dropVectors: readonly string[]
 }
 

@@ -1,4 +1,5 @@
-import type { VectorParams } from './collection-config.js'
+import type { SpaceParams } from './collection-config.js'
+import type { VectorValue } from './vector-value.js'
 
 /** Wall time. May jump or drift; only the HLC reads it. */
 export interface Clock {
@@ -93,17 +94,21 @@ export interface IndexedVector {
   readonly id: string
   readonly version: string
   /** Read only when the snapshot does not already hold this version. */
-  read(): Float32Array
+  read(): VectorValue
 }
 
 export interface IndexHit {
   readonly ordinal: number
-  /** As the metric defines it: cosine or dot product (larger is nearer), or distance (smaller is nearer). */
+  /**
+   * As the metric defines it: cosine or dot product (larger is nearer), or distance (smaller is nearer). Of multivectors, the
+   * sum over the query's rows of the best row's; for `Euclid` the root of the sum of squares.
+   */
   readonly score: number
 }
 
 export interface IndexQuery {
-  readonly vector: Float32Array
+  /** Of the space's form. A sparse one finds the vectors that share an index with it. */
+  readonly vector: VectorValue
   readonly limit: number
   /** Candidates looked at in the graph; at least `limit`. */
   readonly ef?: number
@@ -122,17 +127,30 @@ export interface SpaceStats {
   readonly state: 'loading' | 'ready' | 'rebuilding'
 }
 
+/** Statistics of a sparse space. */
+export interface Terms {
+  /** Vectors with at least one index. */
+  readonly vectors: number
+  /** How many of them have this one. */
+  having(index: number): number
+}
+
 /** The searchable copy of merged state. Everything handed over is searchable when the call returns. */
 export interface VectorIndex {
   /**
    * Makes the space known and brings it to exactly `vectors`, reusing a snapshot where versions agree. Searches work at once.
    * Opening a space that is open replaces its content.
    */
-  openSpace(space: SpaceRef, params: VectorParams, vectors: Iterable<IndexedVector>): void
-  set(space: SpaceRef, vector: Omit<IndexedVector, 'read'> & { readonly vector: Float32Array }): void
+  openSpace(space: SpaceRef, params: SpaceParams, vectors: Iterable<IndexedVector>): void
+  set(space: SpaceRef, vector: Omit<IndexedVector, 'read'> & { readonly vector: VectorValue }): void
   remove(space: SpaceRef, ordinal: number): void
   /** Best first; ties by smaller ordinal. @throws StoreError through the promise: `OVERLOADED`, `SHUTTING_DOWN`. */
   search(space: SpaceRef, query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]>
+  /**
+   * Which indices the vectors of a sparse space have, for weighing a query; `undefined` for another space. What it tells changes
+   * with the space: ask it before anything else happens. Same errors as `search`.
+   */
+  terms(space: SpaceRef): Promise<Terms | undefined>
   /** Forgets the space and its files. */
   dropSpace(space: SpaceRef): void
   stats(space: SpaceRef): SpaceStats | undefined

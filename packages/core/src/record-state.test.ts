@@ -7,6 +7,7 @@ import { type JsonObject, setOwn } from './json.js'
 import { EMPTY_STATE, merge, type RecordState, stateOf, type VisibleRecord, visible } from './record-state.js'
 import { anyDelete, anyHistory, anyPatch, anyPut } from './testing/arbitraries.js'
 import { SeededRandom } from './testing/index.js'
+import type { VectorValue } from './vector-value.js'
 
 const RUNS = { numRuns: 300 }
 const mergeAll = (entries: readonly Entry[]): RecordState => entries.map(stateOf).reduce(merge, EMPTY_STATE)
@@ -20,7 +21,7 @@ const threeStates = fc
 
 /** The same meaning in its plainest form: every write in the order of its stamps, applied to one record. */
 const replay = (entries: readonly Entry[]): VisibleRecord | undefined => {
-  let record: { vectors: Map<string, Float32Array>; payload: JsonObject } | undefined
+  let record: { vectors: Map<string, VectorValue>; payload: JsonObject } | undefined
   for (const entry of [...entries].sort((a, b) => compareStamps(a.stamp, b.stamp))) {
     if (entry.kind === 'put') record = { vectors: new Map(entry.vectors), payload: { ...entry.payload } }
     else if (entry.kind === 'delete') record = undefined

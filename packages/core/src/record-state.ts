@@ -1,6 +1,7 @@
 import type { Entry } from './entry.js'
 import { compareStamps, newestStamp, type Stamp } from './hlc.js'
 import { type JsonObject, type JsonValue, setOwn } from './json.js'
+import type { VectorValue } from './vector-value.js'
 
 /** The newest value of one vector or payload key; `undefined` is a removal, kept so that an older value stays hidden. */
 export interface Cell<T> {
@@ -18,7 +19,7 @@ export interface Cell<T> {
 export interface RecordState {
   readonly presence: { readonly stamp: Stamp; readonly alive: boolean } | undefined
   readonly cleared: Stamp | undefined
-  readonly vectors: ReadonlyMap<string, Cell<Float32Array>>
+  readonly vectors: ReadonlyMap<string, Cell<VectorValue>>
   readonly payload: ReadonlyMap<string, Cell<JsonValue>>
 }
 
@@ -46,7 +47,7 @@ export const stateOf = (entry: Entry): RecordState => {
       return {
         presence: undefined,
         cleared: entry.clear ? stamp : undefined,
-        vectors: new Map<string, Cell<Float32Array>>([
+        vectors: new Map<string, Cell<VectorValue>>([
           ...[...entry.vectors].map(([name, value]) => [name, { stamp, value }] as const),
           ...entry.dropVectors.map((name) => [name, { stamp, value: undefined }] as const),
         ]),
@@ -97,14 +98,14 @@ const mergeCells = <T>(
 
 /** A record as a reader sees it. */
 export interface VisibleRecord {
-  readonly vectors: ReadonlyMap<string, Float32Array>
+  readonly vectors: ReadonlyMap<string, VectorValue>
   readonly payload: JsonObject
 }
 
 /** `undefined` unless the newest of puts and deletes is a put. */
 export const visible = (state: RecordState): VisibleRecord | undefined => {
   if (!state.presence?.alive) return undefined
-  const vectors = new Map<string, Float32Array>()
+  const vectors = new Map<string, VectorValue>()
   for (const [name, cell] of state.vectors) if (cell.value !== undefined) vectors.set(name, cell.value)
   const payload: JsonObject = {}
   for (const [key, cell] of state.payload) if (cell.value !== undefined) setOwn(payload, key, cell.value)

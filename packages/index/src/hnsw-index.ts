@@ -4,19 +4,25 @@ import {
   type IndexedVector,
   type IndexHit,
   type IndexQuery,
+  isDense,
+  isSparseSpace,
   type Log,
   SILENT_LOG,
+  type SpaceParams,
   type SpaceRef,
   type SpaceStats,
   StoreError,
+  type Terms,
   unreachable,
   type VectorIndex,
   type VectorParams,
+  type VectorValue,
 } from '@meridian/core'
 import { Handover } from './handover.js'
+import { LocalSpace } from './local-space.js'
 import { OrdinalSet } from './ordinal-set.js'
 import { PendingReplies } from './pending-replies.js'
-import { checkQuery, spaceKey } from './query.js'
+import { checkQuery, denseVector, spaceKey } from './query.js'
 import { isFinite32 } from './scoring.js'
 import { type StartWorker, WorkerLink } from './worker-link.js'
 import type { IndexReply, SpaceNumber } from './worker-protocol.js'
@@ -66,6 +72,8 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   readonly #onReset: ((space: SpaceRef) => void) | undefined
   readonly #link: WorkerLink
   readonly #open = new Map<string, Open>()
+  /** Spaces of sparse vectors and multivectors: the worker does not hear of them. */
+  readonly #local = new Map<string, LocalSpace>()
   readonly #byNumber = new Map<SpaceNumber, Open>()
   readonly #replies = new PendingReplies()
   #lastNumber = 0
@@ -91,9 +99,14 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
    * As the port says. `vectors` is listed before the call returns; `read` is called in later ticks, until the state is no
    * longer `loading`, and never for an ordinal that was set or removed meanwhile. A `read` that throws leaves its vector out.
    */
-  openSpace(ref: SpaceRef, params: VectorParams, vectors: Iterable<IndexedVector>): void {
+  openSpace(ref: SpaceRef, params: SpaceParams, vectors: Iterable<IndexedVector>): void {
     if (this.#closing) return
     const key = spaceKey(ref)
+    if (isSparseSpace(params) || params.multi !== undefined) {
+      this.#local.get(key)?.close(new StoreError('OVERLOADED', 'the space is being opened anew; try again'))
+      this.#local.set(key, new LocalSpace(params, vectors, this.#log))
+      return
+    }
     const before = this.#open.get(key)
     if (before) this.#byNumber.delete(before.number)
     const handover = new Handover(vectors, params.size)
@@ -117,8 +130,13 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     this.#offer(opened, handover)
   }
 
-  set(space: SpaceRef, { ordinal, id, version, vector }: Omit<IndexedVector, 'read'> & { vector: Float32Array }): void {
+  set(space: SpaceRef, { ordinal, id, version, vector }: Omit<IndexedVector, 'read'> & { vector: VectorValue }): void {
     if (this.#closing) return
+    const local = this.#local.get(spaceKey(space))
+    if (local) {
+      local.set(ordinal, id, vector)
+      return
+    }
     const opened = this.#open.get(spaceKey(space))
     assert(opened, 'set in a space that is not open')
     opened.handover?.override(ordinal)
@@ -126,6 +144,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   remove(space: SpaceRef, ordinal: number): void {
+    this.#local.get(spaceKey(space))?.remove(ordinal)
     const opened = this.#open.get(spaceKey(space))
     if (this.#closing || !opened || opened.isLost) return
     opened.handover?.override(ordinal)
@@ -135,21 +154,32 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   async search(space: SpaceRef, query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]> {
     signal?.throwIfAborted()
     if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    const local = this.#local.get(spaceKey(space))
+    if (local) return local.search(query, signal)
     const opened = this.#open.get(spaceKey(space))
-    if (!opened) throw new StoreError('NOT_READY', 'the vector space is not open')
-    checkQuery(query, opened.params.size)
+    if (!opened) throw notOpen()
+    checkQuery(query, opened.params)
     if (opened.isLost && !this.#onReset) throw died()
     if (this.#replies.size >= SEARCHES_MAX) throw new StoreError('OVERLOADED', `${SEARCHES_MAX} searches are waiting`)
     const { id, answer } = this.#replies.expect(signal)
     // Copies: a view would take its whole buffer along, and the caller may go on using its own.
     const among = query.among && { among: query.among.slice() }
-    const copy: IndexQuery = { ...query, vector: query.vector.slice(), ...among }
+    const copy: IndexQuery = { ...query, vector: denseVector(query).slice(), ...among }
     if (opened.handover || opened.isLost) opened.waiting.set(id, copy)
     else this.#ask(opened, id, copy)
     return answer as Promise<IndexHit[]>
   }
 
+  async terms(space: SpaceRef): Promise<Terms | undefined> {
+    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    const local = this.#local.get(spaceKey(space))
+    if (!local && !this.#open.has(spaceKey(space))) throw notOpen()
+    return local?.terms()
+  }
+
   dropSpace(space: SpaceRef): void {
+    this.#local.get(spaceKey(space))?.close(new StoreError('NOT_READY', 'the space is gone'))
+    this.#local.delete(spaceKey(space))
     const opened = this.#open.get(spaceKey(space))
     if (this.#closing || !opened) return
     this.#open.delete(spaceKey(space))
@@ -165,6 +195,8 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
 
   /** `pending` includes changes that are still on their way to the worker. */
   stats(space: SpaceRef): SpaceStats | undefined {
+    const local = this.#local.get(spaceKey(space))
+    if (local) return local.stats()
     const opened = this.#open.get(spaceKey(space))
     if (!opened) return undefined
     const { pending, dead, state } = opened.stats
@@ -194,6 +226,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    for (const local of this.#local.values()) local.close(new StoreError('SHUTTING_DOWN', 'the index is closed'))
     for (const opened of this.#open.values()) {
       opened.handover = undefined
       for (const id of opened.waiting.keys()) {
@@ -204,9 +237,9 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     this.#replies.rejectAll(new StoreError('SHUTTING_DOWN', 'the index is closed'))
   }
 
-  #set(opened: Open, ordinal: number, id: string, version: string, vector: Float32Array): void {
-    if (vector.length !== opened.params.size || !isFinite32(vector)) {
-      this.#log.warn({ ...opened.ref, id, dims: vector.length }, 'vector is not searchable: wrong length or not finite')
+  #set(opened: Open, ordinal: number, id: string, version: string, vector: VectorValue): void {
+    if (!isDense(vector) || vector.length !== opened.params.size || !isFinite32(vector)) {
+      this.#log.warn({ ...opened.ref, id }, 'vector is not searchable: wrong form or length, or not finite')
       this.#remove(opened, ordinal)
       return
     }
@@ -257,7 +290,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     setImmediate(() => this.#feed(opened, handover))
   }
 
-  #read(opened: Open, vector: IndexedVector): Float32Array | undefined {
+  #read(opened: Open, vector: IndexedVector): VectorValue | undefined {
     try {
       return vector.read()
     } catch (error) {
@@ -320,4 +353,5 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 }
 
+const notOpen = (): StoreError => new StoreError('NOT_READY', 'the vector space is not open')
 const died = (): StoreError => new StoreError('OVERLOADED', 'the index worker died and is being rebuilt')

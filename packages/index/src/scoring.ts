@@ -1,4 +1,4 @@
-import { isSimilarity, type Metric } from '@meridian/core'
+import { isSimilarity, type Metric, type MultiVector, type SparseVector } from '@meridian/core'
 
 /** Scores `query` against the vector that starts at `offset` of `data`. */
 export type Kernel = (query: Float32Array, data: Float32Array, offset: number) => number
@@ -27,7 +27,8 @@ const dot: Kernel = (query, data, offset) => {
   return Math.fround(a + b + (c + d))
 }
 
-const euclid: Kernel = (query, data, offset) => {
+/** Squared distance, not rounded. */
+const squares: Kernel = (query, data, offset) => {
   const dims = query.length
   const even = dims & ~3
   let a = 0
@@ -47,8 +48,10 @@ const euclid: Kernel = (query, data, offset) => {
     d += s * s
   }
   for (; i < dims; i++, at++) a += (query[i]! - data[at]!) ** 2
-  return Math.fround(Math.sqrt(a + b + (c + d)))
+  return a + b + (c + d)
 }
+
+const euclid: Kernel = (query, data, offset) => Math.fround(Math.sqrt(squares(query, data, offset)))
 
 const manhattan: Kernel = (query, data, offset) => {
   const dims = query.length
@@ -96,6 +99,45 @@ export const normalize = (vector: Float32Array): Float32Array => {
   const scaled = new Float32Array(vector.length)
   for (let i = 0; i < vector.length; i++) scaled[i] = vector[i]! * scale
   return scaled
+}
+
+/** Product over the indices that both have, as a float32; `undefined` when they share none: such vectors are no match. */
+export const sparseDot = (a: SparseVector, b: SparseVector): number | undefined => {
+  let sum: number | undefined
+  for (let i = 0, k = 0; i < a.indices.length && k < b.indices.length; ) {
+    const gap = a.indices[i]! - b.indices[k]!
+    if (gap === 0) sum = (sum ?? 0) + a.values[i]! * b.values[k]!
+    if (gap <= 0) i++
+    if (gap >= 0) k++
+  }
+  return sum === undefined ? undefined : Math.fround(sum)
+}
+
+/** As a `Cosine` space stores them: each row by itself. */
+export const normalizeRows = (value: MultiVector): MultiVector => {
+  const data = value.data.slice()
+  for (let at = 0; at < data.length; at += value.dims) data.set(normalize(data.subarray(at, at + value.dims)), at)
+  return { dims: value.dims, data }
+}
+
+/**
+ * MaxSim of stored forms: for each row of the query its best match among the other's rows, summed up. Of distances the least
+ * is the best; those of `Euclid` are summed as squares, and the sum's root is the score. (Khattab and Zaharia, "ColBERT", 2020.)
+ */
+export const maxSim = (metric: Metric, query: MultiVector, other: MultiVector): number => {
+  const kernel = metric === 'Euclid' ? squares : KERNELS[metric]
+  const { dims } = query
+  let sum = 0
+  for (let at = 0; at < query.data.length; at += dims) {
+    const row = query.data.subarray(at, at + dims)
+    let best = kernel(row, other.data, 0)
+    for (let offset = dims; offset < other.data.length; offset += dims) {
+      const found = kernel(row, other.data, offset)
+      if (isBetter(metric, found, best)) best = found
+    }
+    sum += best
+  }
+  return Math.fround(metric === 'Euclid' ? Math.sqrt(sum) : sum)
 }
 
 /** Whether every element is a finite number. */

@@ -1,7 +1,7 @@
 import type { IndexHit, IndexQuery, SpaceStats, VectorParams } from '@meridian/core'
 import { fitsGraph } from './graph.js'
 import { Layer, NO_ROW } from './layer.js'
-import { checkQuery, EF_DEFAULT } from './query.js'
+import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
 import { NO_ORDINAL, Rows } from './rows.js'
 import { TopK } from './top-k.js'
 
@@ -106,8 +106,8 @@ export class Space {
 
   /** @throws StoreError `WRONG_INPUT`. */
   search(query: IndexQuery): IndexHit[] {
-    checkQuery(query, this.params.size)
-    const vector = this.rows.prepare(query.vector)
+    checkQuery(query, this.params)
+    const vector = this.rows.prepare(denseVector(query))
     const { among } = query
     const live = this.rows.live
     const candidates = Math.min(live, among?.length ?? live)

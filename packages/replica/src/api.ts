@@ -9,6 +9,7 @@ import type {
   ReplicaId,
   SpaceRef,
   StoreError,
+  VectorValue,
   VersionVector,
 } from '@meridian/core'
 import type { AliasAction, IndexSchema, Setting } from '@meridian/catalog'
@@ -60,7 +61,7 @@ export interface Collection {
   id(ordinal: number): PointId
   /** A shared, parsed object: do not change it. */
   payload(ordinal: number): JsonObject
-  vector(ordinal: number, name: string): Float32Array | undefined
+  vector(ordinal: number, name: string): VectorValue | undefined
   vectorNames(ordinal: number): string[]
   /** Seq of the newest transaction that shaped the record; below 2^53. */
   version(ordinal: number): number

@@ -6,8 +6,12 @@ import {
   type JsonObject,
   type PointId,
   type SpaceRef,
+  isSparseSpace,
   shardOf,
+  spaceNamed,
+  spacesOf,
   type VectorIndex,
+  type VectorValue,
 } from '@meridian/core'
 import { type Contribution, MergedView } from '@meridian/shard'
 import type { Collection, IndexSchema, Setting, ShardDigest } from './api.js'
@@ -51,7 +55,7 @@ export class CollectionState implements Collection {
     })
     this.#seen = this.views.map(() => new Uint8Array(0))
     this.#ordered = new OrderedIds((ordinal) => this.id(ordinal))
-    for (const vector of Object.keys(config.vectors)) this.#fed.set(vector, new Float64Array(0))
+    for (const [vector] of spacesOf(config)) this.#fed.set(vector, new Float64Array(0))
   }
 
   get uid(): CollectionUid {
@@ -104,7 +108,7 @@ export class CollectionState implements Collection {
     return payload
   }
 
-  vector(ordinal: number, name: string): Float32Array | undefined {
+  vector(ordinal: number, name: string): VectorValue | undefined {
     const { view, slot } = this.#place(ordinal)
     return view.vector(slot, name)
   }
@@ -209,7 +213,7 @@ export class CollectionState implements Collection {
   }
 
   openSpace(vector: string): void {
-    const params = this.config.vectors[vector]
+    const params = spaceNamed(this.config, vector)
     assert(params !== undefined, 'only spaces of the configuration are opened')
     const entries = []
     for (const ordinal of this.ordinals()) {
@@ -224,7 +228,7 @@ export class CollectionState implements Collection {
         read: () => {
           // Read late: a newer version that came meanwhile was handed over by `set` after this entry, and wins.
           const values = view.vector(slot, vector)
-          return values ?? new Float32Array(params.size)
+          return values ?? new Float32Array(isSparseSpace(params) ? 0 : params.size)
         },
       })
     }

@@ -1,4 +1,4 @@
-import type { RecordOp } from '@meridian/core'
+import { type RecordOp, vectorBytes } from '@meridian/core'
 
 /** Rough heap bytes of parsed JSON. */
 export const estimateBytes = (value: unknown): number => {
@@ -13,6 +13,6 @@ export const estimateBytes = (value: unknown): number => {
 export const estimateOpBytes = (op: RecordOp): number => {
   if (op.kind === 'delete') return 100
   let bytes = 200 + estimateBytes(op.kind === 'put' ? op.payload : op.set)
-  for (const vector of op.vectors.values()) bytes += vector.byteLength
+  for (const vector of op.vectors.values()) bytes += vectorBytes(vector)
   return bytes
 }

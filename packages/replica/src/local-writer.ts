@@ -1,4 +1,14 @@
-import { type Entry, encodeEntry, type RecordOp, type ReplicaId, shardOf, StoreError } from '@meridian/core'
+import {
+  type Entry,
+  encodeEntry,
+  type RecordOp,
+  type ReplicaId,
+  StoreError,
+  shardOf,
+  spaceNamed,
+  spaceProblem,
+  valueProblem,
+} from '@meridian/core'
 import type { Done, ResolveOps, WriteReceipt, WriteRequest } from './api.js'
 import type { CollectionState } from './collection-state.js'
 import type { DataPlane } from './data-plane.js'
@@ -193,14 +203,12 @@ const resolved = (ops: Waiting['ops'], collection: CollectionState, staging: Sta
 const checkOp = (collection: CollectionState, op: RecordOp): void => {
   if (op.kind === 'delete') return
   for (const [name, vector] of op.vectors) {
-    const params = collection.config.vectors[name]
+    const params = spaceNamed(collection.config, name)
     if (params === undefined) throw new StoreError('WRONG_INPUT', `Not existing vector name error: ${name}`)
-    if (vector.length !== params.size)
-      throw new StoreError('WRONG_INPUT', `Vector dimension error: expected dim: ${params.size}, got ${vector.length}`)
-    if (!vector.every(Number.isFinite))
-      throw new StoreError(
-        'VALIDATION',
-        `point ${op.id}: vector ${JSON.stringify(name)} has an element that is not a finite float32`,
-      )
+    const misfit = spaceProblem(params, vector)
+    if (misfit !== undefined) throw new StoreError('WRONG_INPUT', misfit)
+    const problem = valueProblem(vector)
+    if (problem !== undefined)
+      throw new StoreError('VALIDATION', `point ${op.id}: vector ${JSON.stringify(name)}: ${problem}`)
   }
 }

@@ -9,6 +9,7 @@ import {
   type RecordOp,
   type SpaceRef,
   setOwn,
+  type VectorValue,
 } from '@meridian/core'
 import type { Collection, Contribution, IndexSchema, Setting, ShardDigest } from './api.js'
 
@@ -20,7 +21,7 @@ interface StagedRecord {
   /** Of the collection below; its vectors are read only when asked for. `undefined` when the staged ops made the record. */
   readonly below: number | undefined
   /** Over what is below; `undefined` is a removal. */
-  readonly vectors: ReadonlyMap<string, Float32Array | undefined>
+  readonly vectors: ReadonlyMap<string, VectorValue | undefined>
 }
 
 /** Ordinals of staged records start here: far above those of any collection, and still 32 bits. */
@@ -74,7 +75,7 @@ export class StagedCollection implements Collection {
       for (const [key, value] of Object.entries(this.payload(before)))
         if (!op.unset.includes(key)) setOwn(payload, key, value)
     for (const [key, value] of Object.entries<JsonValue>(op.set)) setOwn(payload, key, value)
-    const vectors = new Map<string, Float32Array | undefined>(staged?.vectors)
+    const vectors = new Map<string, VectorValue | undefined>(staged?.vectors)
     for (const [name, vector] of op.vectors) vectors.set(name, vector)
     for (const name of op.dropVectors) vectors.set(name, undefined)
     return { id, isLive: true, payload, below: staged === undefined ? before : staged.below, vectors }
@@ -129,7 +130,7 @@ export class StagedCollection implements Collection {
     return this.#at(ordinal)?.payload ?? this.#base.payload(ordinal)
   }
 
-  vector(ordinal: number, name: string): Float32Array | undefined {
+  vector(ordinal: number, name: string): VectorValue | undefined {
     const staged = this.#at(ordinal)
     if (staged === undefined) return this.#base.vector(ordinal, name)
     if (staged.vectors.has(name)) return staged.vectors.get(name)

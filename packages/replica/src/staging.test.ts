@@ -90,7 +90,7 @@ const shown = (collection: Collection) => ({
   records: [...collection.inOrder()].map((ordinal) => [
     collection.id(ordinal),
     collection.payload(ordinal),
-    collection.vectorNames(ordinal).map((name) => [...collection.vector(ordinal, name)!]),
+    collection.vectorNames(ordinal).map((name) => collection.vector(ordinal, name)),
     collection.isLive(ordinal),
     collection.find(collection.id(ordinal)) === ordinal,
   ]),

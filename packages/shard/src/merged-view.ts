@@ -16,6 +16,7 @@ import {
   type Stamp,
   StoreError,
   setOwn,
+  type VectorValue,
 } from '@meridian/core'
 import { BlockCache } from './block-cache.js'
 import { type BlockRef, type BlockRow, BlockTable } from './block-table.js'
@@ -231,8 +232,8 @@ export class MergedView {
     return payload
   }
 
-  /** A fresh array; `undefined` for a record that is not live or has no such vector. */
-  vector(slot: number, name: string): Float32Array | undefined {
+  /** Fresh arrays; `undefined` for a record that is not live or has no such vector. */
+  vector(slot: number, name: string): VectorValue | undefined {
     if (!this.isLive(slot)) return undefined
     const cell = this.#patches.get(slot)?.vectors.get(name)
     if (cell?.isRemoved) return undefined

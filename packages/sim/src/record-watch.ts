@@ -2,6 +2,7 @@ import {
   canonicalJson,
   EMPTY_STATE,
   merge,
+  numbersOf,
   type PointId,
   type RecordState,
   type Stamp,
@@ -129,5 +130,5 @@ export const describeRecord = (collection: Collection, ordinal: number): string 
 export const describe = ({ vectors, payload }: VisibleRecord): string =>
   `${[...vectors]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, vector]) => `${name}:${vector.join()}`)
+    .map(([name, vector]) => `${name}:${numbersOf(vector).join()}`)
     .join(' ')} ${canonicalJson(payload)}`

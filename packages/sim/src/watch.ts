@@ -1,4 +1,4 @@
-import type { VersionVector } from '@meridian/core'
+import { isDense, type VersionVector } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import type { Oracle } from './oracle.js'
 import { RecordWatch } from './record-watch.js'
@@ -55,7 +55,7 @@ export class Watch {
       const expected = new Map<number, Float32Array>()
       for (const ordinal of collection.ordinals()) {
         const values = collection.vector(ordinal, vector)
-        if (values !== undefined) expected.set(ordinal, values)
+        if (values !== undefined && isDense(values)) expected.set(ordinal, values)
       }
       const query = new Float32Array(params.size).fill(0.5)
       const hits = node.index.searchNow(collection.space(vector), { vector: query, limit: expected.size + 10 })

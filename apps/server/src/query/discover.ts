@@ -1,10 +1,11 @@
+import type { VectorValue } from '@meridian/core'
 import type { ExampleScoring } from './plan.js'
 import { fastSigmoid, scaledSigmoid } from './similarity.js'
 
 /** A pair of examples that parts the space in two. */
 export interface ContextPair {
-  readonly positive: Float32Array
-  readonly negative: Float32Array
+  readonly positive: VectorValue
+  readonly negative: VectorValue
 }
 
 /** One step of a float32 above 1: a point on the border between two examples is on the wrong side. */
@@ -15,7 +16,7 @@ const MARGIN = 1.1920928955078125e-7
  * negative), the fraction is the similarity to the target squeezed into 0-1.
  */
 export const discoverScoring =
-  (target: Float32Array, pairs: readonly ContextPair[]): ExampleScoring =>
+  (target: VectorValue, pairs: readonly ContextPair[]): ExampleScoring =>
   (similarity) => {
     let rank = 0
     for (const { positive, negative } of pairs) rank += similarity(positive) > similarity(negative) ? 1 : -1

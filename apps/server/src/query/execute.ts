@@ -1,9 +1,9 @@
-import { type PointId, unreachable, type VectorIndex } from '@meridian/core'
+import { type PointId, unreachable, type VectorIndex, type VectorValue } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { evaluate } from './formula/evaluate.js'
 import type { Formula } from './formula/expression.js'
 import { fuse } from './fusion.js'
-import { BestHits, beyond, byScore, type Direction, directionOf, type Hit } from './hit.js'
+import { BestHits, beyond, byScore, type Direction, type Hit } from './hit.js'
 import { matching, matchingInOrder, passes } from './matching.js'
 import { type Candidate, diversify } from './mmr.js'
 import { type OrderBy, Ordered } from './order-by.js'
@@ -12,7 +12,8 @@ import type { ExampleScoring, NearestStage, Plan, Query, Target } from './plan.j
 import { type Draw, drawSample } from './sample.js'
 import { scan } from './scan.js'
 import { nearest } from './search.js'
-import { nearestScore, SIMILARITIES } from './similarity.js'
+import { comparable, directionIn, nearestScoring, similarityIn } from './similarity.js'
+import { weighing } from './weighing.js'
 
 /** What a query runs on. */
 export interface Scope {
@@ -112,32 +113,36 @@ class Stages {
   }
 
   async nearest(stage: NearestStage, limit: number): Promise<readonly Hit[]> {
-    const { metric } = stage.target.params
-    const direction = directionOf(metric)
+    const { target } = stage
+    const direction = directionIn(target.params)
+    const weigh = await weighing(this.scope.collection, this.scope.index, target)
+    const vector = weigh(stage.vector)
+    const scoreOf = nearestScoring(target.params)
     const hits =
       this.pool === undefined
         ? await nearest(
             this.scope.collection,
             this.scope.index,
-            { stage, filter: this.plan.filter, except: this.except, limit },
+            { stage: { ...stage, vector }, filter: this.plan.filter, except: this.except, limit },
             this.scope.signal,
           )
-        : await this.#scored(stage.target, direction, limit, (vector) => nearestScore(metric, stage.vector, vector))
+        : await this.#scored(target, direction, limit, (value) => scoreOf(vector, value))
     return beyond(hits, direction, this.plan.threshold)
   }
 
-  /** Scores every candidate that has the vector. */
+  /** Scores every candidate that has the vector; one without a score is no hit. */
   async #scored(
     target: Target,
     direction: Direction,
     limit: number,
-    scoreOf: (vector: Float32Array) => number,
+    scoreOf: (vector: VectorValue) => number | undefined,
   ): Promise<readonly Hit[]> {
     const { collection } = this.scope
     const best = new BestHits(direction, limit)
     await this.#each((ordinal, id) => {
-      const vector = collection.vector(ordinal, target.space)
-      if (vector !== undefined) best.offer({ id, score: scoreOf(vector) })
+      const vector = comparable(collection, ordinal, target)
+      const score = vector === undefined ? undefined : scoreOf(vector)
+      if (score !== undefined) best.offer({ id, score })
     })
     return best.take()
   }
@@ -148,17 +153,18 @@ class Stages {
     const found: Candidate[] = []
     for (const hit of near) {
       const ordinal = collection.find(hit.id)
-      const vector = ordinal === undefined ? undefined : collection.vector(ordinal, stage.target.space)
+      const vector = ordinal === undefined ? undefined : comparable(collection, ordinal, stage.target)
       if (vector !== undefined) found.push({ hit, vector })
     }
-    const similarity = SIMILARITIES[stage.target.params.metric]
+    const similarity = similarityIn(stage.target.params)
     return diversify(found, stage.vector, similarity, lambda, this.plan.limit, new Pacer(this.scope.signal))
   }
 
   async examples(target: Target, scoring: ExampleScoring): Promise<readonly Hit[]> {
-    const similarity = SIMILARITIES[target.params.metric]
+    const similarity = similarityIn(target.params)
+    const weigh = await weighing(this.scope.collection, this.scope.index, target)
     const hits = await this.#scored(target, 'larger', this.plan.limit, (vector) =>
-      Math.fround(scoring((example) => similarity(example, vector))),
+      Math.fround(scoring((example) => similarity(weigh(example), vector))),
     )
     return beyond(hits, 'larger', this.plan.threshold)
   }

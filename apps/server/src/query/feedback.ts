@@ -1,8 +1,9 @@
+import type { VectorValue } from '@meridian/core'
 import type { ExampleScoring } from './plan.js'
 
 /** A result that somebody judged. */
 export interface Judged {
-  readonly vector: Float32Array
+  readonly vector: VectorValue
   readonly score: number
 }
 
@@ -17,7 +18,7 @@ const PAIRS_MAX = 3
 
 /** Relevance feedback: the best judged results pull and the worst push, in pairs from the outside in. */
 export const feedbackScoring = (
-  target: Float32Array,
+  target: VectorValue,
   judged: readonly Judged[],
   { a, b, c }: Coefficients,
 ): ExampleScoring => {

@@ -1,10 +1,12 @@
+import { HNSW_DEFAULT, type SpaceParams } from '@meridian/core'
 import { expect, test } from 'vitest'
 import type { Candidate } from './mmr.js'
 import { diversify } from './mmr.js'
 import { Pacer } from './pacer.js'
 import { drawSample } from './sample.js'
-import { SIMILARITIES } from './similarity.js'
+import { similarityIn } from './similarity.js'
 
+const DOT: SpaceParams = { size: 2, metric: 'Dot', hnsw: HNSW_DEFAULT }
 const candidate = (id: number, x: number, y: number): Candidate => ({
   hit: { id, score: id / 10 },
   vector: Float32Array.of(x, y),
@@ -13,7 +15,7 @@ const near = [candidate(1, 1, 0), candidate(2, 0.9, 0), candidate(3, 0, 1)]
 const chosen = async (lambda: number, limit: number) => {
   const pacer = new Pacer(new AbortController().signal)
   const query = Float32Array.of(1, 0.1)
-  return (await diversify(near, query, SIMILARITIES.Dot, lambda, limit, pacer)).map(({ id }) => id)
+  return (await diversify(near, query, similarityIn(DOT), lambda, limit, pacer)).map(({ id }) => id)
 }
 
 test('[QY11] relevance alone keeps the order, diversity takes the odd one', async () => {

@@ -1,10 +1,11 @@
+import type { VectorValue } from '@meridian/core'
 import type { Hit } from './hit.js'
 import type { Pacer } from './pacer.js'
 import type { Similarity } from './similarity.js'
 
 export interface Candidate {
   readonly hit: Hit
-  readonly vector: Float32Array
+  readonly vector: VectorValue
 }
 
 /**
@@ -14,7 +15,7 @@ export interface Candidate {
  */
 export const diversify = async (
   candidates: readonly Candidate[],
-  query: Float32Array,
+  query: VectorValue,
   similarity: Similarity,
   lambda: number,
   limit: number,

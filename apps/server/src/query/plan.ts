@@ -1,4 +1,4 @@
-import type { PointId, VectorParams } from '@meridian/core'
+import type { PointId, SpaceParams, VectorValue } from '@meridian/core'
 import type { ReadFilter } from '../schema/filter.js'
 import type { Formula } from './formula/expression.js'
 import type { Fusion } from './fusion.js'
@@ -8,11 +8,11 @@ import type { OrderBy } from './order-by.js'
 export interface Target {
   /** Vector name; the unnamed one is ''. */
   readonly space: string
-  readonly params: VectorParams
+  readonly params: SpaceParams
 }
 
 /** Scores one point by how alike it is to the examples that the scoring was made from. Larger is better. */
-export type ExampleScoring = (similarity: (example: Float32Array) => number) => number
+export type ExampleScoring = (similarity: (example: VectorValue) => number) => number
 
 export interface Mmr {
   /** Weight of relevance against diversity; 0-1. */
@@ -25,7 +25,7 @@ export interface NearestStage {
   readonly kind: 'nearest'
   readonly target: Target
   /** In stored form. */
-  readonly vector: Float32Array
+  readonly vector: VectorValue
   readonly exact: boolean
   readonly ef: number | undefined
 }

@@ -1,4 +1,14 @@
-import type { CollectionConfig, JsonObject } from '@meridian/core'
+import {
+  type CollectionConfig,
+  isDense,
+  isSparse,
+  isSparseSpace,
+  type JsonObject,
+  rowsOf,
+  type SpaceParams,
+  spacesOf,
+  type VectorValue,
+} from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { badRequest, formatError } from '../http/errors.js'
 import { shortFloats } from '../http/float32.js'
@@ -59,11 +69,17 @@ const project = (pick: typeof include, value: Json, path: string): Parts['payloa
 const FLOAT_BYTES = 12
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 
+/** Vectors without a fixed length are taken to be of a usual one. */
+const SPARSE_NUMBERS = 256
+const MULTI_ROWS = 32
+const usualNumbers = (params: SpaceParams): number =>
+  isSparseSpace(params) ? SPARSE_NUMBERS : params.size * (params.multi === undefined ? 1 : MULTI_ROWS)
+
 /** @throws StoreError `BAD_REQUEST` when the vectors of `count` records would not fit into one answer. */
 export const refuseHugeAnswer = (parts: Parts, config: CollectionConfig, count: number): void => {
   if (parts.vectors === false) return
-  const names = parts.vectors === true ? Object.keys(config.vectors) : parts.vectors
-  const bytes = count * FLOAT_BYTES * names.reduce((sum, name) => sum + spaceParams(config, name).size, 0)
+  const names = parts.vectors === true ? spacesOf(config).map(([name]) => name) : parts.vectors
+  const bytes = count * FLOAT_BYTES * names.reduce((sum, name) => sum + usualNumbers(spaceParams(config, name)), 0)
   if (bytes > ANSWER_BYTES_MAX)
     throw badRequest(
       `limit: ${count} points with vectors are about ${bytes} bytes; lower the limit, or leave vectors out`,
@@ -93,10 +109,17 @@ export const showHits = (collection: Collection, hits: readonly Hit[], parts: Pa
 
 const showVectors = (collection: Collection, ordinal: number, wanted: true | readonly string[]): unknown => {
   const names = wanted === true ? collection.vectorNames(ordinal) : wanted
-  const shown: Record<string, number[]> = {}
+  const shown: Record<string, unknown> = {}
   for (const name of names) {
     const vector = collection.vector(ordinal, name)
-    if (vector !== undefined) shown[name] = shortFloats(vector)
+    if (vector !== undefined) shown[name] = shownVector(vector)
   }
-  return shown[''] ?? shown
+  return '' in shown && Object.keys(shown).length === 1 ? shown[''] : shown
 }
+
+const shownVector = (value: VectorValue): unknown =>
+  isDense(value)
+    ? shortFloats(value)
+    : isSparse(value)
+      ? { indices: Array.from(value.indices), values: shortFloats(value.values) }
+      : rowsOf(value).map(shortFloats)

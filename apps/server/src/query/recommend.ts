@@ -1,25 +1,19 @@
+import type { VectorValue } from '@meridian/core'
 import { badRequest } from '../http/errors.js'
 import type { ExampleScoring } from './plan.js'
 import { scaledSigmoid } from './similarity.js'
+import { apart, meanOf } from './vector-average.js'
 
 export interface Examples {
-  readonly positive: readonly Float32Array[]
-  readonly negative: readonly Float32Array[]
+  readonly positive: readonly VectorValue[]
+  readonly negative: readonly VectorValue[]
 }
 
 /** @throws StoreError `BAD_REQUEST` without a positive example. */
-export const averageVector = ({ positive, negative }: Examples): Float32Array => {
+export const averageVector = ({ positive, negative }: Examples): VectorValue => {
   if (positive.length === 0) throw badRequest('At least one positive vector ID required with this strategy')
-  const towards = mean(positive)
-  if (negative.length === 0) return towards
-  const away = mean(negative)
-  return towards.map((value, i) => value + value - away[i]!)
-}
-
-const mean = (vectors: readonly Float32Array[]): Float32Array => {
-  const sum = new Float64Array(vectors[0]!.length)
-  for (const vector of vectors) for (let i = 0; i < sum.length; i++) sum[i]! += vector[i]!
-  return Float32Array.from(sum, (value) => value / vectors.length)
+  const towards = meanOf(positive)
+  return negative.length === 0 ? towards : apart(towards, meanOf(negative))
 }
 
 const refuseNothing = ({ positive, negative }: Examples): void => {
@@ -31,7 +25,7 @@ const refuseNothing = ({ positive, negative }: Examples): void => {
 export const bestScore = (examples: Examples): ExampleScoring => {
   refuseNothing(examples)
   return (similarity) => {
-    const best = (vectors: readonly Float32Array[]): number =>
+    const best = (vectors: readonly VectorValue[]): number =>
       vectors.reduce((most, vector) => Math.max(most, similarity(vector)), -Infinity)
     const liked = best(examples.positive)
     const disliked = best(examples.negative)

@@ -1,3 +1,4 @@
+import { numbersOf } from '@meridian/core'
 import { expect, test } from 'vitest'
 import { contextScoring, discoverScoring } from './discover.js'
 import { feedbackScoring } from './feedback.js'
@@ -7,13 +8,13 @@ import { SIMILARITIES } from './similarity.js'
 
 /** Examples on a line; the likeness to each is given by its only number. */
 const at = (...likenesses: number[]): Float32Array[] => likenesses.map((likeness) => Float32Array.of(likeness))
-const score = (scoring: ExampleScoring): number => scoring((example) => example[0]!)
+const score = (scoring: ExampleScoring): number => scoring((example) => numbersOf(example)[0]!)
 const one = (likeness: number): Float32Array => Float32Array.of(likeness)
 
 test('[QY3] the average leans away from the negative examples, and needs a positive one', () => {
   const positive = [Float32Array.of(1, 0), Float32Array.of(3, 2)]
-  expect([...averageVector({ positive, negative: [] })]).toEqual([2, 1])
-  expect([...averageVector({ positive, negative: [Float32Array.of(1, 5)] })]).toEqual([3, -3])
+  expect([...numbersOf(averageVector({ positive, negative: [] }))]).toEqual([2, 1])
+  expect([...numbersOf(averageVector({ positive, negative: [Float32Array.of(1, 5)] }))]).toEqual([3, -3])
   expect(() => averageVector({ positive: [], negative: positive })).toThrow('At least one positive vector ID')
 })
 

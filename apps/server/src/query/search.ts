@@ -1,10 +1,10 @@
 import type { IndexHit, IndexQuery, PointId, VectorIndex } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import type { ReadFilter } from '../schema/filter.js'
-import { byScore, directionOf, type Hit } from './hit.js'
+import { byScore, type Hit } from './hit.js'
 import { ordinalsAmong, passes } from './matching.js'
 import type { NearestStage } from './plan.js'
-import { nearestScore } from './similarity.js'
+import { comparable, directionIn, nearestScoring } from './similarity.js'
 
 /** Nearest neighbours of one vector, found through the index. */
 export interface Nearest {
@@ -52,14 +52,16 @@ export const nearest = async (
 }
 
 const current = (collection: Collection, raw: readonly IndexHit[], { stage, filter, except }: Nearest): Hit[] => {
-  const { metric } = stage.target.params
+  const { target, vector: asked } = stage
+  const scoreOf = nearestScoring(target.params)
   const hits: Hit[] = []
   for (const { ordinal } of raw) {
-    const vector = collection.isLive(ordinal) ? collection.vector(ordinal, stage.target.space) : undefined
+    const vector = collection.isLive(ordinal) ? comparable(collection, ordinal, target) : undefined
     if (vector === undefined) continue
     const id = collection.id(ordinal)
     if (except.has(id) || !passes(collection, ordinal, filter)) continue
-    hits.push({ id, score: nearestScore(metric, stage.vector, vector) })
+    const score = scoreOf(asked, vector)
+    if (score !== undefined) hits.push({ id, score })
   }
-  return hits.sort(byScore(directionOf(metric)))
+  return hits.sort(byScore(directionIn(target.params)))
 }

@@ -5,6 +5,7 @@ import {
   METRICS,
   type Metric,
   SHARDS_MAX,
+  type SparseParams,
   type VectorParams,
 } from '@meridian/core'
 import { badRequest, formatError, invalid, unsupported } from '../http/errors.js'
@@ -34,7 +35,6 @@ const parseName = (name: string, field: string): string => {
 }
 
 const CHANGES_RESULTS = {
-  sparse_vectors: 'sparse vectors are not supported yet; leave it out',
   init_from: 'copying another collection is not supported; create an empty one and import the points',
   strict_mode_config: LATER,
 }
@@ -47,34 +47,38 @@ export const readCollection = (body: JsonMap, shardsDefault: number): Collection
   const hnsw = optional(body.hnsw_config, 'hnsw_config', HNSW_DEFAULT, (value, path) =>
     readHnsw(value, path, HNSW_DEFAULT),
   )
+  const sparse = optional(body.sparse_vectors, 'sparse_vectors', {}, readSparseSpaces)
+  const hasSparse = Object.keys(sparse).length > 0
+  const vectors = readSpaces(hasSparse ? (body.vectors ?? {}) : body.vectors, hnsw, hasSparse)
+  const both = Object.keys(sparse).find((name) => Object.hasOwn(vectors, name))
+  if (both !== undefined) throw invalid(`sparse_vectors.${both}`, 'a dense vector has the same name, choose another')
   return {
-    vectors: readSpaces(body.vectors, hnsw),
+    vectors,
+    ...(hasSparse ? { sparse } : {}),
     shards: optional(body.shard_number, 'shard_number', shardsDefault, (value, path) =>
       readInteger(value, path, 1, SHARDS_MAX),
     ),
   }
 }
 
-const readSpaces = (value: Json | undefined, hnsw: HnswParams): Record<string, VectorParams> => {
+const readSpaces = (value: Json | undefined, hnsw: HnswParams, mayBeEmpty: boolean): Record<string, VectorParams> => {
   if (value === undefined || value === null)
     throw badRequest('vectors: missing; send {"size": N, "distance": "Cosine"}, or an object of named ones')
   const map = readMap(value, 'vectors')
   if (!isMap(map.size) && (map.size !== undefined || map.distance !== undefined))
     return { '': readSpace(map, 'vectors', hnsw) }
   const names = Object.keys(map)
-  if (names.length === 0 || names.length > VECTORS_MAX)
+  if ((names.length === 0 && !mayBeEmpty) || names.length > VECTORS_MAX)
     throw invalid('vectors', `${names.length} named vectors, send 1 to ${VECTORS_MAX}`)
   return Object.fromEntries(
     names.map((name) => {
-      if (name.length === 0 || Buffer.byteLength(name) > NAME_BYTES_MAX)
-        throw invalid('vectors', `a vector name must be 1 to ${NAME_BYTES_MAX} bytes long`)
+      checkSpaceName(name, 'vectors')
       return [name, readSpace(readMap(map[name], `vectors.${name}`), `vectors.${name}`, hnsw)]
     }),
   )
 }
 
 const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams => {
-  refuseFields(map, path, { multivector_config: 'multivectors are not supported yet; leave it out' })
   const datatype = optional(map.datatype, `${path}.datatype`, 'float32', readText)
   if (datatype !== 'float32') throw unsupported(`${path}.datatype: ${datatype} is not supported yet; use float32`)
   if (map.size === undefined) throw formatError(`${path}: missing field \`size\`; send the number of dimensions`)
@@ -89,7 +93,35 @@ const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams =
     size: readInteger(map.size, `${path}.size`, 1, readLimits().dimensionsMax),
     metric: metric as Metric,
     hnsw: optional(map.hnsw_config, `${path}.hnsw_config`, hnsw, (value, at) => readHnsw(value, at, hnsw)),
+    ...optional(map.multivector_config, `${path}.multivector_config`, {}, readMultivectors),
   }
+}
+
+const readMultivectors = (value: Json, path: string): { multi: 'max_sim' } => {
+  const { comparator } = readMap(value, path)
+  if (comparator !== 'max_sim') throw formatError(`${path}.comparator: expected max_sim`)
+  return { multi: 'max_sim' }
+}
+
+const checkSpaceName = (name: string, path: string): void => {
+  if (name.length === 0 || Buffer.byteLength(name) > NAME_BYTES_MAX)
+    throw invalid(path, `a vector name must be 1 to ${NAME_BYTES_MAX} bytes long`)
+}
+
+const readSparseSpaces = (value: Json, path: string): Record<string, SparseParams> => {
+  const spaces = Object.entries(readMap(value, path))
+  if (spaces.length > VECTORS_MAX) throw invalid(path, `${spaces.length} of them, send at most ${VECTORS_MAX}`)
+  return Object.fromEntries(
+    spaces.map(([name, space]) => {
+      checkSpaceName(name, path)
+      const place = `${path}.${name}`
+      const map = readMap(space, place)
+      const modifier = optional(map.modifier, `${place}.modifier`, 'none', readText)
+      if (modifier !== 'none' && modifier !== 'idf')
+        throw formatError(`${place}.modifier: unknown variant \`${modifier.slice(0, 40)}\`, expected one of none, idf`)
+      return [name, { modifier }]
+    }),
+  )
 }
 
 const readHnsw = (value: Json, path: string, fallback: HnswParams): HnswParams => {

@@ -1,4 +1,4 @@
-import type { CollectionConfig, JsonObject, PointId, RecordOp } from '@meridian/core'
+import type { CollectionConfig, JsonObject, PointId, RecordOp, VectorValue } from '@meridian/core'
 import { badRequest, formatError, invalid } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { readPayload } from './payload.js'
@@ -15,7 +15,7 @@ export const readPoints = (body: JsonMap, config: CollectionConfig, pointsMax: n
   return ops
 }
 
-const put = (id: PointId, vectors: ReadonlyMap<string, Float32Array>, payload: JsonObject): RecordOp => ({
+const put = (id: PointId, vectors: ReadonlyMap<string, VectorValue>, payload: JsonObject): RecordOp => ({
   kind: 'put',
   id,
   vectors,
@@ -48,7 +48,7 @@ const readBatch = (batch: JsonMap, config: CollectionConfig): RecordOp[] => {
   ])
     if (length !== ids.length) throw invalid(path, `${length} of them for ${ids.length} ids, send one for each id`)
   return ids.map((id, i) => {
-    const vectors = new Map<string, Float32Array>()
+    const vectors = new Map<string, VectorValue>()
     for (const { name, path, rows } of columns)
       vectors.set(name, readVector(rows[i], `${path}[${i}]`, spaceParams(config, name)))
     return put(id, vectors, optional(payloads?.[i], `batch.payloads[${i}]`, {}, readPayload))

@@ -1,3 +1,4 @@
+import type { VectorValue } from '@meridian/core'
 import { badRequest, formatError, invalid } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { type ContextPair, contextScoring, discoverScoring } from '../query/discover.js'
@@ -36,6 +37,7 @@ export const readStage = (query: Json, node: Node): Stage => {
   if (kinds.length > 1) throw formatError(`${path}: ${kinds.join(' and ')} are both given: send one of them`)
   const kind = kinds[0]
   if (kind === undefined) {
+    if (query.indices !== undefined || query.values !== undefined) return readNearest(query, path, node)
     const { target } = node.source()
     readVector(query, path, target.params)
     throw formatError(`${path}: send a vector, an id or an object with one of ${Object.keys(KINDS).join(', ')}`)
@@ -48,7 +50,7 @@ const readNearest = (value: Json, path: string, node: Node): NearestStage => {
   return nearestStage(readQueryVector(value, path, source), source, node)
 }
 
-const nearestStage = (vector: Float32Array, { target }: VectorSource, { body, path }: Node): NearestStage => {
+const nearestStage = (vector: VectorValue, { target }: VectorSource, { body, path }: Node): NearestStage => {
   const at_ = at(path, 'params')
   const params = optional(body.params, at_, {} as JsonMap, readMap)
   const ef = optional(params.hnsw_ef, `${at_}.hnsw_ef`, 0, (value, place) => readInteger(value, place, 0, EF_MAX))
@@ -78,7 +80,7 @@ const readMmr: ReadKind = (value, path, node, query) => {
 const readRecommend: ReadKind = (value, path, node) => {
   const map = readMap(value, path)
   const source = node.source()
-  const read = (name: string): Float32Array[] =>
+  const read = (name: string): VectorValue[] =>
     optional(map[name], `${path}.${name}`, [], (given, place) => {
       if (readArray(given, place).length > EXAMPLES_MAX) throw tooMany(place)
       return readExamples(given, place, source)

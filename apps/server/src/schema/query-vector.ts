@@ -1,13 +1,11 @@
-import type { PointId, VectorParams } from '@meridian/core'
-import { StoreError } from '@meridian/core'
-import { normalize } from '@meridian/index'
+import { type PointId, StoreError, spaceProblem, type VectorValue } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { noPoint, wrongInput } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import type { Target } from '../query/plan.js'
 import { readPointId } from './point-id.js'
 import { isMap, NO_SHARD_KEYS, optional, readMap, readText, refuseFields } from './read.js'
-import { readVector, spaceParams } from './vector.js'
+import { readRawVector, spaceParams, storedForm } from './vector.js'
 
 /** What a request is read against. */
 export interface QueryContext {
@@ -44,40 +42,38 @@ export const readSource = (body: JsonMap, path: string, context: QueryContext, e
 export const at = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)
 
 /** A vector as it is sent, or the stored one of the point that an id names; `undefined` if that point has none. */
-const readForm = (value: Json | undefined, path: string, source: VectorSource, params: VectorParams) => {
-  if (Array.isArray(value) || isMap(value)) return readVector(value, path, params)
+const readForm = (value: Json | undefined, path: string, source: VectorSource): VectorValue | undefined => {
+  const { params } = source.target
+  if (Array.isArray(value) || isMap(value)) return readRawVector(value, path, params)
   const id = readPointId(value, path)
   const ordinal = source.collection.find(id)
   if (ordinal === undefined) throw noPoint(id)
   source.except?.add(id)
   const vector = source.collection.vector(ordinal, source.space)
-  if (vector !== undefined && vector.length !== params.size)
-    throw wrongInput(`Vector dimension error: expected dim: ${params.size}, got ${vector.length} (${path})`)
+  const misfit = vector === undefined ? undefined : spaceProblem(params, vector)
+  if (misfit !== undefined) throw wrongInput(`${misfit} (${path})`)
   return vector
 }
 
 /** In stored form. @throws StoreError `POINT_NOT_FOUND` for an id without a point, or of a point without the vector. */
-export const readQueryVector = (value: Json | undefined, path: string, source: VectorSource): Float32Array => {
-  const { params } = source.target
-  const vector = readForm(value, path, source, params)
+export const readQueryVector = (value: Json | undefined, path: string, source: VectorSource): VectorValue => {
+  const vector = readForm(value, path, source)
   if (vector === undefined)
     throw new StoreError(
       'POINT_NOT_FOUND',
       `${path}: point ${value} has no vector ${source.space === '' ? 'of its own' : `\`${source.space}\``}; ask with one that has`,
     )
-  return params.metric === 'Cosine' ? normalize(vector) : vector
+  return stored(vector, source)
 }
 
 /**
  * Examples in the form they were sent or stored in, as averages want them: a `Cosine` vector is not normalised. Points without
  * the vector are left out, as Qdrant does.
  */
-export const readExamples = (value: Json, path: string, source: VectorSource): Float32Array[] => {
-  const raw: VectorParams = { ...source.target.params, metric: 'Dot' }
+export const readExamples = (value: Json, path: string, source: VectorSource): VectorValue[] => {
   const items = Array.isArray(value) ? value : []
-  return items.flatMap((item, i) => readForm(item, `${path}[${i}]`, source, raw) ?? [])
+  return items.flatMap((item, i) => readForm(item, `${path}[${i}]`, source) ?? [])
 }
 
 /** As the searched space stores it. */
-export const stored = (vector: Float32Array, { target }: VectorSource): Float32Array =>
-  target.params.metric === 'Cosine' ? normalize(vector) : vector
+export const stored = (vector: VectorValue, { target }: VectorSource): VectorValue => storedForm(target.params, vector)

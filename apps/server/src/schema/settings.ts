@@ -1,9 +1,9 @@
-import { type CollectionConfig, type JsonObject, type JsonValue, setOwn } from '@meridian/core'
+import { type CollectionConfig, isSparseSpace, type JsonObject, type JsonValue, setOwn } from '@meridian/core'
 import type { Setting } from '@meridian/replica'
-import { formatError, invalid, unsupported } from '../http/errors.js'
+import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { readPayload } from './payload.js'
-import { isMap, optional, readFlag, readInteger, readMap, readNumber, wrongType } from './read.js'
+import { isMap, optional, readFlag, readInteger, readMap, readNumber, readText, wrongType } from './read.js'
 import { spaceParams } from './vector.js'
 
 /*
@@ -56,6 +56,15 @@ const PARAMS: Section = {
   on_disk_payload: readFlag,
 }
 
+const SPARSE_INDEX: Section = {
+  full_scan_threshold: integer(0),
+  on_disk: readFlag,
+  datatype: (value, path) => {
+    if (value === 'float32') return value
+    throw unsupported(`${path}: not supported yet; use float32`)
+  },
+}
+
 const WAL: Section = { wal_capacity_mb: integer(1), wal_segments_ahead: integer(0), wal_retain_closed: integer(0) }
 
 /** Vectors are kept whole here, which no quantization finds more with; what is asked for is kept and shown. */
@@ -88,7 +97,7 @@ const metadataOf = (value: Json | undefined): JsonObject | undefined =>
 
 /** The settings in the body of a creation. Graph sizes are not among them: they are part of the configuration. */
 export const readCreationSettings = (body: JsonMap): Setting[] => {
-  const vectors = readMap(body.vectors, 'vectors')
+  const vectors = optional(body.vectors, 'vectors', NOTHING, readMap)
   const named: readonly (readonly [string, Json | undefined])[] =
     typeof vectors.size === 'number' ? [['', vectors]] : Object.entries(vectors)
   return [
@@ -101,6 +110,7 @@ export const readCreationSettings = (body: JsonMap): Setting[] => {
       return given === undefined ? [] : [{ path: ['params', name], value: given }]
     }),
     ...named.flatMap(([name, space]) => spaceSettings(readMap(space, `vectors.${name}`), name, HNSW_TUNING)),
+    ...sparseSettings(optional(body.sparse_vectors, 'sparse_vectors', NOTHING, readMap)),
     ...metadataSettings(metadataOf(body.metadata) ?? {}),
   ]
 }
@@ -110,6 +120,24 @@ const spaceSettings = (map: JsonMap, name: string, hnsw: Section): Setting[] => 
   ...leaf(map.quantization_config, ['vectors', name, 'quantization_config'], quantization),
   ...leaf(map.on_disk, ['vectors', name, 'on_disk'], readFlag),
 ]
+
+/** What a search weighs by is part of the configuration, which stays. */
+const changedSparse = (spaces: JsonMap, config: CollectionConfig): Setting[] => {
+  for (const [name, space] of Object.entries(spaces)) {
+    const params = spaceParams(config, name)
+    if (!isSparseSpace(params)) throw wrongInput(`sparse_vectors.${name}: it is among the vectors`)
+    const path = `sparse_vectors.${name}.modifier`
+    const modifier = optional(readMap(space, `sparse_vectors.${name}`).modifier, path, params.modifier, readText)
+    if (modifier !== params.modifier) throw unsupported(`${path}: cannot be changed; create another collection`)
+  }
+  return sparseSettings(spaces)
+}
+
+const sparseSettings = (spaces: JsonMap): Setting[] =>
+  Object.entries(spaces).flatMap(([name, space]) => {
+    const path = ['sparse_vectors', name, 'index']
+    return leaves(readMap(space, `sparse_vectors.${name}`).index, path, SPARSE_INDEX)
+  })
 
 const metadataSettings = (metadata: JsonObject): Setting[] =>
   Object.entries(metadata).map(([key, value]) => ({ path: ['metadata', key], value }))
@@ -134,9 +162,10 @@ export const readChangedSettings = (
     ...leaves(body.params, ['params'], PARAMS),
     ...leaf(body.quantization_config, ['quantization_config'], quantization),
     ...Object.entries(spaces).flatMap(([name, space]) => {
-      spaceParams(config, name)
+      if (isSparseSpace(spaceParams(config, name))) throw wrongInput(`vectors.${name}: it is among the sparse_vectors`)
       return spaceSettings(readMap(space, `vectors.${name}`), name, HNSW)
     }),
+    ...changedSparse(optional(body.sparse_vectors, 'sparse_vectors', NOTHING, readMap), config),
     ...metadataSettings(metadata ?? {}),
   ]
   const isEmptied = metadata !== undefined && Object.keys(metadata).length === 0

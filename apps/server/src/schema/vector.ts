@@ -1,48 +1,128 @@
-import type { CollectionConfig, VectorParams } from '@meridian/core'
-import { isFinite32, normalize } from '@meridian/index'
+import {
+  type CollectionConfig,
+  isDense,
+  isMulti,
+  isSparseSpace,
+  MULTI_LENGTH_MAX,
+  type SpaceParams,
+  SPARSE_LENGTH_MAX,
+  spaceNamed,
+  spacesOf,
+  type SparseVector,
+  type VectorParams,
+  type VectorValue,
+} from '@meridian/core'
+import { isFinite32, normalize, normalizeRows } from '@meridian/index'
 import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js'
-import type { Json } from '../http/json-parse.js'
-import { isMap, wrongType } from './read.js'
+import type { Json, JsonMap } from '../http/json-parse.js'
+import { isMap, readArray, wrongType } from './read.js'
 
 /** @throws StoreError `WRONG_INPUT`. */
-export const spaceParams = (config: CollectionConfig, name: string): VectorParams => {
-  const params = Object.hasOwn(config.vectors, name) ? config.vectors[name] : undefined
+export const spaceParams = (config: CollectionConfig, name: string): SpaceParams => {
+  const params = spaceNamed(config, name)
   if (params !== undefined) return params
-  const names = Object.keys(config.vectors).map((each) => (each === '' ? 'the unnamed one' : each))
+  const names = spacesOf(config).map(([each]) => (each === '' ? 'the unnamed one' : each))
   throw wrongInput(`Not existing vector name error: ${name}; vectors of this collection: ${names.join(', ')}`)
 }
 
+/** As it is stored: of length 1 for `Cosine`, each row of a multivector by itself. */
+export const storedForm = (params: SpaceParams, value: VectorValue): VectorValue => {
+  if (isSparseSpace(params) || params.metric !== 'Cosine') return value
+  return isDense(value) ? normalize(value) : isMulti(value) ? normalizeRows(value) : value
+}
+
 /**
- * A dense vector of `params`, as it is stored: normalised for `Cosine`.
- * @throws StoreError `MALFORMED_BODY`, `VALIDATION` if it is empty or overflows a float32, `WRONG_INPUT` for a wrong length.
+ * A value of the space `params`, as it was sent, of the form that the space has. One dense vector stands for a multivector of
+ * one row.
+ * @throws StoreError `MALFORMED_BODY`, `VALIDATION` if it is empty, overflows a float32 or repeats an index, `WRONG_INPUT` for a
+ * wrong length or another form.
  */
-export const readVector = (value: Json | undefined, path: string, params: VectorParams): Float32Array => {
-  if (!Array.isArray(value)) {
-    refuseForeignForms(value, path)
-    throw wrongType(path, 'an array of numbers', value)
+export const readRawVector = (value: Json | undefined, path: string, params: SpaceParams): VectorValue => {
+  refuseInference(value, path)
+  if (isSparseSpace(params)) {
+    if (isMap(value)) return readSparse(value, path)
+    if (Array.isArray(value))
+      throw wrongInput(`${path}: expected a sparse vector, send {"indices": [...], "values": [...]}`)
+    throw wrongType(path, 'an object with indices and values', value)
   }
+  if (isMap(value) && 'indices' in value)
+    throw wrongInput(`${path}: expected a dense vector, got a sparse one; name a sparse vector of the collection`)
+  const items = readNumbersOf(value, path)
+  const isNested = Array.isArray(items[0])
+  if (params.multi !== undefined) return readMulti(isNested ? items : [value!], path, isNested, params)
+  if (isNested)
+    throw wrongInput(`${path}: expected one array of numbers, got a multivector, which the space does not hold`)
+  return readDense(items, path, params)
+}
+
+/** As `readRawVector`, in stored form. */
+export const readVector = (value: Json | undefined, path: string, params: SpaceParams): VectorValue =>
+  storedForm(params, readRawVector(value, path, params))
+
+const readNumbersOf = (value: Json | undefined, path: string): readonly Json[] => {
+  if (!Array.isArray(value)) throw wrongType(path, 'an array of numbers', value)
   if (value.length === 0) throw invalid(path, 'the vector is empty, send its numbers')
-  if (Array.isArray(value[0]))
-    throw unsupported(`${path}: multivectors are not supported yet; send one array of numbers`)
-  if (value.length !== params.size)
-    throw wrongInput(`Vector dimension error: expected dim: ${params.size}, got ${value.length} (${path})`)
-  const vector = new Float32Array(value.length)
-  for (let i = 0; i < value.length; i++) {
-    const item = value[i]!
+  return value
+}
+
+const refuseInference = (value: Json | undefined, path: string): void => {
+  if (isMap(value) && ('text' in value || 'image' in value || 'object' in value || 'model' in value))
+    throw unsupported(`${path}: inference is not supported; embed it first and send an array of numbers`)
+}
+
+const readFloats = (items: readonly Json[], path: string): Float32Array => {
+  const vector = new Float32Array(items.length)
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i]!
     if (typeof item === 'number') vector[i] = item
     else if (typeof item === 'bigint') vector[i] = Number(item)
     else throw wrongType(`${path}[${i}]`, 'a number', item)
   }
   if (!isFinite32(vector)) throw invalid(path, 'a number is out of the range of a 32-bit float, scale the vector down')
-  return params.metric === 'Cosine' ? normalize(vector) : vector
+  return vector
 }
 
-/** Says plainly what an object in place of a dense vector asks for. */
-const refuseForeignForms = (value: Json | undefined, path: string): void => {
-  if (!isMap(value)) return
-  if ('indices' in value) throw unsupported(`${path}: sparse vectors are not supported yet; send an array of numbers`)
-  if ('text' in value || 'image' in value || 'object' in value || 'model' in value)
-    throw unsupported(`${path}: inference is not supported; embed it first and send an array of numbers`)
+const readDense = (items: readonly Json[], path: string, { size }: VectorParams): Float32Array => {
+  if (items.length !== size)
+    throw wrongInput(`Vector dimension error: expected dim: ${size}, got ${items.length} (${path})`)
+  return readFloats(items, path)
+}
+
+const readMulti = (rows: readonly Json[], path: string, isNested: boolean, params: VectorParams): VectorValue => {
+  const length = rows.length * params.size
+  if (length > MULTI_LENGTH_MAX)
+    throw invalid(path, `${rows.length} vectors are ${length} numbers, send at most ${MULTI_LENGTH_MAX}`)
+  const data = new Float32Array(length)
+  rows.forEach((row, i) => {
+    const place = isNested ? `${path}[${i}]` : path
+    data.set(readDense(readNumbersOf(row, place), place, params), i * params.size)
+  })
+  return { dims: params.size, data }
+}
+
+const INDEX_MAX = 0xffffffff
+
+/** Indices in any order; kept ascending. */
+const readSparse = (map: JsonMap, path: string): SparseVector => {
+  if (map.indices === undefined) throw formatError(`${path}: missing field \`indices\`; send indices and values`)
+  if (map.values === undefined) throw formatError(`${path}: missing field \`values\`; send one for each of the indices`)
+  const indices = readArray(map.indices, `${path}.indices`).map((index, i) => {
+    if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index <= INDEX_MAX) return index
+    throw formatError(`${path}.indices[${i}]: expected an integer from 0 to ${INDEX_MAX}`)
+  })
+  const values = readFloats(readArray(map.values, `${path}.values`), `${path}.values`)
+  if (values.length !== indices.length)
+    throw invalid(
+      `${path}.values`,
+      `must be the same length as indices: ${values.length} for ${indices.length} indices`,
+    )
+  if (indices.length > SPARSE_LENGTH_MAX)
+    throw invalid(`${path}.indices`, `${indices.length} of them, send at most ${SPARSE_LENGTH_MAX}`)
+  const order = Uint32Array.from(indices.keys()).sort((a, b) => indices[a]! - indices[b]!)
+  const sorted = Uint32Array.from(order, (at) => indices[at]!)
+  const twice = sorted.find((index, i) => i > 0 && index === sorted[i - 1])
+  if (twice !== undefined) throw invalid(`${path}.indices`, `must be unique: ${twice} is there twice`)
+  return { indices: sorted, values: Float32Array.from(order, (at) => values[at]!) }
 }
 
 /** The `vector` of a point: an array for the unnamed vector, or an object of named ones. */
@@ -50,11 +130,15 @@ export const readVectors = (
   value: Json | undefined,
   path: string,
   config: CollectionConfig,
-): Map<string, Float32Array> => {
+): Map<string, VectorValue> => {
   if (Array.isArray(value)) return new Map([['', readVector(value, path, spaceParams(config, ''))]])
   if (value === undefined) throw formatError(`${path}: missing field; send the vector, or {} for a point without one`)
   if (!isMap(value)) throw wrongType(path, 'an array of numbers or an object of named vectors', value)
   const names = Object.keys(value)
-  if (names.some((name) => !Object.hasOwn(config.vectors, name))) refuseForeignForms(value, path)
+  if (names.some((name) => spaceNamed(config, name) === undefined)) {
+    refuseInference(value, path)
+    if ('indices' in value)
+      throw formatError(`${path}: a sparse vector has a name; send {"<name>": {"indices", "values"}}`)
+  }
   return new Map(names.map((name) => [name, readVector(value[name], `${path}.${name}`, spaceParams(config, name))]))
 }

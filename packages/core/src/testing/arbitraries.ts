@@ -6,6 +6,7 @@ import type { Stamp } from '../hlc.js'
 import type { ReplicaId } from '../ids.js'
 import type { JsonObject } from '../json.js'
 import { integerId, type PointId } from '../point-id.js'
+import type { MultiVector, SparseVector, VectorValue } from '../vector-value.js'
 import { VersionVector } from '../version-vector.js'
 
 /*
@@ -30,9 +31,28 @@ export const anyId: fc.Arbitrary<PointId> = fc.oneof(
   anyText.filter((text) => text.length > 0),
 )
 
-const anyVector = fc
-  .array(fc.float({ noNaN: true, noDefaultInfinity: true }), { maxLength: 4 })
-  .map((elements) => Float32Array.from(elements))
+const anyNumber = fc.float({ noNaN: true, noDefaultInfinity: true })
+const anyDense = fc.array(anyNumber, { maxLength: 4 }).map((elements) => Float32Array.from(elements))
+
+export const anySparse: fc.Arbitrary<SparseVector> = fc
+  .uniqueArray(fc.tuple(fc.oneof(fc.nat({ max: 9 }), fc.integer({ min: 0, max: 0xffffffff })), anyNumber), {
+    ...{ maxLength: 6, selector: ([index]) => index },
+  })
+  .map((pairs) => {
+    pairs.sort(([a], [b]) => a - b)
+    const values = Float32Array.from(pairs, ([, value]) => value)
+    return { indices: Uint32Array.from(pairs, ([index]) => index), values }
+  })
+
+export const anyMulti: fc.Arbitrary<MultiVector> = fc
+  .tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }))
+  .chain(([dims, rows]) =>
+    fc
+      .array(anyNumber, { minLength: dims * rows, maxLength: dims * rows })
+      .map((elements) => ({ dims, data: Float32Array.from(elements) })),
+  )
+
+const anyVector: fc.Arbitrary<VectorValue> = fc.oneof({ weight: 3, arbitrary: anyDense }, anySparse, anyMulti)
 /** Shared by every generated record; the odd ones have broken stores before. */
 const keys = fc.constantFrom('a', 'b', 'c', '__proto__', 'toString', '')
 const vectorNames = fc.constantFrom('', 'image', '__proto__')

@@ -4,6 +4,7 @@ import { encodeEntry } from '../entry-codec.js'
 import type { Stamp } from '../hlc.js'
 import type { ReplicaId } from '../ids.js'
 import type { PointId } from '../point-id.js'
+import type { VectorValue } from '../vector-value.js'
 import { VersionVector } from '../version-vector.js'
 
 /*
@@ -14,7 +15,7 @@ import { VersionVector } from '../version-vector.js'
 const replica = (value: number): ReplicaId => value as ReplicaId
 const stamp = (ms: number, counter: number, writer: number): Stamp => ({ ms, counter, writer: replica(writer) })
 const NOON = stamp(1_767_322_245_678, 3, 7)
-const NO_VECTORS = new Map<string, Float32Array>()
+const NO_VECTORS = new Map<string, VectorValue>()
 
 export const GOLDEN_IDS: Readonly<Record<string, PointId>> = {
   zero: 0,
@@ -74,6 +75,18 @@ export const GOLDEN_ENTRIES: Readonly<Record<string, Entry>> = {
   'patch-vectors': {
     ...{ kind: 'patch', id: 'x', stamp: NOON, clear: false, set: {}, unset: [] },
     ...{ vectors: new Map([['image', Float32Array.of(0.25)]]), dropVectors: ['', 'text'] },
+  },
+  'put-forms': {
+    ...{ kind: 'put', id: 5, stamp: NOON, payload: {} },
+    vectors: new Map<string, VectorValue>([
+      ['words', { indices: Uint32Array.of(0, 7, 0xffffffff), values: Float32Array.of(0.5, -1, 2) }],
+      ['empty', { indices: Uint32Array.of(), values: Float32Array.of() }],
+      ['tokens', { dims: 2, data: Float32Array.of(1, 0.5, -2, 0, 0.1, 3) }],
+    ]),
+  },
+  'patch-sparse': {
+    ...{ kind: 'patch', id: 6, stamp: NOON, clear: false, set: {}, unset: [], dropVectors: [] },
+    vectors: new Map([['words', { indices: Uint32Array.of(42), values: Float32Array.of(1.5) }]]),
   },
 }
 
