@@ -2,7 +2,7 @@ import type { Route } from '../http/router.js'
 import { operationOf } from './document.js'
 import { type Operation, TAGS } from './operation.js'
 
-const escape = (text: string): string =>
+const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
 /** May load nothing, from anywhere. */
@@ -21,7 +21,7 @@ export const documentPage = (routes: readonly Route[], document: Readonly<Record
   })
   const shapes = Object.entries(schemas).map(
     ([name, schema]) =>
-      `<details id="${escape(name)}"><summary><code>${escape(name)}</code></summary><pre><code>${escape(JSON.stringify(schema, null, 1))}</code></pre></details>`,
+      `<details id="${escaped(name)}"><summary><code>${escaped(name)}</code></summary><pre><code>${escaped(JSON.stringify(schema, null, 1))}</code></pre></details>`,
   )
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Meridian API</title><style>${STYLE}</style>
 <h1>Meridian API</h1><p>The same for machines: <a href="openapi.json">openapi.json</a>.</p>
@@ -29,9 +29,9 @@ ${sections.join('\n')}<h2>Shapes</h2>${shapes.join('\n')}</html>`
 }
 
 const row = (route: Route, { summary, body, result }: Operation): string =>
-  `<details><summary><b>${route.method}</b><code>${escape(route.path)}</code> ${escape(summary)}</summary><dl>${shape('Body', body)}${shape('Result', result)}</dl></details>`
+  `<details><summary><b>${route.method}</b><code>${escaped(route.path)}</code> ${escaped(summary)}</summary><dl>${shape('Body', body)}${shape('Result', result)}</dl></details>`
 
 const shape = (label: string, named: unknown): string => {
   if (typeof named !== 'string') return ''
-  return `<dt>${label}</dt><dd><a href="#${escape(named.replaceAll('[]', ''))}">${escape(named)}</a></dd>`
+  return `<dt>${label}</dt><dd><a href="#${escaped(named.replaceAll('[]', ''))}">${escaped(named)}</a></dd>`
 }
