@@ -1,5 +1,9 @@
 import { assert, type HnswParams } from '@meridian/core'
 import hnswlib from 'hnswlib-node'
+import { type Addon, type Engine, engineOf, type NativeGraph } from './native-graph.js'
+
+/** That of the installed addon. */
+export const ENGINE: Engine = engineOf(hnswlib as unknown as Addon)
 
 /** What a graph is built for; equal shapes can read each other's files. */
 export interface GraphShape {
@@ -26,7 +30,7 @@ export const squaredNorm = (vector: Float32Array): number => {
 export const fitsGraph = (vector: Float32Array): boolean => squaredNorm(vector) < SQUARED_NORM_MAX * 2
 
 /**
- * The one door to hnswlib, which aborts the process, or returns nonsense, on what this class refuses. Invariants:
+ * The one door to hnswlib, which returns nonsense, or without our patch aborts the process, on what this class refuses. Invariants:
  *  1. Every element that reaches native code is a finite number, and every vector has `dims` of them.
  *  2. Labels are 0, 1, 2 ... in order of insertion and never reused; an update is `markDead` and a new `add`.
  *  3. A label is marked dead once. No slot is replaced.
@@ -35,29 +39,25 @@ export const fitsGraph = (vector: Float32Array): boolean => squaredNorm(vector) 
  * The memory is native: V8 does not see it, and it goes when the object is collected.
  */
 export class Graph {
-  readonly #native: hnswlib.HierarchicalNSW
-  /** hnswlib reads plain arrays only; one is kept for all calls. */
-  readonly #scratch: number[]
-  readonly #isDead: (label: number) => boolean
-  #deadBits: Uint8Array
+  readonly #native: NativeGraph
+  /** One byte a label, 0 or 1. */
+  #isDead: Uint8Array
   #slots: number
   #dead = 0
 
   private constructor(
     readonly shape: GraphShape,
-    native: hnswlib.HierarchicalNSW,
+    native: NativeGraph,
     slots: number,
   ) {
     this.#native = native
     this.#slots = slots
-    this.#scratch = new Array<number>(shape.dims).fill(0)
-    this.#deadBits = new Uint8Array(Math.max(CAPACITY_MIN, native.getMaxElements()))
-    this.#isDead = (label) => this.#deadBits[label] === 1
+    this.#isDead = new Uint8Array(Math.max(CAPACITY_MIN, native.capacity))
   }
 
-  static create(shape: GraphShape): Graph {
-    const native = nativeOf(shape)
-    native.initIndex(CAPACITY_MIN, shape.hnsw.m, shape.hnsw.efConstruct)
+  static create(shape: GraphShape, engine: Engine = ENGINE): Graph {
+    const native = engine.create(shape)
+    native.init(CAPACITY_MIN, shape.hnsw.m, shape.hnsw.efConstruct)
     return new Graph(shape, native, 0)
   }
 
@@ -65,13 +65,13 @@ export class Graph {
    * Reads a file of `write`. The caller vouches for every byte of it (checksum, layout, shape): a flipped link inside would
    * crash the process. `dead` are the labels that were marked when it was written.
    */
-  static load(shape: GraphShape, path: string, slots: number, dead: Iterable<number>): Graph {
-    const native = nativeOf(shape)
-    native.readIndexSync(path)
-    assert(native.getCurrentCount() === slots, 'a checked graph file holds what its header says')
+  static load(shape: GraphShape, path: string, slots: number, dead: Iterable<number>, engine: Engine = ENGINE): Graph {
+    const native = engine.create(shape)
+    native.read(path)
+    assert(native.count === slots, 'a checked graph file holds what its header says')
     const graph = new Graph(shape, native, slots)
     for (const label of dead) {
-      graph.#deadBits[label] = 1
+      graph.#isDead[label] = 1
       graph.#dead++
     }
     return graph
@@ -93,51 +93,47 @@ export class Graph {
   /** Adds a vector that `fitsGraph`; returns its label. */
   add(vector: Float32Array): number {
     assert(this.#slots < LABELS_MAX, 'labels left')
-    const point = this.#load(vector)
-    const capacity = this.#native.getMaxElements()
+    this.#check(vector)
+    const { capacity } = this.#native
     if (this.#slots === capacity) this.#grow(Math.ceil(capacity * 1.5))
     const label = this.#slots
-    this.#native.addPoint(point, label)
+    this.#native.add(vector, label)
     this.#slots++
     return label
   }
 
   /** The label is never found again. */
   markDead(label: number): void {
-    assert(label < this.#slots && !this.#isDead(label), 'a label dies once')
-    this.#native.markDelete(label)
-    this.#deadBits[label] = 1
+    assert(label < this.#slots && this.#isDead[label] === 0, 'a label dies once')
+    this.#native.markDead(label)
+    this.#isDead[label] = 1
     this.#dead++
   }
 
   /**
-   * Labels of about the `limit` nearest, none of them dead, in no particular order. `allows` must not throw; few allowed
-   * labels make a long walk.
+   * Labels of about the `limit` nearest, none of them dead, in no particular order. `allowed` has one bit a label, the lowest
+   * of a byte first; labels beyond it are not allowed. Few allowed labels make a long walk, none the longest.
    */
-  search(vector: Float32Array, limit: number, ef: number, allows?: (label: number) => boolean): number[] {
+  search(vector: Float32Array, limit: number, ef: number, allowed?: Uint8Array): ArrayLike<number> {
     const count = Math.min(limit, this.live)
     if (count === 0) return []
-    this.#native.setEf(Math.max(1, ef, count))
-    return this.#native.searchKnn(this.#load(vector), count, allows).neighbors
+    this.#check(vector)
+    return this.#native.search(vector, count, Math.max(1, ef, count), allowed)
   }
 
-  /** hnswlib reports success on a full disk: the caller must check what was written before relying on it. */
+  /** Without the patch, hnswlib reports success on a full disk: the caller must check what was written before relying on it. */
   write(path: string): void {
-    this.#native.writeIndexSync(path)
+    this.#native.write(path)
   }
 
   #grow(capacity: number): void {
-    this.#native.resizeIndex(capacity)
+    this.#native.resize(capacity)
     const grown = new Uint8Array(capacity)
-    grown.set(this.#deadBits.subarray(0, this.#slots))
-    this.#deadBits = grown
+    grown.set(this.#isDead.subarray(0, this.#slots))
+    this.#isDead = grown
   }
 
-  #load(vector: Float32Array): number[] {
+  #check(vector: Float32Array): void {
     assert(vector.length === this.shape.dims && fitsGraph(vector), 'native code sees only finite vectors of its length')
-    for (let i = 0; i < vector.length; i++) this.#scratch[i] = vector[i]!
-    return this.#scratch
   }
 }
-
-const nativeOf = (shape: GraphShape): hnswlib.HierarchicalNSW => new hnswlib.HierarchicalNSW(shape.distance, shape.dims)

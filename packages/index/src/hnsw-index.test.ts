@@ -2,9 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { IndexedVector, SpaceRef } from '@meridian/core'
+import { type IndexedVector, SILENT_LOG, type SpaceRef } from '@meridian/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ExactIndex } from './exact-index.js'
+import { ENGINE } from './graph.js'
 import { HnswIndex, type HnswIndexOptions } from './hnsw-index.js'
 import { clustered, mean, paramsOf, recall } from './testing/data.js'
 
@@ -241,4 +242,13 @@ test('[IX23] a vector handed over may be changed or be part of something larger'
   vector.fill(5)
   query.fill(7)
   expect(await answer).toEqual([{ ordinal: 1, score: 1 }])
+})
+
+test('[NA9] what searches run on is said once when the worker starts', async () => {
+  const lines: unknown[] = []
+  const log = { ...SILENT_LOG, info: (fields: object, message: string) => lines.push({ ...fields, message }) }
+  const index = start({ log })
+  index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 50)))
+  for (let i = 0; i < 3; i++) await index.search(REF, { vector: VECTORS[0]!, limit: 1 })
+  expect(lines).toEqual([{ kernel: ENGINE.kernel, message: 'hnswlib-node is patched' }])
 })

@@ -226,7 +226,8 @@ const failure = (id: number, error: unknown): IndexReply =>
     ? { type: 'failed', id, code: error.code, message: error.message }
     : { type: 'failed', id, code: 'INTERNAL', message: String(error) }
 
-const logTo = (post: (reply: IndexReply) => void): Log => ({
+/** A log of the main thread's. */
+export const logTo = (post: (reply: IndexReply) => void): Log => ({
   info: (fields, message) => post({ type: 'log', level: 'info', fields, message }),
   warn: (fields, message) => post({ type: 'log', level: 'warn', fields, message }),
   error: (fields, message) => post({ type: 'log', level: 'error', fields, message }),

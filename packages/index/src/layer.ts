@@ -80,9 +80,14 @@ export class Layer {
   }
 
   /** Labels of about the `ef` nearest to a vector of the space; see `Graph.search`. */
-  search(vector: Float32Array, ef: number, allows?: (label: number) => boolean): number[] {
+  search(vector: Float32Array, ef: number, allowed?: Uint8Array): ArrayLike<number> {
     const wide = this.embedding.ef(ef)
-    return this.graph.search(this.embedding.query(vector), wide, wide, allows)
+    return this.graph.search(this.embedding.query(vector), wide, wide, allowed)
+  }
+
+  /** `undefined` for a row that is not in the graph. */
+  labelOf(row: number): number | undefined {
+    return this.#labelOf.get(row)
   }
 
   /** `NO_ROW` for a dead label. */

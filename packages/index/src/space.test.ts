@@ -115,6 +115,25 @@ test('[IX2] a change is found at once, before the graph has it', () => {
   expect(twins.space.search({ vector: far, limit: 1 })[0]!.ordinal).not.toBe(4000)
 })
 
+test('[IX2] a filter lets through what is not in the graph yet, once, and nothing else', () => {
+  const twins = new Twins(6, 'Euclid')
+  const vectors = clustered(14_000, 6, 12)
+  vectors.forEach((vector, ordinal) => {
+    twins.set(ordinal, vector)
+  })
+  let budget = 11_000
+  twins.space.step(() => --budget > 0)
+  expect(twins.space.stats()).toMatchObject({ live: 14_000, pending: 3000 })
+  const among = Uint32Array.from(vectors.keys()).filter((ordinal) => ordinal % 9 !== 4)
+  expect(among.length).toBeGreaterThan(10_000)
+  // `recall` checks that hits pass the filter, and come in the order and number of a scan's.
+  const recalls = [0, 500, 12_000, 12_500, 13_903].map((i) => twins.recall({ vector: vectors[i]!, limit: 10, among }))
+  expect(mean(recalls)).toBeGreaterThanOrEqual(0.98)
+  const pending = twins.space.search({ vector: vectors[13_903]!, limit: 3, among })
+  expect(pending[0]).toEqual({ ordinal: 13_903, score: 0 })
+  expect(new Set(pending.map((hit) => hit.ordinal)).size).toBe(3)
+})
+
 test('[IX3] churn never shows a deleted or superseded vector, and wears the graph no further than its bound', () => {
   const twins = new Twins(12, 'Cosine')
   const random = randomOf(5)

@@ -198,20 +198,34 @@ export class Space {
 
   /** The graph's candidates and everything it lacks, scored from their rows. */
   #walk(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined, best: TopK): void {
-    const allowed = among && new Set(among)
-    const isFound = (row: number): boolean => {
-      if (row === NO_ROW) return false
-      const ordinal = this.rows.ordinalAt(row)
-      return ordinal !== NO_ORDINAL && (allowed === undefined || allowed.has(ordinal))
+    const offer = (row: number): void => {
+      if (this.rows.ordinalAt(row) !== NO_ORDINAL) this.rows.offer(vector, row, best)
     }
-    const allows = allowed && ((label: number): boolean => isFound(layer.rowOf(label)))
+    let allowed: Uint8Array | undefined
+    if (among) {
+      allowed = new Uint8Array(Math.ceil(layer.graph.slots / 8))
+      let count = 0
+      for (const ordinal of among) {
+        const row = this.rows.rowOf(ordinal)
+        if (row === undefined) continue
+        const label = layer.labelOf(row)
+        if (label === undefined) {
+          offer(row)
+        } else {
+          allowed[label >> 3]! |= 1 << (label & 7)
+          count++
+        }
+      }
+      if (count === 0) return
+    } else {
+      for (const row of layer.missing) offer(row)
+      for (const row of layer.loose) offer(row)
+    }
     // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them.
-    for (const label of layer.search(vector, ef, allows)) {
-      const row = layer.rowOf(label)
-      if (isFound(row)) this.rows.offer(vector, row, best)
-    }
-    for (const scanned of [layer.missing, layer.loose]) {
-      for (const row of scanned) if (isFound(row)) this.rows.offer(vector, row, best)
+    const labels = layer.search(vector, ef, allowed)
+    for (let i = 0; i < labels.length; i++) {
+      const row = layer.rowOf(labels[i]!)
+      if (row !== NO_ROW) offer(row)
     }
   }
 }

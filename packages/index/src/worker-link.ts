@@ -75,7 +75,8 @@ export class WorkerLink {
     const worker = this.start(this.data)
     this.#worker = worker
     worker.on('message', (reply: IndexReply) => {
-      this.#failures = 0
+      // What a worker says by itself, it may say just before it dies.
+      if (reply.type !== 'log') this.#failures = 0
       if (reply.type === 'closed') worker.terminate()
       else this.handler.reply(reply)
     })

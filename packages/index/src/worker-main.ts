@@ -1,7 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '@meridian/core'
-import { IndexHost } from './index-host.js'
-import type { IndexRequest, WorkerData } from './worker-protocol.js'
+import { ENGINE } from './graph.js'
+import { IndexHost, logTo } from './index-host.js'
+import { announce } from './native-graph.js'
+import type { IndexReply, IndexRequest, WorkerData } from './worker-protocol.js'
 
 /** How long a search may find the worker building a graph. */
 const SLICE_MS = 10
@@ -9,11 +11,9 @@ const SLICE_MS = 10
 assert(parentPort, 'this file is the entry point of a worker thread')
 const port = parentPort
 const { directory } = workerData as WorkerData
-const host = new IndexHost(
-  directory,
-  (reply) => port.postMessage(reply),
-  () => performance.now(),
-)
+const post = (reply: IndexReply): void => port.postMessage(reply)
+const host = new IndexHost(directory, post, () => performance.now())
+announce(ENGINE, logTo(post))
 
 let isScheduled = false
 const schedule = (): void => {

@@ -1,0 +1,224 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import hnswlib from 'hnswlib-node'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ENGINE, Graph } from './graph.js'
+import { clustered, randomOf } from './testing/data.js'
+
+const directory = mkdtempSync(join(tmpdir(), 'meridian-addon-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** A graph of fourteen points in three dimensions, the fifth marked dead, as hnswlib-node 3.0.0 writes it unpatched. */
+const STOCK_FILE = Buffer.from(
+  'AAAAAAAAAAAQAAAAAAAAAA4AAAAAAAAAKAAAAAAAAAAgAAAAAAAAABQAAAAAAAAABAAAAAsAAAACAAAAAAAAAAQAAAAAAAAAAgAAAAAAAAD+gitlRxX3PwgAAAAAAAAAAgAAAAYAAAAKAAAABQAAAAYAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQAAAACAAAACwAAAAQAAAAFAAAAAACAPwAAoEAAAIA/AQAAAAAAAAADAAAADAAAAAMAAAANAAAADAAAAAAAAEAAAEBAAACAQAIAAAAAAAAAAwAAAAAAAAACAAAABwAAAAAAAAAAAEBAAACAPwAAgEADAAAAAAAAAAIAAAABAAAACAAAAAAAAAAAAAAAAAAAAAAAwEAAAIA/BAAAAAAAAAAEAAEAAAAAAAEAAAAGAAAACQAAAAAAgD8AAIBAAAAAAAUAAAAAAAAABAAAAAAAAAAFAAAACQAAAAoAAAAAAABAAAAAQAAAgD8GAAAAAAAAAAIAAAAAAAAAAwAAAAAAAAAAAAAAAABAQAAAAAAAAIBABwAAAAAAAAADAAAABAAAAAIAAAAMAAAAAAAAAAAAAAAAAKBAAACAQAgAAAAAAAAAAgAAAAYAAAAFAAAAAAAAAAAAAAAAAIA/AABAQAAAgD8JAAAAAAAAAAIAAAAAAAAABgAAAAAAAAAAAAAAAAAAQAAAgD8AAAAACgAAAAAAAAABAAAAAQAAAAAAAAAAAAAAAAAAAAAAQEAAAMBAAACAPwsAAAAAAAAAAwAAAAIAAAAIAAAADQAAAAAAAAAAAAAAAACAQAAAgEAMAAAAAAAAAAIAAAAMAAAAAgAAAAAAAAAAAAAAAACAPwAAAEAAAIBADQAAAAAAAAAYAAAAAgAAAAQAAAAGAAAAAQAAAAsAAAAAAAAAAAAAAAAAAAAAAAAADAAAAAIAAAAAAAAACwAAAAAAAAAMAAAAAgAAAA0AAAAAAAAAAAAAAAAAAAAAAAAAAAAAADAAAAACAAAABgAAAAQAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADAAAAAEAAAAGAAAAAAAAAA==',
+  'base64',
+)
+const stockPoints = Array.from({ length: 14 }, (_, i) => Float32Array.of(i % 4, (i * 5) % 7, (i * i) % 5))
+
+describe.each(hnswlib.simdKernels())('kernel %s', (kernel) => {
+  const random = randomOf(7)
+  /** Starts one element into its buffer, so that no load is aligned. */
+  const vectorOf = (dims: number): Float32Array => new Float32Array(dims + 1).map(() => random() * 4 - 2).subarray(1)
+
+  test.each(['l2', 'ip'] as const)('[NA1] %s agrees with doubles at every length, tails included', (distance) => {
+    const Space = distance === 'l2' ? hnswlib.L2Space : hnswlib.InnerProductSpace
+    for (const dims of [...Array.from({ length: 67 }, (_, i) => i + 1), 127, 255, 784]) {
+      const a = vectorOf(dims)
+      const b = vectorOf(dims)
+      let sum = 0
+      let magnitude = 1
+      for (let i = 0; i < dims; i++) {
+        const term = distance === 'l2' ? (a[i]! - b[i]!) ** 2 : a[i]! * b[i]!
+        sum += term
+        magnitude += Math.abs(term)
+      }
+      const found = new Space(dims, kernel).distance(a, b)
+      const error = Math.abs(found - (distance === 'l2' ? sum : 1 - sum))
+      // Rounding of each addition; one element left out would be far more.
+      expect(error, `${dims} dimensions`).toBeLessThan((dims / 4 + 8) * 2 ** -24 * magnitude)
+      expect(new Space(dims, kernel).distance([...a], [...b])).toBe(found)
+    }
+  })
+
+  test('[NA1] a graph built with it finds what lies next', () => {
+    const graph = new hnswlib.HierarchicalNSW('l2', 19, kernel)
+    const vectors = clustered(300, 19, 3)
+    graph.initIndex(300, 16, 100)
+    vectors.forEach((vector, label) => {
+      graph.addPoint(vector, label)
+    })
+    for (const [label, vector] of vectors.entries()) expect(graph.searchKnn(vector, 1).neighbors[0]).toBe(label)
+  })
+})
+
+test('[NA2] the kernel in use is the best one, and has a name', () => {
+  expect(hnswlib.simdKernel()).toBe(hnswlib.simdKernels()[0])
+  expect(ENGINE.kernel).toBe(hnswlib.simdKernel())
+  expect(() => new hnswlib.L2Space(3, 'none' as never)).toThrow('kernel')
+})
+
+test('[NA3] vectors come and go as Float32Array, with the results of arrays', () => {
+  const graph = new hnswlib.HierarchicalNSW('cosine', 24)
+  const twin = new hnswlib.HierarchicalNSW('cosine', 24)
+  const vectors = clustered(400, 24, 5)
+  for (const index of [graph, twin]) index.initIndex(400)
+  vectors.forEach((vector, label) => {
+    graph.addPoint(vector, label)
+    twin.addPoint([...vector], label)
+  })
+  const found = graph.searchKnn(vectors[7]!, 12)
+  expect(found.distances).toBeInstanceOf(Float32Array)
+  expect(found.neighbors).toBeInstanceOf(Uint32Array)
+  expect(twin.searchKnn([...vectors[7]!], 12)).toEqual({
+    distances: [...found.distances],
+    neighbors: [...found.neighbors],
+  })
+  expect([...graph.getPoint(7, true)]).toEqual(twin.getPoint(7))
+})
+
+test('[NA4] bits filter as a function does, at every selectivity', () => {
+  const graph = new hnswlib.HierarchicalNSW('l2', 12)
+  const vectors = clustered(3000, 12, 6)
+  graph.initIndex(3000)
+  vectors.forEach((vector, label) => {
+    graph.addPoint(vector, label)
+  })
+  for (let label = 0; label < 3000; label += 7) graph.markDelete(label)
+  const random = randomOf(8)
+  for (const share of [0, 0.01, 0.3, 0.95, 1]) {
+    // Shorter than the labels: those beyond are not allowed.
+    const bits = new Uint8Array(350)
+    for (let label = 0; label < 2800; label++) if (random() < share) bits[label >> 3]! |= 1 << (label & 7)
+    const allows = (label: number): boolean => ((bits[label >> 3] ?? 0) & (1 << (label & 7))) !== 0
+    for (const query of vectors.slice(0, 20)) {
+      const found = graph.searchKnn(query, 10, bits)
+      expect(found).toEqual(graph.searchKnn(query, 10, allows))
+      expect([...found.neighbors].every((label) => allows(label) && label % 7 !== 0)).toBe(true)
+      expect(found.neighbors.length).toBe(share < 0.01 ? 0 : 10)
+    }
+  }
+})
+
+test('[NA5] whatever is handed to it, the process lives and gets an exception', () => {
+  const addon = createRequire(import.meta.url).resolve('hnswlib-node')
+  const child = spawnSync(process.execPath, ['-e', ABUSE, addon, join(directory, 'abused')], { encoding: 'utf8' })
+  expect({ signal: child.signal, status: child.status, stderr: child.stderr }).toEqual({
+    signal: null,
+    status: 0,
+    stderr: '',
+  })
+  const { accepted, refused } = JSON.parse(child.stdout) as { accepted: string[]; refused: string[] }
+  expect(accepted).toEqual([])
+  expect(refused.length).toBeGreaterThan(40)
+  expect(refused.filter((line) => line.includes('the words of the filter')).length).toBe(1)
+})
+
+const ABUSE = `
+const { HierarchicalNSW, L2Space } = require(process.argv[1])
+const fs = require('node:fs')
+const file = process.argv[2]
+const accepted = [], refused = []
+const abuse = (name, run) => {
+  try { run(); accepted.push(name) } catch (error) { refused.push(name + ': ' + error.message) }
+}
+const index = new HierarchicalNSW('l2', 3)
+abuse('search before initIndex', () => index.searchKnn([1, 2, 3], 1))
+index.initIndex(100)
+for (let i = 0; i < 60; i++) index.addPoint(Float32Array.of(i, i, i), i)
+for (const bad of ['1', null, undefined, {}, [], true, 1n, Symbol('s')]) {
+  abuse('add ' + String(bad), () => index.addPoint([1, bad, 3], 60))
+  abuse('search ' + String(bad), () => index.searchKnn([1, bad, 3], 1))
+  abuse('distance ' + String(bad), () => new L2Space(3).distance([1, bad, 3], [1, 2, 3]))
+}
+abuse('hole', () => index.addPoint([1, , 3], 60))
+abuse('getter', () => index.addPoint(Object.defineProperty([1, 2, 3], 1, { get() { throw new Error('x') } }), 60))
+abuse('length', () => index.addPoint(new Float32Array(4), 60))
+abuse('doubles', () => index.addPoint(new Float64Array(3), 60))
+const gone = new Float32Array(3)
+structuredClone(gone, { transfer: [gone.buffer] })
+abuse('detached', () => index.addPoint(gone, 60))
+for (const label of [-1, 1.5, 2 ** 32, NaN, Infinity, '3']) {
+  abuse('label ' + label, () => index.addPoint([1, 2, 3], label))
+  abuse('delete ' + label, () => index.markDelete(label))
+}
+abuse('absent label', () => index.markDelete(99))
+for (const k of [-1, 1.5, 101]) abuse('k ' + k, () => index.searchKnn([1, 2, 3], k))
+abuse('filter throws', () => index.searchKnn([1, 2, 3], 3, () => { throw new Error('the words of the filter') }))
+abuse('filter changes the index', () => index.searchKnn([1, 2, 3], 3, () => index.initIndex(5)))
+abuse('filter of another type', () => index.searchKnn([1, 2, 3], 3, new Uint16Array(9)))
+abuse('m of 1', () => new HierarchicalNSW('l2', 3).initIndex(10, 1))
+abuse('dims', () => new HierarchicalNSW('l2', -1))
+abuse('too large', () => new HierarchicalNSW('l2', 2 ** 31).initIndex(2 ** 32 - 1))
+abuse('no folder', () => index.writeIndexSync('/nonexistent/folder/file'))
+if (fs.existsSync('/dev/full')) abuse('full device', () => index.writeIndexSync('/dev/full'))
+abuse('no file', () => index.readIndexSync('/nonexistent'))
+index.writeIndexSync(file)
+const other = new HierarchicalNSW('l2', 4)
+abuse('file of another space', () => other.readIndexSync(file))
+fs.truncateSync(file, fs.statSync(file).size - 9)
+abuse('cut file', () => index.readIndexSync(file))
+// After a refusal the index is what it was.
+if (index.searchKnn(Float32Array.of(7, 7, 7), 1).neighbors[0] !== 7) accepted.push('index lost')
+console.log(JSON.stringify({ accepted, refused }))
+`
+
+test('[NA6] no bit of a file, flipped (one in five is tried), leads a search out of its memory', () => {
+  const addon = createRequire(import.meta.url).resolve('hnswlib-node')
+  const path = join(directory, 'stock.graph')
+  writeFileSync(path, STOCK_FILE)
+  const child = spawnSync(process.execPath, ['-e', FLIPS, addon, path], { encoding: 'utf8' })
+  expect({ signal: child.signal, status: child.status }).toEqual({ signal: null, status: 0 })
+  const { read, refused } = JSON.parse(child.stdout) as { read: number; refused: number }
+  // Vectors, unused links and most of the capacity are not checked; offsets, counts and links are.
+  expect(refused).toBeGreaterThan(200)
+  expect(read + refused).toBeGreaterThan(1200)
+})
+
+const FLIPS = `
+const { HierarchicalNSW } = require(process.argv[1])
+const fs = require('node:fs')
+const path = process.argv[2]
+const whole = fs.readFileSync(path)
+let read = 0, refused = 0
+const flip = (bit) => {
+  if (bit >= whole.length * 8) return void console.log(JSON.stringify({ read, refused }))
+  const damaged = Buffer.from(whole)
+  damaged[bit >> 3] ^= 1 << (bit & 7)
+  const index = new HierarchicalNSW('l2', 3)
+  // A larger capacity is a legitimate one.
+  if (damaged.readBigUInt64LE(8) < 5000n) {
+    fs.writeFileSync(path, damaged)
+    try {
+      index.readIndexSync(path)
+      index.searchKnn(Float32Array.of(1, 2, 3), 3)
+      index.resizeIndex(40)
+      index.addPoint(Float32Array.of(1, 2, 4), 30)
+      read++
+    } catch { refused++ }
+  }
+  // Native memory goes when the collector has had its turn.
+  if (bit % 50 === 0) setImmediate(flip, bit + 5)
+  else flip(bit + 5)
+}
+flip(0)
+`
+
+test('[NA7] files of the published addon are read, and written to the byte', () => {
+  const shape = { dims: 3, distance: 'l2', hnsw: { m: 2, efConstruct: 8 } } as const
+  const path = join(directory, 'golden.graph')
+  writeFileSync(path, STOCK_FILE)
+  const loaded = Graph.load(shape, path, 14, [5])
+  expect(loaded.live).toBe(13)
+  expect(loaded.search(Float32Array.of(1, 2, 3), 3, 14)[0]).toBe(13)
+  const built = new hnswlib.HierarchicalNSW('l2', 3)
+  built.initIndex(16, 2, 8)
+  stockPoints.forEach((point, label) => {
+    built.addPoint(point, label)
+  })
+  built.markDelete(5)
+  built.writeIndexSync(path)
+  expect(readFileSync(path).equals(STOCK_FILE)).toBe(true)
+})

@@ -1,0 +1,137 @@
+import type { Log } from '@meridian/core'
+import type { GraphShape } from './graph.js'
+
+/** What a graph needs of hnswlib, called one way whatever the installed addon can do. Vectors are read during the call. */
+export interface NativeGraph {
+  readonly capacity: number
+  readonly count: number
+  init(capacity: number, m: number, efConstruct: number): void
+  resize(capacity: number): void
+  add(vector: Float32Array, label: number): void
+  markDead(label: number): void
+  /** Labels, in no order to rely on. `allowed` has one bit a label, the lowest of a byte first. */
+  search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
+  read(path: string): void
+  write(path: string): void
+}
+
+/** A way to make native graphs. */
+export interface Engine {
+  /** Instruction set of its distance functions; `undefined` if the addon is the published one, which has SSE at most. */
+  readonly kernel: string | undefined
+  create(shape: GraphShape): NativeGraph
+}
+
+/** The part of the addon that is used. Its own types depend on the patch, which another package manager does not apply. */
+export interface Addon {
+  readonly HierarchicalNSW: new (distance: 'l2' | 'ip', dims: number) => AddonGraph
+  readonly simdKernel?: () => string
+}
+
+export interface AddonGraph {
+  initIndex(capacity: number, m: number, efConstruct: number): void
+  resizeIndex(capacity: number): void
+  getMaxElements(): number
+  getCurrentCount(): number
+  setEf(ef: number): void
+  addPoint(point: readonly number[] | Float32Array, label: number): void
+  markDelete(label: number): void
+  searchKnn(
+    point: readonly number[] | Float32Array,
+    k: number,
+    filter?: Uint8Array | ((label: number) => boolean),
+  ): { readonly neighbors: ArrayLike<number> }
+  readIndexSync(path: string): void
+  writeIndexSync(path: string): void
+}
+
+/** Whether bit `label` is set; bits beyond the last byte are not. */
+export const hasBit = (bits: Uint8Array, label: number): boolean => ((bits[label >> 3] ?? 0) & (1 << (label & 7))) !== 0
+
+/** What both kinds of addon do alike. */
+abstract class AddonBacked implements NativeGraph {
+  protected readonly addon: AddonGraph
+
+  constructor(
+    { HierarchicalNSW }: Addon,
+    protected readonly shape: GraphShape,
+  ) {
+    this.addon = new HierarchicalNSW(shape.distance, shape.dims)
+  }
+
+  get capacity(): number {
+    return this.addon.getMaxElements()
+  }
+
+  get count(): number {
+    return this.addon.getCurrentCount()
+  }
+
+  init(capacity: number, m: number, efConstruct: number): void {
+    this.addon.initIndex(capacity, m, efConstruct)
+  }
+
+  resize(capacity: number): void {
+    this.addon.resizeIndex(capacity)
+  }
+
+  markDead(label: number): void {
+    this.addon.markDelete(label)
+  }
+
+  read(path: string): void {
+    this.addon.readIndexSync(path)
+  }
+
+  write(path: string): void {
+    this.addon.writeIndexSync(path)
+  }
+
+  abstract add(vector: Float32Array, label: number): void
+  abstract search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
+}
+
+/** The patched addon: vectors and bits are read in place. */
+class PatchedGraph extends AddonBacked {
+  add(vector: Float32Array, label: number): void {
+    this.addon.addPoint(vector, label)
+  }
+
+  search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number> {
+    this.addon.setEf(ef)
+    return this.addon.searchKnn(vector, limit, allowed).neighbors
+  }
+}
+
+/** The published addon: an array is filled for every call, and a function is called for every label that a filter decides. */
+class StockGraph extends AddonBacked {
+  readonly #scratch: number[] = new Array<number>(this.shape.dims).fill(0)
+
+  add(vector: Float32Array, label: number): void {
+    this.addon.addPoint(this.#load(vector), label)
+  }
+
+  search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number> {
+    this.addon.setEf(ef)
+    const filter = allowed && ((label: number): boolean => hasBit(allowed, label))
+    return this.addon.searchKnn(this.#load(vector), limit, filter).neighbors
+  }
+
+  #load(vector: Float32Array): number[] {
+    for (let i = 0; i < vector.length; i++) this.#scratch[i] = vector[i]!
+    return this.#scratch
+  }
+}
+
+/** Asks the addon once what it can do. */
+export const engineOf = (addon: Addon): Engine => {
+  const kernel = addon.simdKernel?.()
+  const Backed = kernel === undefined ? StockGraph : PatchedGraph
+  return { kernel, create: (shape) => new Backed(addon, shape) }
+}
+
+/** Says at start what searches run on. */
+export const announce = ({ kernel }: Engine, log: Log): void => {
+  if (kernel !== undefined) log.info({ kernel }, 'hnswlib-node is patched')
+  else log.warn({}, 'hnswlib-node is not patched: the index works, but slower; installing with pnpm applies the patch')
+}
