@@ -1,7 +1,8 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { atMost, type Goal } from './goal.js'
+import { atLeast, atMost, type Goal } from './goal.js'
 import { heap } from './heap.js'
+import { HTTP_PLAN, http } from './http.js'
 import { RAW_BYTES } from './records.js'
 import { LOADS, replicate } from './replicate.js'
 import { table } from './table.js'
@@ -51,11 +52,51 @@ const runReplicate = async (args: readonly string[]): Promise<Report> => {
   return { json: { benchmark: 'replicate', machine, index, rawBytesPerRecord: RAW_BYTES, loads, memory, goals }, text }
 }
 
+const runHttp = async (args: readonly string[]): Promise<Report> => {
+  const { values } = parseArgs({ args: [...args], options: { scale: { type: 'string', default: '1' } } })
+  const scale = Number(values.scale)
+  if (!(scale > 0 && scale <= 100)) throw new Error(`--scale ${values.scale}: must be a number above 0, at most 100`)
+  const plan = {
+    ...HTTP_PLAN,
+    points: Math.max(200, Math.round(HTTP_PLAN.points * scale)),
+    seconds: Math.max(0.2, HTTP_PLAN.seconds * Math.min(1, scale)),
+  }
+  const figures = await http(plan)
+  const goals = figures.flatMap(({ what, dims, connections, ofAllowed }) =>
+    ofAllowed === undefined
+      ? []
+      : [atLeast(`${what}, ${dims} dims, ${connections} connections, of allowed`, 0.5, ofAllowed)],
+  )
+  const rows = figures.map((each) => [
+    each.what,
+    each.dims,
+    each.connections,
+    Math.round(each.perSecond),
+    each.p50Ms.toFixed(2),
+    each.p99Ms.toFixed(2),
+    Math.round(each.koaPerSecond),
+    each.ofKoa.toFixed(2),
+    each.ofAllowed?.toFixed(2) ?? '',
+  ])
+  const text = [
+    table(['request', 'dims', 'conns', 'req/s', 'p50 ms', 'p99 ms', 'koa req/s', 'of koa', 'of allowed'], rows),
+    ...goals.map(
+      (goal) => `${goal.isMet ? 'met   ' : 'MISSED'} ${goal.what}: ${goal.measured.toFixed(2)}, at least ${goal.least}`,
+    ),
+  ].join('\n')
+  const machine = { node: process.version, processors: cpus().length, model: cpus()[0]?.model }
+  return { json: { benchmark: 'http', machine, plan, figures, goals }, text }
+}
+
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   replicate: {
     meaning:
       'records per second and wire bytes between two processes, memory a record  [--graph: with the index] [--scale N]',
     run: runReplicate,
+  },
+  http: {
+    meaning: 'requests per second and their times beside a bare Koa route and the index alone  [--scale N]',
+    run: runHttp,
   },
 }
 
