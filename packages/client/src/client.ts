@@ -1,6 +1,9 @@
+import type { QdrantClient } from '@qdrant/js-client-rest'
 import { ClientError } from './client-error.js'
 import type { ClusterInfo, DigestInfo } from './cluster.js'
 import { type Call, Endpoint } from './endpoint.js'
+import { openQdrant } from './qdrant.js'
+import { Regions } from './regions.js'
 import { NO_RETRY, type Pause, RETRY_DEFAULT, type RetryPolicy, withRetry } from './retry.js'
 import type {
   CallOptions,
@@ -23,12 +26,16 @@ import type {
 } from './types.js'
 
 export interface ClientOptions {
-  /** Base URL of one region, `http://host:port`. */
-  readonly url: string
+  /** Base URL of a region, `http://host:port`, or of several: then calls go to the nearest that is ready, and fail over. */
+  readonly url: string | readonly string[]
   readonly apiKey?: string | undefined
   /** Bound on one try of one call. Default 30,000 ms. */
   readonly timeoutMs?: number
   readonly retry?: Partial<RetryPolicy> | false
+  /** With several regions: how old their latencies may grow before they are probed again. Default 15,000 ms. */
+  readonly reprobeMs?: number
+  /** Bound on one probe. Default 2,000 ms. */
+  readonly probeTimeoutMs?: number
   /** Told before each pause between tries. */
   readonly onRetry?: (error: ClientError, attempt: number, delayMs: number) => void
   /** For tests. */
@@ -37,35 +44,71 @@ export interface ClientOptions {
 }
 
 /**
- * Typed client of one region. Stateless and safe to share. Every call rejects with `ClientError`, and is tried again after
- * a lost connection or 503 as its `RetryPolicy` says.
+ * Typed client of one region or several; safe to share. Every call rejects with `ClientError`, and is tried again after a
+ * lost connection, 503 or 429 as its `RetryPolicy` says. With several regions the next try after a lost connection, 503 or
+ * time-out goes to another region, at once if one is healthy.
  */
 export class MeridianClient {
-  readonly #endpoint: Endpoint
+  readonly #regions: Regions
   readonly #policy: RetryPolicy
   readonly #options: ClientOptions
 
   constructor(options: ClientOptions) {
     this.#options = options
-    this.#endpoint = new Endpoint({
-      url: options.url,
-      apiKey: options.apiKey,
-      timeoutMs: options.timeoutMs ?? 30_000,
-      ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    const urls = typeof options.url === 'string' ? [options.url] : options.url
+    const [first, ...others] = urls.map(
+      (url) =>
+        new Endpoint({
+          url,
+          apiKey: options.apiKey,
+          timeoutMs: this.#timeoutMs,
+          ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+        }),
+    )
+    if (first === undefined) throw new TypeError('url: at least one is needed')
+    this.#regions = new Regions([first, ...others], {
+      probeTimeoutMs: options.probeTimeoutMs ?? 2_000,
+      reprobeMs: options.reprobeMs ?? 15_000,
+      nowMs: () => performance.now(),
     })
     this.#policy = options.retry === false ? NO_RETRY : { ...RETRY_DEFAULT, ...options.retry }
   }
 
+  /** Of the region that the next call goes to, as far as is known now. */
   get url(): string {
-    return this.#endpoint.url
+    return this.#regions.current.url
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? 30_000
+  }
+
+  /**
+   * The official client, for everything that has no method here, of the region that is nearest now. It knows that one region
+   * only and repeats nothing: ask again after an error. Needs the optional peer dependency `@qdrant/js-client-rest`.
+   */
+  async qdrant(): Promise<QdrantClient> {
+    const { url } = await this.#regions.pick()
+    return openQdrant(url, this.#options.apiKey, this.#timeoutMs)
   }
 
   /** Any call by method and path, for routes that have no method here. Returns the envelope's `result`. */
   call<T>(call: Call, options: CallOptions = {}): Promise<T> {
     const policy = options.retry === false ? NO_RETRY : this.#policy
     const timed: Call = { ...call, signal: options.signal, timeoutMs: options.timeoutMs }
-    return withRetry(() => this.#endpoint.result<T>(timed), {
+    const attempt = async (): Promise<T> => {
+      const region = await this.#regions.pick()
+      try {
+        return await region.result<T>(timed)
+      } catch (error) {
+        if (movesOn(error)) this.#regions.failed(region)
+        throw error
+      }
+    }
+    return withRetry(attempt, {
       policy,
+      isRetried: (error) => error.isTransient || (this.#regions.count > 1 && movesOn(error)),
+      isAtOnce: (error) => movesOn(error) && this.#regions.hasHealthy,
       signal: options.signal,
       ...(this.#options.pause === undefined ? {} : { pause: this.#options.pause }),
       ...(this.#options.onRetry === undefined ? {} : { onRetry: this.#options.onRetry }),
@@ -186,7 +229,7 @@ export class MeridianClient {
   async ready(options: CallOptions = {}): Promise<{ readonly isReady: boolean; readonly reason: string }> {
     try {
       const call: Call = { method: 'GET', path: '/readyz', signal: options.signal, timeoutMs: options.timeoutMs }
-      const { status, text } = await this.#endpoint.text(call)
+      const { status, text } = await (await this.#regions.pick()).text(call)
       return { isReady: status === 200, reason: text.trim() }
     } catch (error) {
       if (error instanceof ClientError) return { isReady: false, reason: error.message }
@@ -194,6 +237,10 @@ export class MeridianClient {
     }
   }
 }
+
+/** Failures of a region rather than of the call: 429 is not one, the limit would only move along. */
+const movesOn = (error: unknown): boolean =>
+  error instanceof ClientError && (error.status === 503 || error.code === 'CONNECTION_LOST' || error.code === 'TIMEOUT')
 
 const collectionPath = (name: string): string => `/collections/${encodeURIComponent(name)}`
 const pointsPath = (name: string): string => `${collectionPath(name)}/points`

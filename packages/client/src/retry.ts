@@ -48,6 +48,10 @@ export interface RetryOptions {
   readonly signal?: AbortSignal | undefined
   readonly pause?: Pause
   readonly draw?: () => number
+  /** Which errors are worth another try. Default: the transient ones. */
+  readonly isRetried?: (error: ClientError) => boolean
+  /** The next try needs no pause: it goes elsewhere. Default: none. */
+  readonly isAtOnce?: (error: ClientError) => boolean
   /** Told before every pause. */
   readonly onRetry?: (error: ClientError, attempt: number, delayMs: number) => void
 }
@@ -58,8 +62,11 @@ export const withRetry = async <T>(call: (attempt: number) => Promise<T>, option
     try {
       return await call(attempt)
     } catch (error) {
-      if (!(error instanceof ClientError) || !error.isTransient || attempt >= options.policy.attempts) throw error
-      const delayMs = backoffMs(options.policy, attempt, (options.draw ?? Math.random)(), error.retryAfterMs)
+      if (!(error instanceof ClientError) || attempt >= options.policy.attempts) throw error
+      if (!(options.isRetried?.(error) ?? error.isTransient)) throw error
+      const delayMs = options.isAtOnce?.(error)
+        ? 0
+        : backoffMs(options.policy, attempt, (options.draw ?? Math.random)(), error.retryAfterMs)
       options.onRetry?.(error, attempt, delayMs)
       try {
         await (options.pause ?? pause)(delayMs, options.signal)
