@@ -90,8 +90,11 @@ export class Cluster implements ClusterParts {
     return { frame: (bytes) => session.frame(bytes), closed: (reason) => session.closed(reason) }
   }
 
-  /** Decides on a peer's hello. Nothing of ours but our own hello was sent before. */
-  admit(session: Session, hello: Hello): { peer: Peer } | { refusal: string; code: string } {
+  /**
+   * Decides on a peer's hello. Nothing of ours but our own hello was sent before. The hello is as old as its link: where the link
+   * takes the place of another, `has` is what the peer acknowledged on that one meanwhile; good for going on, not for stability.
+   */
+  admit(session: Session, hello: Hello): { peer: Peer; has: VersionVector } | { refusal: string; code: string } {
     const { region, replica, storeId } = hello
     const refuse = (code: string, refusal: string) => this.#refusal(code, refusal, region)
     if (region === this.identity.region)
@@ -130,15 +133,17 @@ export class Cluster implements ClusterParts {
         return { code: 'DUPLICATE', refusal: 'there is a link already' }
       other.end('replaced by another link')
     }
+    this.#noticeReturn(peer)
     peer.session = session
     peer.lastError = undefined
     peer.lastWallMs = 0
     peer.lastLinksAt = undefined
+    const has = other === undefined ? hello.durable : hello.durable.join(peer.acked)
     // Not joined: one that was restored from a copy has less than it once had.
     peer.acked = hello.durable
     this.logger.info({ peer: region, replica, dialed: session.isDialed }, `linked with ${region}`)
     this.#announce()
-    return { peer }
+    return { peer, has }
   }
 
   refuseVersion(protocol: number): { refusal: string; code: string } {
@@ -164,6 +169,27 @@ export class Cluster implements ClusterParts {
       this.sequencer.push({ bytes: 0, stage: (stage) => stageFence(stage, reason), failed() {} })
     }
     return false
+  }
+
+  /**
+   * A peer that was away is likely on its way to the others too: they get their time to link with it before anything is
+   * relayed. Not so after a short loss, or links that break again and again would keep relaying off for ever.
+   */
+  #noticeReturn(peer: Peer): void {
+    const now = this.timers.elapsedMs()
+    if (peer.heardAt !== undefined && now - peer.heardAt < this.settings.relayAfterMs) return
+    peer.unlinkedSince.clear()
+    for (const other of this.#peers.values()) other.unlinkedSince.delete(peer.replica)
+  }
+
+  /**
+   * Whether transactions of `origin` should reach `peer` through us. Either end of a link between them speaks for it: the word of
+   * one may be stuck behind what is being sent.
+   */
+  isRelay(peer: Peer, origin: ReplicaId): boolean {
+    const source = this.#peers.get(origin)
+    if (source?.session !== undefined && source.links.has(peer.replica)) return false
+    return peer.needsRelay(origin, this.timers.elapsedMs(), this.settings.relayAfterMs)
   }
 
   /** Of two links between one pair, both ends keep the one that the lower replica number dialed. */

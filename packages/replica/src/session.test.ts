@@ -3,6 +3,7 @@ import { MemoryContents } from '@meridian/storage'
 import { describe, expect, test } from 'vitest'
 import { encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
 import { converge, put, TestNode } from './test-node.js'
+import type { TestLink } from './test-link.js'
 import { TestTime } from './test-time.js'
 
 const three = (settings: ConstructorParameters<typeof TestNode>[3] = {}) => {
@@ -10,6 +11,10 @@ const three = (settings: ConstructorParameters<typeof TestNode>[3] = {}) => {
   const [eu, us, ap] = ['eu', 'us', 'ap'].map((region, i) => new TestNode(time, region, i + 1, settings))
   return { time, eu: eu!, us: us!, ap: ap! }
 }
+
+/** Whose transactions travelled over a link, either way. */
+const origins = ({ near, far }: TestLink): Set<number> =>
+  new Set([...near.messages, ...far.messages].flatMap((message) => (message.type === 'update' ? [message.origin] : [])))
 
 const count = (messages: readonly Message[], type: Message['type']): number =>
   messages.filter((message) => message.type === type).length
@@ -276,6 +281,69 @@ describe('updates and acknowledgements', () => {
     expect(count(toAp.near.messages, 'update')).toBe(relayed)
     expect(ap.replica.status().counters.framesDropped).toBe(0)
     expect(count(viaEu.near.messages, 'update')).toBeGreaterThan(0)
+  })
+
+  test('[RP44] one that was away gets time to link with all: nothing is relayed meanwhile', () => {
+    const { time, eu, us, ap } = three()
+    eu.link(us)
+    const away = [eu.link(ap), us.link(ap)]
+    eu.create()
+    converge(time, eu, us, ap)
+    for (const link of away) link.cut()
+    time.run(10_000)
+    for (let i = 0; i < 20; i++) for (const [n, node] of [eu, us, ap].entries()) node.put(100 * n + i)
+    const viaEu = eu.link(ap)
+    time.run(1500)
+    expect(origins(viaEu)).toEqual(new Set([eu.number, ap.number]))
+    const viaUs = us.link(ap)
+    converge(time, eu, us, ap)
+    time.run(3000)
+    expect(origins(viaEu)).toEqual(new Set([eu.number, ap.number]))
+    expect(origins(viaUs)).toEqual(new Set([us.number, ap.number]))
+    for (const { replica } of [eu, us, ap]) expect(replica.status().counters.framesDropped).toBe(0)
+  })
+
+  test("[RP44] the origin may say that it reaches the peer while the peer's own word is under way", () => {
+    const { time, eu, us, ap } = three()
+    eu.link(us)
+    const toAp = us.link(ap)
+    eu.create()
+    converge(time, eu, us, ap)
+    time.run(3000)
+    // What ap says of its links comes no more: it is stuck behind what it sends.
+    toAp.far.meddle = (frame, message) => (message?.type === 'heartbeat' ? [] : [frame])
+    eu.link(ap)
+    time.run(100)
+    const relayed = count(toAp.near.messages, 'update')
+    for (let i = 0; i < 20; i++) eu.put(i, { i })
+    converge(time, eu, us, ap)
+    expect(count(toAp.near.messages, 'update')).toBe(relayed)
+  })
+
+  test('[RP44] a link that takes the place of another goes on where that one was, however old its hello is', () => {
+    const { time, eu, us } = three()
+    const first = us.link(eu)
+    eu.create()
+    converge(time, eu, us)
+    const second = eu.link(us)
+    const held: (() => void)[] = []
+    for (const end of [second.near, second.far])
+      end.meddle = (frame, message) => {
+        if (message?.type !== 'hello') return [frame]
+        held.push(() => end.handler?.frame(frame))
+        return []
+      }
+    for (let i = 0; i < 20; i++) eu.put(i, { i })
+    converge(time, eu, us)
+    time.run(100)
+    expect(first.isOpen).toBe(true)
+    for (const deliver of held) deliver()
+    time.run(3000)
+    expect([first.isOpen, second.isOpen]).toEqual([false, true])
+    expect(count(second.near.messages, 'update')).toBe(0)
+    eu.put(100)
+    converge(time, eu, us)
+    expect(count(second.near.messages, 'update')).toBe(1)
   })
 
   test('[RP45] what a stuck peer has under way is bounded, and it catches up when it moves again', () => {

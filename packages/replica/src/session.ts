@@ -109,7 +109,7 @@ export class Session {
       return
     }
     this.#peer = verdict.peer
-    this.#sent = message.durable
+    this.#sent = verdict.has
     verdict.peer.heardAt = this.#heardAt
     this.heartbeat()
     this.pump()
@@ -227,9 +227,7 @@ export class Session {
   }
 
   #mayCarry(peer: Peer, origin: ReplicaId): boolean {
-    if (origin === this.cluster.identity.replica) return true
-    const { timers, settings } = this.cluster
-    return peer.needsRelay(origin, timers.elapsedMs(), settings.relayAfterMs)
+    return origin === this.cluster.identity.replica || this.cluster.isRelay(peer, origin)
   }
 
   #pumpOrigin(origin: ReplicaId, end: number): void {
