@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   replica: ['core', 'shard', 'catalog'],
   sim: ['core', 'shard', 'catalog', 'replica', 'index'],
   client: ['core'],
+  langchain: ['client'],
   server: ['core', 'shard', 'catalog', 'replica', 'index', 'storage', 'transport'],
   cli: ['core', 'client', 'server'],
   bench: ['core', 'shard', 'catalog', 'replica', 'index', 'storage', 'transport', 'client', 'server'],

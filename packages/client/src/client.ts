@@ -257,6 +257,7 @@ const isVector = (value: unknown): value is VectorInput => Array.isArray(value) 
 
 const plainQuery = (query: QueryRequest['query']): unknown => {
   if (isVector(query)) return plain(query)
-  if (typeof query === 'object') return { nearest: isVector(query.nearest) ? plain(query.nearest) : query.nearest }
+  if (typeof query === 'object')
+    return { ...query, nearest: isVector(query.nearest) ? plain(query.nearest) : query.nearest }
   return query
 }

@@ -84,9 +84,15 @@ export interface ScrollPage {
   readonly next_page_offset?: PointId | null
 }
 
+export interface NearestQuery {
+  readonly nearest: VectorInput | PointId
+  /** Maximal marginal relevance: `diversity` from 0 (nearest) to 1 (most diverse), among so many candidates. */
+  readonly mmr?: { readonly diversity?: number; readonly candidates_limit?: number }
+}
+
 export interface QueryRequest extends ReadOptions {
-  /** A vector, the id of a point to search from, or `{ nearest }`. */
-  readonly query?: VectorInput | PointId | { readonly nearest: VectorInput | PointId }
+  /** A vector, the id of a point to search from, or `{ nearest }`, with `mmr` for diverse answers. */
+  readonly query?: VectorInput | PointId | NearestQuery
   /** Name of the vector space. */
   readonly using?: string
   readonly filter?: Filter

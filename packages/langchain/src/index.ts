@@ -1,0 +1,6 @@
+export {
+  type AddOptions,
+  type DeleteParams,
+  MeridianVectorStore,
+  type MeridianVectorStoreConfig,
+} from './vector-store.js'
