@@ -24,6 +24,7 @@ import { pointsWriteRoutes } from './routes/points-write.js'
 import { queryRoutes } from './routes/query.js'
 import { withRefusals } from './routes/refused.js'
 import { serviceRoutes } from './routes/service.js'
+import { snapshotRoutes } from './routes/snapshots.js'
 import { withReadLimits } from './schema/read-limits.js'
 import type { Gate } from './gate.js'
 
@@ -38,6 +39,7 @@ export const allRoutes = (region: Region): Route[] => [
   ...batchRoutes(region),
   ...pointsReadRoutes(region),
   ...queryRoutes(region),
+  ...snapshotRoutes(region),
   ...meridianRoutes(region),
 ]
 
@@ -119,7 +121,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     const bodyBytes = ctx.request.length ?? 0
     const query = new URLSearchParams(ctx.querystring)
     const result = await withReadLimits(region.config, () =>
-      route.handle({ params, query, body, bodyBytes, grant, signal }),
+      route.handle({ params, query, body, bodyBytes, grant, signal, request: ctx.req }),
     )
     return result instanceof Whole ? result.answer : success(result, seconds())
   }

@@ -39,6 +39,8 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly bodyBytesMax: number
   readonly jsonDepthMax: number
+  /** Largest snapshot file that is taken in. */
+  readonly snapshotBytesMax: number
   /** Points one write request may carry or touch by id. */
   readonly batchPointsMax: number
   /** Largest `limit` (and `offset`) of a read. */
@@ -121,6 +123,7 @@ const SCHEMAS = {
   'log-level': z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }),
   'body-bytes-max': integer(1024, 512 * 1024 * 1024),
   'json-depth-max': integer(8, 256),
+  'snapshot-bytes-max': integer(1024, Number.MAX_SAFE_INTEGER),
   'batch-points-max': integer(1, 10_000_000),
   'limit-max': integer(1, 10_000_000),
   'filter-conditions-max': integer(1, 100_000),
@@ -171,6 +174,7 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     logLevel: one('log-level') ?? 'info',
     bodyBytesMax: one('body-bytes-max') ?? 32 * 1024 * 1024,
     jsonDepthMax: one('json-depth-max') ?? 32,
+    snapshotBytesMax: one('snapshot-bytes-max') ?? 16 * 1024 ** 3,
     batchPointsMax: one('batch-points-max') ?? 65_536,
     limitMax: one('limit-max') ?? 100_000,
     filterConditionsMax: one('filter-conditions-max') ?? 1000,

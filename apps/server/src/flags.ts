@@ -50,6 +50,7 @@ export const FLAGS: readonly Flag[] = [
   flag('log-level', 'LEVEL', LOG_LEVELS.join(', '), 'info'),
   flag('body-bytes-max', 'BYTES', 'largest request body', '33554432'),
   flag('json-depth-max', 'N', 'deepest nesting of a request body', '32'),
+  flag('snapshot-bytes-max', 'BYTES', 'largest snapshot file that may be uploaded', '17179869184'),
   flag('batch-points-max', 'N', 'most points one write may name', '65536'),
   flag('limit-max', 'N', 'largest limit and offset of a read', '100000'),
   flag('filter-conditions-max', 'N', 'most conditions of one filter', '1000'),

@@ -1,7 +1,8 @@
-import { type RegionId, spacesOf, type VectorIndex } from '@meridian/core'
+import { type RegionId, spacesOf, type StoreError, type VectorIndex } from '@meridian/core'
 import type { Collection, Replica } from '@meridian/replica'
 import type { Config } from './config.js'
 import type { Metrics } from './metrics.js'
+import type { Snapshots } from './snapshots/snapshots.js'
 
 /** Links to the other regions, as the routes see them. */
 export interface Links {
@@ -18,9 +19,12 @@ export interface Region {
   readonly index: VectorIndex
   readonly metrics: Metrics
   readonly links: Links
+  readonly snapshots: Snapshots
   readonly startedAt: Date
   /** Random, for the life of the process. */
   readonly instance: string
+  /** Tells the operator of work that failed after its request was answered. */
+  report(error: StoreError, message: string): void
   /** Why requests are not taken; `undefined` when they are. */
   unready(): string | undefined
   /** Why this process is beyond help, so that it should be restarted; `undefined` when it is not. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
+import { join } from 'node:path'
 import type { Storage, VectorIndex } from '@meridian/core'
 import { HnswIndex } from '@meridian/index'
 import { Replica } from '@meridian/replica'
@@ -25,6 +26,7 @@ import { PeerLinks } from './links.js'
 import { createLog, type ServerLog } from './logging.js'
 import { Metrics } from './metrics.js'
 import { indexedCounts, nameOf, type Region } from './region.js'
+import { Snapshots } from './snapshots/snapshots.js'
 
 export interface RunningServer extends AsyncDisposable {
   /** Where clients reach it from this machine. */
@@ -99,6 +101,8 @@ const compose = async (
     },
   })
   opened.push(() => replica.close())
+  const snapshots = await Snapshots.open(join(config.dataDir, 'snapshots'), replica)
+  opened.push(() => snapshots.close())
   const gate = new Gate()
   const links = new PeerLinks(config, replica, log)
   opened.push(() => links.close())
@@ -108,6 +112,8 @@ const compose = async (
     index,
     metrics,
     links,
+    snapshots,
+    report: (error, message) => log.error({ error_code: error.code, error: error.message }, message),
     startedAt: new Date(),
     instance: randomUUID(),
     unready: () => (gate.isClosing ? 'shutting down' : unready(region)),

@@ -76,6 +76,8 @@ export interface Collection {
    * from then on the count is kept.
    */
   tally(name: string, test: (payload: JsonObject) => boolean): number
+  /** Calls `changed` with the id of each record that writes change from now on, in the tick in which they become visible. */
+  watch(changed: (id: PointId) => void): Disposable
   /** The index's name of one vector space. */
   space(vector: string): SpaceRef
   digests(): ShardDigest[]

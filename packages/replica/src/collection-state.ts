@@ -35,6 +35,7 @@ export class CollectionState implements Collection {
   readonly #number = made++
   readonly #ordered: OrderedIds
   readonly #tallies = new Tallies()
+  readonly #watchers = new Set<(id: PointId) => void>()
   aliases: readonly string[] = []
   indexes: ReadonlyMap<string, IndexSchema> = new Map()
   settings: readonly Setting[] = []
@@ -146,6 +147,12 @@ export class CollectionState implements Collection {
     for (const ordinal of this.ordinals()) yield [ordinal, this.payload(ordinal)]
   }
 
+  watch(changed: (id: PointId) => void): Disposable {
+    const watcher = (id: PointId): void => changed(id)
+    this.#watchers.add(watcher)
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) }
+  }
+
   space(vector: string): SpaceRef {
     return { collection: this.uid, vector }
   }
@@ -177,6 +184,7 @@ export class CollectionState implements Collection {
         seen[slot] = 1
         this.#ordered.add(ordinal)
       }
+      for (const watcher of this.#watchers) watcher(view.id(slot))
       this.#tallies.changed(ordinal, () => (view.isLive(slot) ? this.payload(ordinal) : undefined))
       if (feed) for (const vector of this.#fed.keys()) this.#feed(vector, view, slot, ordinal)
     }

@@ -189,6 +189,11 @@ export class StagedCollection implements Collection {
     return count
   }
 
+  /** Of the collection below: what is staged is not there yet. */
+  watch(changed: (id: PointId) => void): Disposable {
+    return this.#base.watch(changed)
+  }
+
   space(vector: string): SpaceRef {
     return this.#base.space(vector)
   }

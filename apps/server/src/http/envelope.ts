@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { StoreError } from '@meridian/core'
 import { PRESENTATION } from './errors.js'
 import { printJson } from './json-print.js'
@@ -6,7 +7,7 @@ import { printJson } from './json-print.js'
 export interface Answer {
   readonly status: number
   readonly contentType: string
-  readonly body: string
+  readonly body: string | Readable
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -34,6 +35,13 @@ export const failure = (error: StoreError, seconds: number): Answer => {
     headers,
   }
 }
+
+/** Begun, and not done yet. */
+export const accepted = (seconds: number): Answer => ({
+  status: 202,
+  contentType: JSON_TYPE,
+  body: `{"status":"accepted","time":${seconds}}`,
+})
 
 /** JSON without the envelope. */
 export const bare = (value: unknown): Answer => ({ status: 200, contentType: JSON_TYPE, body: printJson(value) })

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@meridian/core'
 import type { Operation } from '../openapi/operation.js'
 import type { Grant, Need } from './auth.js'
@@ -11,6 +12,8 @@ export interface Call {
   readonly query: URLSearchParams
   /** `undefined` when the request has none. */
   readonly body: Json | undefined
+  /** For routes that read their body themselves, as `ignoresBody` says. */
+  readonly request: IncomingMessage
   /** As announced; 0 when the length was not. */
   readonly bodyBytes: number
   /** What the request's key may do; checked for the route and its `collection`, not for names in the body. */
@@ -35,7 +38,7 @@ export interface Route {
   readonly needs?: Need
   /** Also for keys of single collections, though it names none: it shows each key what is its own. */
   readonly isForAnyKey?: true
-  /** Answered without reading a body, whatever it is. */
+  /** Answered without a body, or by a route that reads it itself. */
   readonly ignoresBody?: true
   /** Stays reachable while stopping and before it is ready. */
   readonly isProbe?: true

@@ -1,0 +1,113 @@
+import { fileURLToPath } from 'node:url'
+import { StoreError } from '@meridian/core'
+import type { Replica } from '@meridian/replica'
+import { badRequest, unsupported } from '../http/errors.js'
+import { takeCut } from './cut.js'
+import { type ReceivedFile, SnapshotFolder, type StoredSnapshot } from './folder.js'
+import { checkSnapshot, type Priority, restore } from './restore.js'
+
+/** What a restore is made from. */
+export interface RecoverRequest {
+  readonly priority: Priority
+  readonly checksum: string | undefined
+}
+
+/** Snapshots taken or restored at a time, waiting ones included. */
+const JOBS_MAX = 16
+
+/**
+ * Takes, keeps and restores the snapshots of one region. They are of this region alone: nothing of them travels but what a
+ * restore writes. One is taken or restored at a time; more wait in line.
+ */
+export class Snapshots {
+  readonly folder: SnapshotFolder
+  readonly #replica: Replica
+  readonly #stopped = new AbortController()
+  #line: Promise<unknown> = Promise.resolve()
+  #jobs = 0
+
+  private constructor(folder: SnapshotFolder, replica: Replica) {
+    this.folder = folder
+    this.#replica = replica
+  }
+
+  /** Sweeps `path` of what an unclean stop left. */
+  static async open(path: string, replica: Replica): Promise<Snapshots> {
+    const folder = new SnapshotFolder(path)
+    await folder.sweep()
+    return new Snapshots(folder, replica)
+  }
+
+  /** `collection`: a visible name; `undefined` for the whole store. */
+  create(collection: string | undefined): Promise<StoredSnapshot> {
+    return this.#inLine(() => {
+      const now = new Date()
+      const names = collection === undefined ? 'all' : [collection]
+      const pieces = takeCut(this.#replica, names, now.getTime(), this.#stopped.signal)
+      return this.folder.store(collection, this.#replica.region, now, pieces)
+    })
+  }
+
+  async list(collection: string | undefined): Promise<StoredSnapshot[]> {
+    return (await this.folder.list()).filter((each) => each.collection === collection)
+  }
+
+  /** @throws StoreError `POINT_NOT_FOUND` (404) unless `name` is listed for `collection`. */
+  async find(collection: string | undefined, name: string): Promise<StoredSnapshot> {
+    const found = (await this.list(collection)).find((each) => each.name === name)
+    if (found === undefined) throw new StoreError('POINT_NOT_FOUND', `Snapshot ${name.slice(0, 160)} not found`)
+    return found
+  }
+
+  /**
+   * The listed snapshot that a `file://` location names.
+   * @throws StoreError `UNSUPPORTED` for any other scheme, since no URL is ever fetched; `BAD_REQUEST` outside the folder.
+   */
+  async locate(location: string): Promise<StoredSnapshot> {
+    const url = URL.canParse(location) ? new URL(location) : undefined
+    if (url === undefined) throw badRequest('location: send file:///NAME of a snapshot that this region lists')
+    if (url.protocol !== 'file:')
+      throw unsupported(
+        `location ${url.protocol}//: no URL is ever fetched; upload the file, or name one of this region with file:///NAME`,
+      )
+    for (const snapshot of await this.folder.list()) if (namesFile(url, snapshot, this.folder)) return snapshot
+    throw badRequest('location: no snapshot of this region; send file:///NAME as GET .../snapshots lists it')
+  }
+
+  /** Checks the file whole, then writes. @throws StoreError as `checkSnapshot`, and why a write was refused. */
+  recover(name: string, snapshot: StoredSnapshot | ReceivedFile, request: RecoverRequest): Promise<void> {
+    const path = 'path' in snapshot ? snapshot.path : this.folder.pathOf(snapshot)
+    const { signal } = this.#stopped
+    return this.#inLine(async () => {
+      const checked = await checkSnapshot(this.#replica, path, name, request.checksum, signal)
+      await restore(this.#replica, name, checked, request.priority, signal)
+    })
+  }
+
+  /** Ends what is under way; a snapshot half taken is removed. */
+  async close(): Promise<void> {
+    this.#stopped.abort(new StoreError('SHUTTING_DOWN', 'this region is stopping; try again soon'))
+    await this.#line
+  }
+
+  async #inLine<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#jobs >= JOBS_MAX) throw new StoreError('OVERLOADED', 'many snapshots are under way; try again soon')
+    this.#jobs++
+    const turn = this.#line.then(() => {
+      this.#stopped.signal.throwIfAborted()
+      return run()
+    })
+    this.#line = turn.catch(() => undefined).finally(() => this.#jobs--)
+    return turn
+  }
+}
+
+const namesFile = (url: URL, snapshot: StoredSnapshot, folder: SnapshotFolder): boolean => {
+  let path: string
+  try {
+    path = fileURLToPath(url)
+  } catch {
+    return false
+  }
+  return [folder.pathOf(snapshot), `/${snapshot.name}`, `/snapshots/${snapshot.name}`].includes(path)
+}
