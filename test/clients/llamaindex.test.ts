@@ -12,6 +12,11 @@ import { openRegions, type Regions } from './kit/regions.js'
 import { embedWords } from './kit/word-embeddings.js'
 
 class WordEmbedding extends BaseEmbedding {
+  // The inherited one is protected.
+  // biome-ignore lint/complexity/noUselessConstructor: as above
+  constructor() {
+    super()
+  }
   getTextEmbedding = async (text: string): Promise<number[]> => embedWords(text)
 }
 
@@ -39,7 +44,7 @@ for (const count of [1, 3])
         embedModel: new WordEmbedding(),
       })
       const nodes = NODES.map(({ text, doc, ...metadata }) => {
-        const node = new TextNode({ text, metadata, embedding: embedWords(text) })
+        const node = new TextNode<Record<string, unknown>>({ text, metadata, embedding: embedWords(text) })
         node.relationships = { SOURCE: { nodeId: doc, metadata: {} } }
         return node
       })
