@@ -1,5 +1,6 @@
 import { QdrantClient } from '@qdrant/js-client-rest'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { until } from '../e2e/kit/until.js'
 import { openRegions, type Regions } from './kit/regions.js'
 
 /**
@@ -57,13 +58,13 @@ const METHODS: Readonly<Record<string, 'served' | readonly [status: number, text
   listShardKeys: [400, 'shard keys are not supported'],
   createShardKey: [400, 'shard keys are not supported'],
   deleteShardKey: [400, 'shard keys are not supported'],
-  listSnapshots: [400, 'snapshots are not supported'],
-  createSnapshot: [400, 'snapshots are not supported'],
-  deleteSnapshot: [400, 'snapshots are not supported'],
-  recoverSnapshot: [400, 'snapshots are not supported'],
-  listFullSnapshots: [400, 'snapshots are not supported'],
-  createFullSnapshot: [400, 'snapshots are not supported'],
-  deleteFullSnapshot: [400, 'snapshots are not supported'],
+  listSnapshots: 'served',
+  createSnapshot: 'served',
+  deleteSnapshot: 'served',
+  recoverSnapshot: 'served',
+  listFullSnapshots: 'served',
+  createFullSnapshot: 'served',
+  deleteFullSnapshot: 'served',
   listShardSnapshots: [400, 'snapshots of single shards are not supported'],
   createShardSnapshot: [400, 'snapshots of single shards are not supported'],
   deleteShardSnapshot: [400, 'snapshots of single shards are not supported'],
@@ -80,13 +81,6 @@ const REFUSED: Readonly<Record<string, (client: QdrantClient) => Promise<unknown
   listShardKeys: (client) => client.listShardKeys('c'),
   createShardKey: (client) => client.createShardKey('c', { shard_key: 'k' }),
   deleteShardKey: (client) => client.deleteShardKey('c', { shard_key: 'k' }),
-  listSnapshots: (client) => client.listSnapshots('c'),
-  createSnapshot: (client) => client.createSnapshot('c'),
-  deleteSnapshot: (client) => client.deleteSnapshot('c', 's'),
-  recoverSnapshot: (client) => client.recoverSnapshot('c', { location: 'file:///s' }),
-  listFullSnapshots: (client) => client.listFullSnapshots(),
-  createFullSnapshot: (client) => client.createFullSnapshot(),
-  deleteFullSnapshot: (client) => client.deleteFullSnapshot('s'),
   listShardSnapshots: (client) => client.listShardSnapshots('c', 0),
   createShardSnapshot: (client) => client.createShardSnapshot('c', 0, {}),
   deleteShardSnapshot: (client) => client.deleteShardSnapshot('c', 0, 's', {}),
@@ -114,15 +108,16 @@ for (const count of [1, 3])
 
     beforeAll(async () => {
       regions = await openRegions(count)
-      const plain = new QdrantClient({ url: regions.url, checkCompatibility: false })
-      client = new Proxy(plain, {
+      client = watched(regions.url)
+    })
+    const watched = (url: string): QdrantClient =>
+      new Proxy(new QdrantClient({ url, checkCompatibility: false }), {
         get: (target, name) => {
           const value: unknown = Reflect.get(target, name)
           if (typeof name === 'string' && method(name) !== undefined) used.add(name)
           return typeof value === 'function' ? value.bind(target) : value
         },
       })
-    })
     afterAll(() => regions[Symbol.asyncDispose]())
     beforeEach(async () => {
       await client.deleteCollection('c')
@@ -330,6 +325,31 @@ for (const count of [1, 3])
       const discovery = { target: [1, 0], context: [{ positive: 5, negative: 2 }], limit: 2 }
       expect(ids(await client.discoverPoints('c', discovery))).toEqual([6, 4])
       expect((await client.discoverBatchPoints('c', { searches: [discovery] })).map(ids)).toEqual([[6, 4]])
+    })
+
+    test('[CX6] takes, lists, restores and deletes snapshots, which are files of one region', async () => {
+      const one = watched(regions.servers[0]!.url)
+      const seen = (name: string) => until(`${name} is there`, async () => (await one.collectionExists(name)).exists)
+      await seen('c')
+      await one.upsert('c', { points: POINTS })
+      const made = (await one.createSnapshot('c'))!
+      expect(made).toMatchObject({ checksum: expect.stringMatching(/^[0-9a-f]{64}$/), size: expect.any(Number) })
+      expect(await one.listSnapshots('c')).toEqual([made])
+      await one.delete('c', { points: [1, 2] })
+      const location = `file:///${made.name}`
+      expect(await one.recoverSnapshot('c', { location, priority: 'snapshot', checksum: made.checksum! })).toBe(true)
+      await until('every region has it back', async () => {
+        const counts = await Promise.all(regions.servers.map(({ url }) => watched(url).count('c')))
+        return counts.every((each) => each.count === POINTS.length)
+      })
+      expect(await one.deleteSnapshot('c', made.name)).toBe(true)
+      expect(await one.listSnapshots('c')).toEqual([])
+      const full = (await one.createFullSnapshot())!
+      expect(await one.listFullSnapshots()).toEqual([full])
+      expect(await one.deleteFullSnapshot(full.name)).toBe(true)
+      expect(await one.listFullSnapshots()).toEqual([])
+      const refused = one.recoverSnapshot('c', { location: 'http://127.0.0.1/x' })
+      await expect(refused).rejects.toMatchObject({ status: 400 })
     })
 
     test('[CX1] asks who is there, and reaches what has no method of its own', async () => {

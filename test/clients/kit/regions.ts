@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ExactIndex } from '@meridian/index'
 import { createLog, parseConfig, type RunningServer, startServer } from '@meridian/server'
 import { MemoryStorage } from '@meridian/storage'
@@ -17,7 +20,7 @@ export interface Regions extends AsyncDisposable {
   readonly answered: readonly number[]
 }
 
-export const openServers = async (count: number): Promise<RunningServer[]> => {
+export const openServers = async (count: number, directory?: string): Promise<RunningServer[]> => {
   const places = await Promise.all(
     NAMES.slice(0, count).map(async (region) => ({ region, port: String(await freePort()) })),
   )
@@ -26,7 +29,8 @@ export const openServers = async (count: number): Promise<RunningServer[]> => {
       const peer = places
         .filter((other) => other.region !== region)
         .map((other) => `${other.region}=http://127.0.0.1:${other.port}`)
-      const config = parseConfig({ region, port, peer, 'log-level': 'silent' })
+      const data = directory === undefined ? {} : { data: join(directory, region) }
+      const config = parseConfig({ region, port, peer, 'log-level': 'silent', ...data })
       return startServer(config, createLog(config), {
         openStorage: async () => new MemoryStorage(),
         openIndex: () => new ExactIndex(),
@@ -43,7 +47,8 @@ export const openServers = async (count: number): Promise<RunningServer[]> => {
 }
 
 export const openRegions = async (count: number): Promise<Regions> => {
-  const servers = await openServers(count)
+  const directory = mkdtempSync(join(tmpdir(), 'meridian-clients-'))
+  const servers = await openServers(count, directory)
   const rotation = count > 1 ? await Rotation.open(servers) : undefined
   const { url, port } = rotation ?? servers[0]!
   return {
@@ -54,6 +59,7 @@ export const openRegions = async (count: number): Promise<Regions> => {
     [Symbol.asyncDispose]: async () => {
       await rotation?.close()
       await Promise.all(servers.map((server) => server.close()))
+      rmSync(directory, { recursive: true, force: true })
     },
   }
 }
