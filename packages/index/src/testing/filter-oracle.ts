@@ -113,13 +113,10 @@ const conditionHolds = (condition: Condition, point: OraclePoint, heard: Heard):
     const place = value as unknown as GeoPoint
     const isPlace = kindOf(value) === 'object' && typeof place.lon === 'number' && typeof place.lat === 'number'
     if (box) {
-      let [east, lon] = [box.bottom_right.lon, isPlace ? place.lon : 0]
-      if (east < box.top_left.lon) {
-        east += 360
-        if (lon <= box.top_left.lon) lon += 360
-      }
-      const isIn =
-        lon > box.top_left.lon && lon < east && place?.lat > box.bottom_right.lat && place.lat < box.top_left.lat
+      const [west, east, lon] = [box.top_left.lon, box.bottom_right.lon, isPlace ? place.lon : 0]
+      // Over the antimeridian the box is what lies not between its edges; 180 and -180 are told apart, as Qdrant does.
+      const isBeside = west > east ? lon >= east && lon <= west : lon <= west || lon >= east
+      const isIn = !isBeside && place?.lat > box.bottom_right.lat && place.lat < box.top_left.lat
       note('geo_bounding_box', isPlace && isIn)
     }
     if (radius) note('geo_radius', isPlace && distanceM(place, radius.center) < radius.radius)
