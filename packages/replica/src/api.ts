@@ -92,6 +92,20 @@ export interface ShardDigest {
   readonly digest: string
 }
 
+/** Where something has got to in one region, as this replica knows it. */
+export interface RegionReceipt {
+  readonly region: RegionId
+  readonly replica: ReplicaId
+  /** On its disk. */
+  readonly logged: boolean
+  /** Shown by its reads: that is in the same step as the disk's. */
+  readonly merged: boolean
+  /** Found by its searches. */
+  readonly searchable: boolean
+  /** Milliseconds since the region was heard; 0 for this one, undefined if never in this run. */
+  readonly heardMsAgo: number | undefined
+}
+
 /** What this replica knows of another. */
 export interface PeerStatus {
   readonly region: RegionId

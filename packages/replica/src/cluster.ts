@@ -8,7 +8,8 @@ import {
   type Timers,
   VersionVector,
 } from '@meridian/core'
-import type { Counters, PeerStatus } from './api.js'
+import type { Counters, PeerStatus, RegionReceipt } from './api.js'
+import { Barriers, type Member } from './barriers/barriers.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { ownOffsetMs } from './clock-estimate.js'
 import type { DataPlane } from './data-plane.js'
@@ -42,6 +43,8 @@ export interface ClusterParts {
   readonly settings: Settings
   readonly counters: Counters
   readonly logger: Log
+  /** What a search of this replica finds. */
+  indexed(): VersionVector
 }
 
 /** All peers and the links to them; what no single link can decide. */
@@ -59,6 +62,8 @@ export class Cluster implements ClusterParts {
   readonly settings
   readonly counters
   readonly logger
+  readonly indexed
+  readonly barriers: Barriers
   readonly #peers = new Map<ReplicaId, Peer>()
   readonly #sessions = new Set<Session>()
   readonly #disabled = new Set<RegionId>()
@@ -81,6 +86,16 @@ export class Cluster implements ClusterParts {
     this.settings = parts.settings
     this.counters = parts.counters
     this.logger = parts.logger
+    this.indexed = parts.indexed
+    this.barriers = new Barriers({
+      self: parts.identity.replica,
+      timers: parts.timers,
+      members: () => this.activeMembers(),
+      durable: () => this.log.vector,
+      indexed: parts.indexed,
+      peer: (replica) => this.#peers.get(replica),
+      ask: (replica, nonce) => this.#peers.get(replica)?.session?.ask(nonce),
+    })
   }
 
   attach(link: PeerLink, isDialed: boolean): LinkHandler {
@@ -141,6 +156,7 @@ export class Cluster implements ClusterParts {
     const has = other === undefined ? hello.durable : hello.durable.join(peer.acked)
     // Not joined: one that was restored from a copy has less than it once had.
     peer.acked = hello.durable
+    peer.heardDurable = []
     this.logger.info({ peer: region, replica, dialed: session.isDialed }, `linked with ${region}`)
     this.#announce()
     return { peer, has }
@@ -216,11 +232,23 @@ export class Cluster implements ClusterParts {
   }
 
   heard(peer: Peer, message: Heartbeat): void {
-    peer.clock.add(message, this.clock.wallMs)
+    const nowMs = this.clock.wallMs
+    peer.clock.add(message, nowMs)
+    // It answers a heartbeat of ours, held for `heldMs`: it was sent no earlier than this.
+    const roundTripMs = nowMs - message.echoMs - message.heldMs
+    if (message.echoMs !== 0 && roundTripMs >= 0)
+      peer.heardDurableAt(this.timers.elapsedMs() - roundTripMs, message.durable)
     peer.lastWallMs = message.wallMs
     peer.lastWallAt = this.timers.elapsedMs()
     peer.indexed = message.indexed
     peer.heardLinks(message.links, this.timers)
+  }
+
+  /** This replica counts though the catalog does not list it yet. */
+  activeMembers(): readonly Member[] {
+    const { replica, region } = this.identity
+    const active = this.catalog.document.members().filter(({ status }) => status === 'active')
+    return active.some((member) => member.replica === replica) ? active : [{ replica, region }, ...active]
   }
 
   isReceiving(origin: ReplicaId): boolean {
@@ -318,6 +346,23 @@ export class Cluster implements ClusterParts {
         transfer: peer.session?.transfer ?? 'none',
         lastError: peer.lastError,
       }))
+  }
+
+  /** By active member. */
+  receipt(vector: VersionVector): RegionReceipt[] {
+    const now = this.timers.elapsedMs()
+    return this.activeMembers().map(({ region, replica }) => {
+      if (replica === this.identity.replica) {
+        const isHere = this.log.vector.dominates(vector)
+        const searchable = this.indexed().dominates(vector)
+        return { region, replica, logged: isHere, merged: isHere, searchable, heardMsAgo: 0 }
+      }
+      const peer = this.#peers.get(replica)
+      const logged = (peer?.acked ?? VersionVector.ZERO).dominates(vector)
+      const searchable = (peer?.indexed ?? VersionVector.ZERO).dominates(vector)
+      const heardMsAgo = peer?.heardAt === undefined ? undefined : Math.round(now - peer.heardAt)
+      return { region, replica, logged, merged: logged, searchable, heardMsAgo }
+    })
   }
 
   #behind(peer: Peer): PeerStatus['behind'] {

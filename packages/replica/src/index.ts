@@ -1,4 +1,6 @@
 export * from './api.js'
+export { type Acknowledgement, Barriers } from './barriers/barriers.js'
+export type { Level } from './barriers/level.js'
 export { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
 export { Replica, type ReplicaOptions } from './replica.js'
 export { DEFAULT_SETTINGS, type Settings } from './settings.js'

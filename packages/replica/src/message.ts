@@ -42,6 +42,7 @@ export interface DocCursor {
  *   acked(resync)          the receiver saw a gap: send again from this vector
  *   offer ─► want ─► catalog chunk* end   state of one origin, when the log no longer reaches back; `got` after the disk
  *   heartbeat              once a second
+ *   ask ──► answer         what the other has at that moment
  */
 export type Message =
   | {
@@ -97,6 +98,14 @@ export type Message =
     }
   | { readonly type: 'end'; readonly transfer: number; readonly number: number; readonly seq: number }
   | { readonly type: 'got'; readonly transfer: number; readonly number: number }
+  /** What do you have now? Asked by a read that must see what others have acknowledged. */
+  | { readonly type: 'ask'; readonly nonce: number }
+  | {
+      readonly type: 'answer'
+      readonly nonce: number
+      readonly durable: VersionVector
+      readonly indexed: VersionVector
+    }
 
 /** What is encoded. The type byte and version of `hello`, and all of `refuse`, stay as they are in every version. */
 export type Sent = Exclude<Message, { type: 'stranger' }>
@@ -113,6 +122,8 @@ const TYPE = {
   chunk: 9,
   end: 10,
   got: 11,
+  ask: 12,
+  answer: 13,
 } as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
@@ -180,6 +191,14 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       break
     case 'got':
       out.u32(message.transfer).varuint(message.number)
+      break
+    case 'ask':
+      out.u32(message.nonce)
+      break
+    case 'answer':
+      out.u32(message.nonce)
+      message.durable.write(out)
+      message.indexed.write(out)
       break
   }
   return sealFrame(out.finish())
@@ -258,6 +277,15 @@ const readMessage = (input: ByteReader): Message => {
       return { type: 'end', transfer: input.u32(), number: readSeq(input), seq: input.varuint() }
     case TYPE.got:
       return { type: 'got', transfer: input.u32(), number: readSeq(input) }
+    case TYPE.ask:
+      return { type: 'ask', nonce: input.u32() }
+    case TYPE.answer:
+      return {
+        type: 'answer',
+        nonce: input.u32(),
+        durable: VersionVector.read(input),
+        indexed: VersionVector.read(input),
+      }
     default:
       throw malformed(`message type ${type}`)
   }

@@ -2,11 +2,16 @@ import { type RegionId, type ReplicaId, type Timers, VersionVector } from '@meri
 import { ClockEstimate } from './clock-estimate.js'
 import type { Session } from './session.js'
 
+/** Reports kept: an older one is of use while a newer one is not covered yet. */
+const HEARD_MAX = 4
+
 /** What this replica knows of another, over all links it has had with it. */
 export class Peer {
   /** Durable there, as it last said. Unknown after our restart: nothing counts as acknowledged until it is heard. */
   acked: VersionVector = VersionVector.ZERO
   indexed: VersionVector = VersionVector.ZERO
+  /** What it is known to have had on disk at or after a monotonic time of ours; the newest last. */
+  heardDurable: readonly { readonly atMs: number; readonly durable: VersionVector }[] = []
   /** Replicas it has live links with. */
   links: ReadonlySet<ReplicaId> = new Set()
   /** Monotonic time since which it has been without a link to a replica, by replica. */
@@ -24,6 +29,11 @@ export class Peer {
     readonly replica: ReplicaId,
     readonly storeId: string,
   ) {}
+
+  /** `atMs`: monotonic time of ours before which it cannot have been said. */
+  heardDurableAt(atMs: number, durable: VersionVector): void {
+    this.heardDurable = [...this.heardDurable.slice(1 - HEARD_MAX), { atMs, durable }]
+  }
 
   heardLinks(links: readonly ReplicaId[], timers: Timers): void {
     this.links = new Set(links)

@@ -13,6 +13,7 @@ import {
   StoreError,
   type Timers,
   type VectorIndex,
+  type VersionVector,
 } from '@meridian/core'
 import type { ShardDoc } from '@meridian/shard'
 import type {
@@ -21,12 +22,15 @@ import type {
   Counters,
   Done,
   IndexSchema,
+  RegionReceipt,
   ReplicaEvents,
   ReplicaStatus,
   Setting,
   WriteReceipt,
   WriteRequest,
 } from './api.js'
+import type { Barriers } from './barriers/barriers.js'
+import { formatToken, parseToken } from './barriers/token.js'
 import { CatalogPlane } from './catalog-plane.js'
 import { Cluster } from './cluster.js'
 import { DataPlane } from './data-plane.js'
@@ -51,6 +55,11 @@ export interface ReplicaOptions {
   readonly random: Random
   readonly log: Log
   readonly events?: ReplicaEvents
+  /**
+   * Runs `done` once everything that the index was handed so far can be found. Left out for an index that finds it at once, as
+   * its port asks; `indexed` then goes on with `merged`.
+   */
+  readonly searchable?: (done: () => void) => void
   readonly settings?: Partial<Settings>
 }
 
@@ -76,6 +85,7 @@ export class Replica {
   readonly #maintenance: Maintenance
   readonly #counters: Counters
   #timers: Disposable[] = []
+  #indexed: VersionVector
   #hasRemote = false
   #isReleasing = false
   #isJoining = false
@@ -115,6 +125,7 @@ export class Replica {
     const counters = this.#counters
     this.#clock = new LocalClock(identity.replica, options.clock, storage, settings.clockGuardMs)
     this.#log = new TransactionLog(storage)
+    this.#indexed = this.#log.vector
     this.#data = new DataPlane(storage, index, client, settings, logger, () => this.#clock.horizonMs)
     this.#sequencer = new Sequencer(
       storage,
@@ -158,6 +169,7 @@ export class Replica {
       inbox: this.#inbox,
       frames,
       random,
+      indexed: () => this.#indexed,
     })
     this.#writer = new LocalWriter(
       identity.replica,
@@ -267,6 +279,50 @@ export class Replica {
     const hasRemote = this.#hasRemote
     this.#hasRemote = false
     this.#cluster.advanced(hasRemote)
+    const merged = this.#log.vector
+    const found = (): void => {
+      this.#indexed = this.#indexed.join(merged)
+      this.#cluster.barriers.changed()
+    }
+    if (this.#options.searchable === undefined) found()
+    else this.#options.searchable(found)
+  }
+
+  /** Durable here, folded into the views, and found by searches: each covers the next. */
+  get vectors(): ReplicaStatus['vectors'] {
+    const merged = this.#log.vector
+    return { acked: merged, merged, indexed: this.#indexed }
+  }
+
+  /** Waiting for vectors of this and other regions. */
+  get barriers(): Barriers {
+    return this.#cluster.barriers
+  }
+
+  /** A session's token of a vector: opaque text of some 40 characters. */
+  token(vector: VersionVector): string {
+    return formatToken(vector, (replica) => this.#storeOf(replica))
+  }
+
+  /** @throws StoreError `BAD_REQUEST`: damaged, of another cluster, or of a future that cannot be. */
+  parseToken(text: string): VersionVector {
+    const { replica } = this.identity
+    return parseToken(text, {
+      self: replica,
+      own: this.#log.vector.get(replica),
+      storeOf: (each) => this.#storeOf(each),
+      others: this.#catalog.document.members().filter((member) => member.replica !== replica).length,
+    })
+  }
+
+  #storeOf(replica: ReplicaId): string | undefined {
+    if (replica === this.identity.replica) return this.identity.storeId
+    return this.#catalog.document.members().find((member) => member.replica === replica)?.storeId
+  }
+
+  /** Where, as far as is known here, everything that `vector` covers has got to. */
+  receipt(vector: VersionVector): RegionReceipt[] {
+    return this.#cluster.receipt(vector)
   }
 
   /** Visible collections by name. */
@@ -454,7 +510,7 @@ export class Replica {
       storeId,
       boot,
       client: clientIdOf(replica, boot),
-      vectors: { acked: vector, merged: vector, indexed: vector },
+      vectors: this.vectors,
       members: this.#catalog.document.members(),
       peers: this.#cluster.peers(),
       counters: this.#counters,
@@ -472,6 +528,7 @@ export class Replica {
     this.#state = 'closing'
     // No new work from timers or peers, or the queue might never run dry.
     this.#disposeTimers()
+    this.#cluster.barriers.close()
     this.#inbox.close()
     this.#sequencer.whenIdle(() => {
       this.#cluster.close('shutting down')
@@ -495,6 +552,7 @@ export class Replica {
   stop(): void {
     this.#state = 'stopped'
     this.#sequencer.stop()
+    this.#cluster.barriers.stop()
     this.#cluster.close('stopped')
     this.#disposeTimers()
     this.#stopped()

@@ -154,6 +154,21 @@ export class Session {
       case 'got':
         this.#got(message.transfer, message.number)
         break
+      case 'ask':
+        this.send(
+          encodeMessage({
+            type: 'answer',
+            nonce: message.nonce,
+            durable: this.cluster.log.vector,
+            indexed: this.cluster.indexed(),
+          }),
+        )
+        break
+      case 'answer':
+        this.#acked(peer, message.durable)
+        peer.indexed = peer.indexed.join(message.indexed)
+        this.cluster.barriers.answered(peer, message.nonce, message.durable)
+        break
     }
   }
 
@@ -205,6 +220,12 @@ export class Session {
     this.#sent = this.#sent.join(durable)
     for (const [origin, out] of this.#out) if (out.isCoveredBy(durable.get(origin))) this.#out.delete(origin)
     this.cluster.checkHistory(peer.region, durable)
+    this.cluster.barriers.changed()
+  }
+
+  /** Asks what the peer has. */
+  ask(nonce: number): void {
+    if (this.#peer !== undefined) this.send(encodeMessage({ type: 'ask', nonce }))
   }
 
   /** Something was lost: everything after `durable` is sent again. */
@@ -299,7 +320,7 @@ export class Session {
         echoMs: peer.lastWallMs,
         heldMs,
         durable: cluster.log.vector,
-        indexed: cluster.log.vector,
+        indexed: cluster.indexed(),
         sent: this.#sent,
         links: cluster.liveReplicas(),
       }),

@@ -72,6 +72,8 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
   chunk: { type: 'chunk', transfer: 1, number: 2, uid, shard: 3, update: bytes(0, 1, 2) },
   end: { type: 'end', transfer: 1, number: 3, seq: 123_456_789 },
   got: { type: 'got', transfer: 1, number: 3 },
+  ask: { type: 'ask', nonce: 0xfedcba98 },
+  answer: { type: 'answer', nonce: 1, durable: vector(1, 300), indexed: vector(1, 2) },
 }
 
 export const GOLDEN_LOG_ENTRIES: Readonly<Record<string, LogEntry>> = {

@@ -70,6 +70,8 @@ export interface NodeOptions {
   readonly settings?: Partial<Settings>
   readonly commitMs?: number
   readonly contents?: MemoryContents
+  /** As of `ReplicaOptions`. */
+  readonly searchable?: (done: () => void) => void
 }
 
 /** One region under test: a directory and a clock that stay, a process that comes and goes. */
@@ -107,6 +109,7 @@ export class TestNode {
       timers: this.#timers,
       random: new SeededRandom(this.number * 1000 + this.time.nowMs),
       log: { info() {}, warn, error: warn },
+      ...(this.options.searchable === undefined ? {} : { searchable: this.options.searchable }),
       ...(this.options.settings === undefined ? {} : { settings: this.options.settings }),
     })
   }
