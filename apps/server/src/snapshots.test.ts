@@ -182,3 +182,24 @@ test('[SN10] wait=false is accepted with 202', async () => {
   await kit.ok('POST', '/collections/c/snapshots')
   expect((await kit.ok('GET', '/collections/c/snapshots')).length).toBeGreaterThanOrEqual(2)
 })
+
+test('[SN17] snapshots are for admin keys: a key of single collections would read others through them', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'meridian-snapshots-'))
+  const keys = join(directory, 'keys.json')
+  writeFileSync(keys, JSON.stringify([{ name: 'of-d', key: 'd-key', access: 'read-write', collections: ['d'] }]))
+  const locked = await openKit({ flags: { data: directory, 'api-key': 'all', keys } })
+  const as = (key: string) => ({ 'api-key': key })
+  await locked.send('PUT', '/collections/c', { vectors: { size: 1, distance: 'Dot' } }, as('all'))
+  const ofC = (await locked.send('POST', '/collections/c/snapshots', undefined, as('all'))).json.result.name
+  const ofAll = (await locked.send('POST', '/snapshots', undefined, as('all'))).json.result.name
+  for (const name of [ofC, ofAll]) {
+    const recover = (key: string) =>
+      locked.send('PUT', '/collections/d/snapshots/recover', { location: `file:///${name}` }, as(key))
+    expect((await recover('d-key')).status).toBe(403)
+    expect((await locked.send('GET', `/snapshots/${name}`, undefined, as('d-key'))).status).toBe(403)
+    expect((await recover('wrong')).status).toBe(401)
+    expect((await recover('all')).status).toBe(200)
+  }
+  await locked.server.close()
+  rmSync(directory, { recursive: true })
+})

@@ -5,7 +5,6 @@ import {
   type CollectionConfig,
   encodeEntry,
   HNSW_DEFAULT,
-  type PointId,
   type ReplicaId,
   StoreError,
   VersionVector,
@@ -20,7 +19,7 @@ const stamp = { ms: 1000, counter: 0, writer: 1 as ReplicaId }
 const put = (id: number) =>
   encodeEntry({
     kind: 'put',
-    id: id as unknown as PointId,
+    id: id,
     stamp,
     vectors: new Map([['', new Float32Array([id, 1])]]),
     payload: { id },
@@ -31,7 +30,7 @@ const PIECES: Uint8Array[] = (() => {
     encoder.header({ region: 'eu', startedMs: 1000, collections: [{ name: 'c', uid: 'u', config }] }),
     encoder.records('records', 0, [put(1), put(2)]),
     encoder.records('records', 0, [put(3)]),
-    encoder.records('changes', 0, [put(1), encodeEntry({ kind: 'delete', id: 2 as unknown as PointId, stamp })]),
+    encoder.records('changes', 0, [put(1), encodeEntry({ kind: 'delete', id: 2, stamp })]),
     encoder.end({
       collections: [{ live: 2, settings: [], indexes: {}, aliases: [] }],
       vector: VersionVector.of([[1 as ReplicaId, 7]]),
