@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { StoreError } from '@meridian/core'
 import Koa from 'koa'
+import { Guarantees, type Told } from './guarantees/guarantees.js'
 import { checkAccess } from './http/access.js'
 import { type Grant, Keyring, keyOf } from './http/auth.js'
 import { BodyReader } from './http/body.js'
@@ -65,6 +66,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   const wrongKeys = new WrongKeys()
   const cors = new Cors(region.config.corsOrigins)
   const bodies = new BodyReader(region.config)
+  const guarantees = new Guarantees(region)
   const app = new Koa()
   // Of a socket that ended before its request or answer did; by default it goes to standard error.
   app.on('error', (error: Error) => log.debug({ error: error.message }, 'connection failed'))
@@ -77,10 +79,11 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     ctx.res.on('close', () => {
       if (!ctx.res.writableFinished) gone.abort()
     })
+    const told: Told = {}
     let answer: Answer
     let failed: StoreError | undefined
     try {
-      answer = await serveRoute(ctx, gone.signal, seconds)
+      answer = await serveRoute(ctx, gone.signal, seconds, told)
     } catch (thrown) {
       failed = asStoreError(thrown)
       answer = gone.signal.aborted ? GONE : failure(failed, seconds())
@@ -88,7 +91,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     ctx.status = answer.status
     ctx.set('x-request-id', requestId)
     ctx.set('content-type', answer.contentType)
-    for (const [name, value] of Object.entries(answer.headers ?? {})) ctx.set(name, value)
+    for (const [name, value] of Object.entries({ ...told, ...answer.headers })) ctx.set(name, value)
     for (const [name, value] of Object.entries(cors.headers(ctx.req.headers))) ctx.set(name, value)
     if (answer.status === 429) ctx.set('connection', 'close')
     if (gate.isClosing) ctx.set('connection', 'close')
@@ -102,7 +105,12 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     if (!ctx.req.complete) endLeftover(ctx)
   })
 
-  const serveRoute = async (ctx: Koa.Context, signal: AbortSignal, seconds: () => number): Promise<Answer> => {
+  const serveRoute = async (
+    ctx: Koa.Context,
+    signal: AbortSignal,
+    seconds: () => number,
+    told: Told,
+  ): Promise<Answer> => {
     if (ctx.req.rawHeaders.length >= 2 * HEADERS_MAX) return TOO_MANY_HEADERS
     const preflight = cors.preflight(ctx.method, ctx.req.headers)
     if (preflight !== undefined) return { ...plain('', 204), headers: preflight }
@@ -121,7 +129,12 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     const bodyBytes = ctx.request.length ?? 0
     const query = new URLSearchParams(ctx.querystring)
     const result = await withReadLimits(region.config, () =>
-      route.handle({ params, query, body, bodyBytes, grant, signal, request: ctx.req }),
+      guarantees.serve(
+        route,
+        { params, query, body, bodyBytes, grant, signal, request: ctx.req },
+        ctx.req.headers,
+        told,
+      ),
     )
     return result instanceof Whole ? result.answer : success(result, seconds())
   }

@@ -144,14 +144,15 @@ test('[HT54] named vectors are updated and deleted one by one', async () => {
   expect(unknown.json.status.error).toContain('Not existing vector name error: z')
 })
 
-test('[HT55] levels that are not there yet are refused, not ignored', async () => {
+test('[HT55] levels that are not there, or that one region cannot reach, are refused, not ignored', async () => {
   await using kit = await withCollection()
   const body = { points: [] }
-  for (const query of ['ordering=strong', 'ordering=medium', 'ordering=x', 'wait=maybe', 'timeout=0'])
+  for (const query of ['ordering=strong', 'ordering=x', 'wait=maybe', 'timeout=0'])
     expect((await kit.send('PUT', `/collections/c/points?${query}`, body)).status, query).toBe(400)
-  for (const query of ['consistency=2', 'consistency=all', 'consistency=x', 'timeout=soon'])
+  for (const query of ['consistency=2', 'consistency=0', 'consistency=x', 'timeout=soon'])
     expect((await kit.send('POST', `/collections/c/points/count?${query}`, {})).status, query).toBe(400)
-  expect((await kit.send('POST', '/collections/c/points/count?consistency=1&timeout=5', {})).status).toBe(200)
+  for (const query of ['consistency=1&timeout=5', 'consistency=all', 'consistency=majority'])
+    expect((await kit.send('POST', `/collections/c/points/count?${query}`, {})).status, query).toBe(200)
 })
 
 test('[HT56] payload is merged, overwritten, trimmed and cleared, by ids or by filter', async () => {

@@ -1,5 +1,6 @@
 import type { JsonObject, PointId, RecordOp, VectorValue } from '@meridian/core'
 import { type Collection, promised, type ResolveOps, type WriteReceipt } from '@meridian/replica'
+import { noteWritten } from './guarantees/written.js'
 import type { JsonMap } from './http/json-parse.js'
 import type { Region } from './region.js'
 
@@ -30,6 +31,7 @@ export const commit = async (region: Region, collection: Collection, ops: Plan, 
   const receipt = await promised<WriteReceipt>((done) =>
     region.replica.write({ collection: collection.name, ops, resolverBytes: bodyBytes }, done),
   )
+  noteWritten(receipt.seq)
   return receipt.seq
 }
 

@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 const METHODS = 'GET, PUT, POST, PATCH, DELETE'
 const HEADERS_FALLBACK = 'api-key, authorization, content-type'
-const EXPOSED = 'x-request-id, retry-after, meridian-token, meridian-served-by'
+const EXPOSED =
+  'x-request-id, retry-after, meridian-token, meridian-served-by, meridian-write-status, meridian-durable-in'
 const MAX_AGE_SECONDS = '3600'
 
 /**

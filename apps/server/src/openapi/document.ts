@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ANSWER_HEADERS, kindOf, REQUEST_HEADERS } from '../guarantees/kind.js'
 import { needOf } from '../http/access.js'
 import type { Route } from '../http/router.js'
 import { API_VERSION, VERSION } from '../version.js'
@@ -65,7 +66,7 @@ const describe = (route: Route): Json => {
       : { requestBody: { content: { 'application/json': { schema: schemaOf(known.body) } } } }),
     ...(known.isRefused ? { deprecated: true, 'x-refused': true } : {}),
     responses: {
-      ...(known.isRefused ? {} : { 200: answerOf(known) }),
+      ...(known.isRefused ? {} : { 200: answerOf(known, ANSWER_HEADERS[kindOf(route)]) }),
       default: { $ref: '#/components/responses/Error' },
       ...denials(route),
     },
@@ -94,8 +95,8 @@ const parametersOf = (route: Route, { query = {}, answers }: Operation): Json[] 
     answers !== undefined || !isOfPoints
       ? {}
       : kind === 'read'
-        ? { consistency: '1', timeout: 'whole seconds' }
-        : { wait: 'true or false', ordering: 'weak', timeout: 'whole seconds' }
+        ? { consistency: 'number of regions, majority, quorum or all', timeout: 'whole seconds' }
+        : { wait: 'true or false', ordering: 'weak or medium', timeout: 'whole seconds' }
   return [
     ...[...route.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
       ...named('query', name!, ''),
@@ -103,12 +104,13 @@ const parametersOf = (route: Route, { query = {}, answers }: Operation): Json[] 
       required: true,
     })),
     ...Object.entries({ ...common, ...query }).map(([name, meaning]) => named('query', name, meaning)),
+    ...Object.entries(REQUEST_HEADERS[kindOf(route)]).map(([name, meaning]) => named('header', name, meaning)),
     named('header', 'x-request-id', 'echoed, and in the log'),
   ]
 }
 
-const answerOf = ({ answers, result, summary }: Operation): Json => {
-  const headers = { 'x-request-id': { schema: { type: 'string' } } }
+const answerOf = ({ answers, result, summary }: Operation, more: readonly string[]): Json => {
+  const headers = Object.fromEntries(['x-request-id', ...more].map((name) => [name, { schema: { type: 'string' } }]))
   if (answers === 'text')
     return { description: summary, headers, content: { 'text/plain': { schema: { type: 'string' } } } }
   if (answers === 'bytes')

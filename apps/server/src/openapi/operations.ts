@@ -63,6 +63,7 @@ const ROWS: readonly Row[] = [
   ['GET /meridian/cluster', 'Meridian', 'Regions, links, lag and collections', 'Object'],
   [`GET /meridian${C}/digest`, 'Meridian', 'Counts and digests by shard', 'Digest'],
   [`GET /meridian${P}/:id/history`, 'Meridian', 'The writes that make up a record', 'History'],
+  ['GET /meridian/receipts/:token', 'Meridian', 'Where what a token covers has got to, by region', 'Object'],
   ['PUT /meridian/links/:region', 'Meridian', 'Cut or heal the link to a region', 'LinkState', 'LinkChange'],
 ]
 

@@ -47,6 +47,20 @@ export const meridianRoutes = (region: Region): Route[] => [
     },
   },
   {
+    method: 'GET',
+    path: '/meridian/receipts/:token',
+    isForAnyKey: true,
+    handle: ({ params }) => {
+      const { replica } = region
+      const vector = replica.parseToken(params.token!)
+      const regions = replica
+        .receipt(vector)
+        .sort((a, b) => (a.region < b.region ? -1 : 1))
+        .map(({ heardMsAgo, ...each }) => ({ ...each, heard_ms_ago: heardMsAgo ?? null }))
+      return { vector, regions }
+    },
+  },
+  {
     method: 'PUT',
     path: '/meridian/links/:region',
     handle: ({ params, body }) => {

@@ -1,24 +1,39 @@
+import type { Level } from '@meridian/replica'
 import { badRequest, unsupported } from '../http/errors.js'
 
 /** Query parameters of a write. Every write is durable and searchable before it is answered, so `wait` only picks the word. */
 export const readWait = (query: URLSearchParams): boolean => {
   readTimeout(query)
-  const ordering = query.get('ordering') ?? 'weak'
-  if (!['weak', 'medium', 'strong'].includes(ordering)) throw badRequest(`ordering ${ordering}: use weak`)
-  if (ordering !== 'weak') throw unsupported(`ordering=${ordering}: writes are ordered by their stamps; use weak`)
+  readOrdering(query)
   const wait = query.get('wait') ?? 'false'
   if (wait !== 'true' && wait !== 'false') throw badRequest(`wait ${wait}: use true or false`)
   return wait === 'true'
 }
 
-/** Query parameters of a read. Reads are answered by this region alone. */
+/** Qdrant's write ordering as a write concern; `undefined` when none was asked for. */
+export const readOrdering = (query: URLSearchParams): 'local' | 'quorum' | undefined => {
+  const ordering = query.get('ordering')
+  if (ordering === null) return undefined
+  if (ordering === 'weak') return 'local'
+  if (ordering === 'medium') return 'quorum'
+  if (ordering === 'strong') throw unsupported('ordering=strong: not supported yet; use weak or medium')
+  throw badRequest(`ordering ${ordering}: use weak or medium`)
+}
+
+/** Query parameters of a read; what they ask for was waited for before. */
 export const checkRead = (query: URLSearchParams): void => {
   readTimeout(query)
-  const consistency = query.get('consistency') ?? '1'
-  if (consistency === '1') return
-  if (!/^\d+$/.test(consistency) && !['majority', 'quorum', 'all'].includes(consistency))
-    throw badRequest(`consistency ${consistency}: use 1`)
-  throw unsupported(`consistency=${consistency}: not supported yet; use 1 or leave it out`)
+  readConsistency(query)
+}
+
+/** Qdrant's read consistency: how many regions are asked for what they have, this one included. */
+export const readConsistency = (query: URLSearchParams): Level => {
+  const text = query.get('consistency')
+  if (text === null || text === '1') return 'local'
+  if (text === 'majority' || text === 'quorum') return 'quorum'
+  if (text === 'all') return 'all'
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
+  throw badRequest(`consistency ${text}: use a number of regions, majority, quorum or all`)
 }
 
 /** Milliseconds; `undefined` when no bound was asked for. */
@@ -28,4 +43,14 @@ export const readTimeout = (query: URLSearchParams): number | undefined => {
   if (!/^\d{1,6}$/.test(text) || Number(text) === 0)
     throw badRequest(`timeout ${text}: send whole seconds from 1 to 999999`)
   return Number(text) * 1000
+}
+
+/** Of a collection's `metadata`, its default; of a request's headers, what this one asks for. */
+export const CONCERN_KEY = 'meridian-write-concern'
+
+/** @throws StoreError `BAD_REQUEST`. */
+export const parseConcern = (text: string, from: string): Level => {
+  if (text === 'local' || text === 'quorum' || text === 'all') return text
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
+  throw badRequest(`${from} ${JSON.stringify(text.slice(0, 40))}: send local, quorum, all or a number of regions`)
 }

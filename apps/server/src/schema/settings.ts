@@ -1,5 +1,6 @@
 import { type CollectionConfig, isSparseSpace, type JsonObject, type JsonValue, setOwn } from '@meridian/core'
 import type { Setting } from '@meridian/replica'
+import { CONCERN_KEY, parseConcern } from './params.js'
 import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { readPayload } from './payload.js'
@@ -140,7 +141,11 @@ const sparseSettings = (spaces: JsonMap): Setting[] =>
   })
 
 const metadataSettings = (metadata: JsonObject): Setting[] =>
-  Object.entries(metadata).map(([key, value]) => ({ path: ['metadata', key], value }))
+  Object.entries(metadata).map(([key, value]) => {
+    // Not only shown: it is how writes of the collection are answered.
+    if (key === CONCERN_KEY && value !== null) parseConcern(String(value), `metadata.${key}`)
+    return { path: ['metadata', key], value }
+  })
 
 /**
  * The body of a change. What it does not name stays; an empty `metadata` takes all of it away, hence the function of what

@@ -1,0 +1,151 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { StoreError, VersionVector } from '@meridian/core'
+import { type Acknowledgement, type Level, promised } from '@meridian/replica'
+import type { Call, Route } from '../http/router.js'
+import { nameOf, type Region } from '../region.js'
+import { CONCERN_KEY, parseConcern } from '../schema/params.js'
+import { isMap } from '../schema/read.js'
+import { type Demand, readDemand } from './demand.js'
+import { kindOf } from './kind.js'
+import { tracked } from './written.js'
+
+/** Headers of the answer, whatever becomes of it. */
+export type Told = Record<string, string>
+
+/** Around every route that reads or writes what is replicated: waits before a read, and after a write. */
+export class Guarantees {
+  constructor(readonly region: Region) {}
+
+  /** @throws StoreError `BAD_REQUEST` for what cannot be promised, `TIMEOUT` when a barrier is late, and what `handle` throws. */
+  async serve(route: Route, call: Call, headers: IncomingHttpHeaders, told: Told): Promise<unknown> {
+    const kind = kindOf(route)
+    if (kind === 'other') return route.handle(call)
+    const { replica } = this.region
+    const demand = readDemand(headers, call.query)
+    const session = demand.token === undefined ? VersionVector.ZERO : replica.parseToken(demand.token)
+    try {
+      return await (kind === 'read'
+        ? this.#read(route, call, demand, session, told)
+        : this.#write(route, call, demand, session, told))
+    } finally {
+      // Covers what was read or written, and what the session knew before: the newest token is all that a session keeps.
+      told['meridian-token'] = replica.token(replica.vectors.merged.join(session))
+    }
+  }
+
+  async #read(route: Route, call: Call, demand: Demand, session: VersionVector, told: Told): Promise<unknown> {
+    const level = await this.#barrier(call, demand, session)
+    const { replica, config } = this.region
+    const vector = replica.vectors.indexed.entries().map(([origin, seq]) => `${origin}:${seq}`)
+    told['meridian-served-by'] = `region=${config.region}; level=${level}; vector=${vector.join(',')}`
+    return route.handle(call)
+  }
+
+  /** Waits for all that was asked for. @returns the level that was reached */
+  async #barrier(call: Call, demand: Demand, session: VersionVector): Promise<string> {
+    const { consistency, stalenessMaxMs, timeoutMs } = demand
+    const { barriers } = this.region.replica
+    const reached: string[] = []
+    const until = performance.now() + timeoutMs
+    const left = (): number => Math.max(0, until - performance.now())
+    const needed = barriers.needed(consistency)
+    try {
+      if (demand.token !== undefined) {
+        await unlessGone(
+          call,
+          promised((done) => barriers.covered(session, left(), done)),
+        )
+        reached.push('session')
+      }
+      if (stalenessMaxMs !== undefined) {
+        await unlessGone(
+          call,
+          promised((done) => barriers.fresherThan(stalenessMaxMs, left(), done)),
+        )
+        reached.push(`max-staleness-ms ${stalenessMaxMs}`)
+      }
+      if (needed > 1 || consistency === 'quorum' || consistency === 'all') {
+        await unlessGone(
+          call,
+          promised((done) => barriers.frontier(consistency, left(), done)),
+        )
+        reached.push(String(consistency))
+      }
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'TIMEOUT' && demand.mayBeStale)) throw error
+    }
+    return reached.length === 0 ? 'local' : reached.join('+')
+  }
+
+  async #write(route: Route, call: Call, demand: Demand, session: VersionVector, told: Told): Promise<unknown> {
+    const { replica } = this.region
+    const { barriers, identity } = replica
+    const level = demand.concern ?? this.#defaultConcern(call.params.collection)
+    // Before anything is written: what cannot be reached at all is refused, not tried.
+    const needed = barriers.needed(level)
+    await this.#beforeWrite(call, demand, session)
+    if (needed === 1) return route.handle(call)
+    const { result, seq } = await tracked(() => route.handle(call))
+    const dot = { replica: identity.replica, seq: seq || replica.vectors.acked.get(identity.replica) }
+    const found = await unlessGone(
+      call,
+      promised<Acknowledgement>((done) => barriers.acknowledged(dot, level, demand.timeoutMs, done)),
+    )
+    told['meridian-write-status'] = found.isMet ? 'completed' : 'wait_timeout'
+    told['meridian-durable-in'] = found.durableIn.join(',')
+    return found.isMet ? result : late(result, found)
+  }
+
+  /** As the collection's metadata says. */
+  #defaultConcern(name: string | undefined): Level {
+    const { replica } = this.region
+    const known = name === undefined ? undefined : nameOf(this.region, name)
+    if (known === undefined) return 'local'
+    const found = replica
+      .collection(known)
+      .settings.find(({ path }) => path.length === 2 && path[0] === 'metadata' && path[1] === CONCERN_KEY)
+    return found === undefined || found.value === null ? 'local' : parseConcern(String(found.value), CONCERN_KEY)
+  }
+
+  /** A write that looks at what is there must see what its session has seen; one that names its points need not wait. */
+  async #beforeWrite(call: Call, { token, timeoutMs }: Demand, session: VersionVector): Promise<void> {
+    if (token === undefined) return
+    const name = call.params.collection
+    const isUnknown = name !== undefined && nameOf(this.region, name) === undefined
+    if (isUnknown || looksFirst(call.body))
+      await unlessGone(
+        call,
+        promised((done) => this.region.replica.barriers.covered(session, timeoutMs, done)),
+      )
+  }
+}
+
+const LOOKING = ['filter', 'update_filter', 'update_mode', 'key', 'keys', 'actions']
+
+/** Whether what is written depends on what is there: by filter, under a condition, below a key, or several in a row. */
+const looksFirst = (body: unknown): boolean => {
+  if (!isMap(body as never)) return false
+  const map = body as Record<string, unknown>
+  if (LOOKING.some((name) => map[name] !== undefined)) return true
+  const operations = map.operations
+  return (
+    Array.isArray(operations) &&
+    operations.some((operation) => isMap(operation) && Object.values(operation).some(looksFirst))
+  )
+}
+
+/** The result of a write that has not got everywhere in time: it is durable here and goes on its way. */
+const late = (result: unknown, { needed, durableIn, missingIn }: Acknowledgement): unknown => {
+  if (Array.isArray(result)) return result.map((each) => late(each, { isMet: false, needed, durableIn, missingIn }))
+  if (typeof result !== 'object' || result === null) return result
+  return { ...result, status: 'wait_timeout', receipt: { needed, durable_in: durableIn, missing_in: missingIn } }
+}
+
+/** Nobody waits for the answer any more: the request need not hold its place. */
+const unlessGone = <T>({ signal }: Call, waited: Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const gone = (): void => reject(new StoreError('TIMEOUT', 'the client is gone'))
+    if (signal.aborted) gone()
+    signal.addEventListener('abort', gone, { once: true })
+    waited.then(resolve, reject).finally(() => signal.removeEventListener('abort', gone))
+  })
