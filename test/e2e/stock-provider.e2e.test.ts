@@ -40,7 +40,12 @@ const shownBy = async ({ client }: RegionProcess): Promise<Map<PointId, Omit<Poi
 }
 
 const asShown = (records: ReadonlyMap<PointId, VisibleRecord>): Map<PointId, Omit<PointRecord, 'id'>> =>
-  new Map([...records].map(([id, { vectors, payload }]) => [id, { vector: Array.from(numbersOf(vectors.get('')!)), payload }]))
+  new Map(
+    [...records].map(([id, { vectors, payload }]) => [
+      id,
+      { vector: Array.from(numbersOf(vectors.get('')!)), payload },
+    ]),
+  )
 
 const sorted = <T>(map: Map<PointId, T>): [PointId, T][] => [...map].sort(([a], [b]) => Number(a) - Number(b))
 

@@ -7,8 +7,10 @@ import {
   type Storage,
   type VectorIndex,
 } from '@meridian/core'
+import type { SeededRandom } from '@meridian/core/seeded-random'
 import { ExactIndex } from '@meridian/index'
 import { DEFAULT_SETTINGS, Replica, type Settings } from '@meridian/replica'
+import { LateIndex } from './late-index.js'
 import type { SimClock } from './sim-clock.js'
 import type { SimDisk } from './sim-disk.js'
 import { ProcessTimers, type VirtualTime } from './virtual-time.js'
@@ -17,12 +19,16 @@ export interface NodeHooks {
   /** Wrap the ports of a process: for sabotage. */
   readonly storage?: (storage: Storage, node: SimNode) => Storage
   readonly index?: (index: ExactIndex) => VectorIndex
+  /** In place of the late index's word that all before it is searchable. */
+  readonly searchable?: (done: () => void) => void
 }
 
 /** One region: a disk and a clock that stay, and a process that comes and goes. */
 export class SimNode {
   replica: Replica | undefined
   index: ExactIndex
+  /** What searches under a barrier see; only when the run has such clients. */
+  late: LateIndex | undefined
   boots = 0
   #timers: ProcessTimers | undefined
 
@@ -36,6 +42,8 @@ export class SimNode {
     readonly settings: Partial<Settings>,
     readonly trace: (node: string, text: string) => void,
     readonly hooks: NodeHooks,
+    /** Draws how late the late index is; none without. */
+    readonly lateness: SeededRandom | undefined,
   ) {
     this.index = new ExactIndex()
   }
@@ -54,11 +62,15 @@ export class SimNode {
     this.#timers = new ProcessTimers(this.time)
     this.index = new ExactIndex()
     const mounted = this.disk.mount()
+    const index = this.hooks.index?.(this.index) ?? this.index
+    const late = this.lateness === undefined ? undefined : new LateIndex(this.#timers, this.lateness)
+    this.late = late
     this.replica = Replica.open({
       region: parseRegionId(this.region),
       replica: (this.number + 1) as ReplicaId,
       storage: this.hooks.storage?.(mounted, this) ?? mounted,
-      index: this.hooks.index?.(this.index) ?? this.index,
+      index: late === undefined ? index : late.tee(index),
+      ...(late === undefined ? {} : { searchable: this.hooks.searchable ?? ((done) => late.later(done)) }),
       clock: this.clock,
       timers: this.#timers,
       random: this.random,

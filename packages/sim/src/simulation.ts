@@ -1,6 +1,7 @@
 import type { ReplicaId } from '@meridian/core'
 import { SeededRandom } from '@meridian/core/seeded-random'
 import { type Counters, DEFAULT_SETTINGS, type Settings } from '@meridian/replica'
+import { BarrierWatch } from './barrier-watch.js'
 import { checkAcknowledged, checkConverged } from './final-check.js'
 import { Oracle, stampKey } from './oracle.js'
 import { SimClock } from './sim-clock.js'
@@ -23,6 +24,8 @@ export interface SimulationOptions {
   /** Virtual time under faults. Default 6 s. */
   readonly forMs?: number
   readonly sabotage?: Sabotage
+  /** Whether clients ask for guarantees too; default true. Their traffic makes another run of a seed. */
+  readonly barriers?: boolean
   /** Receives a readable line for everything that happens. */
   readonly trace?: (line: string) => void
 }
@@ -38,6 +41,8 @@ export interface SimulationReport {
   readonly resyncs: number
   readonly framesRefused: number
   readonly networkBytes: number
+  /** Searches under a barrier that were answered in time, and checked. */
+  readonly barriers: number
   /** Virtual time from healing to equality. */
   readonly healedInMs: number
 }
@@ -62,6 +67,7 @@ class Simulation {
   readonly #nemesis: Nemesis
   readonly #settings: Partial<Settings>
   readonly #workload: Workload
+  readonly #barriers: BarrierWatch
   readonly #forMs: number
   readonly #lossy: NetworkFaults
 
@@ -89,6 +95,9 @@ class Simulation {
       () =>
         this.#nodes.length *
         ((this.#settings.windowBytes ?? DEFAULT_SETTINGS.windowBytes) + this.#network.largestFrame),
+    )
+    this.#barriers = new BarrierWatch([...this.#nodes], new SeededRandom(options.seed ^ 0x2c1b3c6d), (receipt, id) =>
+      this.#workload.acknowledged.push({ receipt, ids: [id], saw: new Map() }),
     )
     this.#nemesis = new Nemesis(this.#nodes, this.#time, this.#network, random.fork(), this.#trace)
   }
@@ -136,7 +145,12 @@ class Simulation {
       this.#settings,
       this.#trace,
       this.options.sabotage ?? {},
+      this.#withBarriers ? new SeededRandom(this.options.seed * 31 + number) : undefined,
     )
+  }
+
+  get #withBarriers(): boolean {
+    return this.options.barriers ?? true
   }
 
   run(): SimulationReport {
@@ -206,6 +220,14 @@ class Simulation {
       this.#time.at(this.#random.int(60), step)
     }
     step()
+    if (!this.#withBarriers) return
+    const random = new SeededRandom(this.options.seed ^ 0x5bd1e995)
+    const probe = (): void => {
+      if (this.#time.nowMs >= this.#forMs) return
+      this.#barriers.step()
+      this.#time.at(random.int(120), probe)
+    }
+    probe()
   }
 
   /** Each pair is dialed by both ends, as configured peers do, with a pause between attempts. */
@@ -279,6 +301,7 @@ class Simulation {
       resyncs: sum((each) => each.resyncs),
       framesRefused: sum((each) => each.framesRefused),
       networkBytes: this.#network.bytes,
+      barriers: this.#barriers.answered,
       healedInMs,
     }
   }

@@ -6,6 +6,7 @@ export type Check =
   | 'regression'
   | 'coverage'
   | 'search'
+  | 'barrier'
   | 'memory'
   | 'convergence'
   | 'liveness'

@@ -160,6 +160,7 @@ export class Barriers {
     this.#questions.set(nonce, question)
     const silent = (): readonly Member[] => whom().filter(({ replica }) => !question.answers.has(replica))
     const ask = (): void => {
+      if (!this.#questions.has(nonce)) return
       for (const { replica } of silent()) this.parts.ask(replica, nonce)
       again = timers.after(ASK_AGAIN_MS, ask)
     }
