@@ -7,7 +7,7 @@ import {
   type VectorIndex,
   VersionVector,
 } from '@meridian/core'
-import { decodeMessage, encodeMessage } from '@meridian/replica'
+import { Barriers, decodeMessage, encodeMessage } from '@meridian/replica'
 import { MergedView } from '@meridian/shard'
 import type { Check, Sabotage } from '@meridian/sim'
 
@@ -78,6 +78,26 @@ const patched = <K extends keyof MergedView>(name: K, make: (original: MergedVie
   Object.defineProperty(MergedView.prototype, name, { value: make(original), writable: true, configurable: true })
   return () =>
     Object.defineProperty(MergedView.prototype, name, { value: original, writable: true, configurable: true })
+}
+
+/** A read at quorum asks nobody: it takes what peers last happened to say. */
+const answersFromMemory = (): (() => void) => {
+  const original = Barriers.prototype.frontier
+  Barriers.prototype.frontier = function (this: Barriers, level, timeoutMs, done) {
+    const { self, peer, members, durable } = this.parts
+    const heard = members().flatMap(({ replica }) => (replica === self ? [] : [peer(replica)?.acked]))
+    const known = heard.filter((vector) => vector !== undefined)
+    if (known.length + 1 < this.needed(level)) original.call(this, level, timeoutMs, done)
+    else
+      this.covered(
+        known.reduce((all, each) => all.join(each), durable()),
+        timeoutMs,
+        done,
+      )
+  }
+  return () => {
+    Barriers.prototype.frontier = original
+  }
 }
 
 /** The digit after a `t`: payloads hold `t0` to `t8`. */
@@ -201,5 +221,15 @@ export const BROKEN: readonly Broken[] = [
         },
       },
     }),
+  },
+  {
+    what: 'a barrier waits for what is merged instead of what is indexed',
+    noticedBy: ['barrier'],
+    make: () => ({ sabotage: { searchable: (done) => done() } }),
+  },
+  {
+    what: 'an answer counts that was given before the question',
+    noticedBy: ['barrier'],
+    make: () => ({ sabotage: {}, undo: answersFromMemory() }),
   },
 ]

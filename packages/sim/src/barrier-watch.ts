@@ -1,0 +1,100 @@
+import { type CollectionConfig, HNSW_DEFAULT, type PointId, StoreError, type VersionVector } from '@meridian/core'
+import type { SeededRandom } from '@meridian/core/seeded-random'
+import type { WriteReceipt } from '@meridian/replica'
+import type { SimNode } from './sim-node.js'
+import { Violation } from './violation.js'
+
+const NAME = 'probes'
+const CONFIG: CollectionConfig = { shards: 1, vectors: { '': { size: 1, metric: 'Dot', hnsw: HNSW_DEFAULT } } }
+const TIMEOUT_MS = 2000
+
+/**
+ * Clients that ask for guarantees and check what they get. Each write is a record of its own that nobody else touches.
+ *
+ *  - A search at quorum finds every record whose write was acknowledged at quorum before the search began.
+ *  - A search with the token of a write finds the record.
+ *
+ * Running out of time is no violation. Nor is a record whose stamp waits for its time, nor what was acknowledged before its
+ * writer knew all members: a majority of fewer need not meet a majority of all.
+ */
+export class BarrierWatch {
+  readonly #acknowledged: PointId[] = []
+  #written = 0
+  /** Searches that were answered in time. */
+  answered = 0
+
+  constructor(
+    readonly nodes: readonly SimNode[],
+    readonly random: SeededRandom,
+    /** Told of each write: it must not be lost either. */
+    readonly wrote: (receipt: WriteReceipt, id: PointId) => void,
+  ) {}
+
+  step(): void {
+    const node = this.random.pick(this.nodes)
+    const { replica } = node
+    if (replica === undefined || replica.readOnlyReason() !== undefined || !this.#knowsAll(node)) return
+    try {
+      if (!replica.collections().some(({ name }) => name === NAME)) replica.createCollection(NAME, CONFIG, () => {})
+      else if (this.random.chance(0.5)) this.#write(node)
+      else this.#searchAtQuorum(node)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+    }
+  }
+
+  #write(node: SimNode): void {
+    const replica = node.replica!
+    const id = ++this.#written
+    const ops = [{ kind: 'put' as const, id, vectors: new Map([['', new Float32Array([1])]]), payload: {} }]
+    replica.write({ collection: NAME, ops }, (outcome) => {
+      if (!outcome.ok) return
+      const receipt = outcome.value
+      this.wrote(receipt, id)
+      this.#searchWithToken(replica.token(receipt.merged), id)
+      replica.barriers.acknowledged(receipt, 'quorum', TIMEOUT_MS, (found) => {
+        if (found.ok && found.value.isMet) this.#acknowledged.push(id)
+      })
+    })
+  }
+
+  #searchAtQuorum(node: SimNode): void {
+    const before = [...this.#acknowledged]
+    node.replica!.barriers.frontier('quorum', TIMEOUT_MS, (outcome) => {
+      if (outcome.ok) this.#mustFind(node, before, 'at quorum')
+    })
+  }
+
+  #searchWithToken(token: string, id: PointId): void {
+    const node = this.random.pick(this.nodes)
+    if (node.replica === undefined || !this.#knowsAll(node)) return
+    let target: VersionVector
+    try {
+      target = node.replica.parseToken(token)
+    } catch (error) {
+      throw new Violation('barrier', `${node.region} refused the token of a peer: ${(error as Error).message}`)
+    }
+    node.replica.barriers.covered(target, TIMEOUT_MS, (outcome) => {
+      if (outcome.ok) this.#mustFind(node, [id], 'with its token')
+    })
+  }
+
+  #mustFind(node: SimNode, ids: readonly PointId[], how: string): void {
+    const { replica } = node
+    if (replica === undefined || replica.status().deferred > 0) return
+    this.answered++
+    const collection = replica.collections().find(({ name }) => name === NAME)
+    const hits =
+      collection === undefined
+        ? []
+        : node.late!.index.searchNow(collection.space(''), { vector: new Float32Array([1]), limit: 1e6 })
+    const found = new Set(hits.map(({ ordinal }) => collection!.id(ordinal)))
+    const missed = ids.filter((id) => !found.has(id))
+    if (missed.length > 0)
+      throw new Violation('barrier', `a search ${how} in ${node.region} misses ${missed.slice(0, 5).join(', ')}`)
+  }
+
+  #knowsAll(node: SimNode): boolean {
+    return node.replica!.status().members.filter(({ status }) => status === 'active').length >= this.nodes.length
+  }
+}

@@ -1,0 +1,60 @@
+import type { SpaceRef, VectorIndex } from '@meridian/core'
+import type { SeededRandom } from '@meridian/core/seeded-random'
+import { ExactIndex } from '@meridian/index'
+import type { ProcessTimers } from './virtual-time.js'
+
+const DELAY_MAX_MS = 40
+
+/**
+ * A second copy of the index that takes everything in order and a while later: what is merged is not searchable yet. `tee` feeds
+ * it beside the real one.
+ */
+export class LateIndex {
+  readonly index = new ExactIndex()
+  #freeAtMs = 0
+
+  constructor(
+    readonly timers: ProcessTimers,
+    readonly random: SeededRandom,
+  ) {}
+
+  tee(real: VectorIndex): VectorIndex {
+    return {
+      openSpace: (space, params, vectors) => {
+        const read = [...vectors].map((each) => ({ each, vector: each.read() }))
+        const again = read.map(({ each: { ordinal, id, version }, vector }) => ({
+          ordinal,
+          id,
+          version,
+          read: () => vector,
+        }))
+        real.openSpace(space, params, again)
+        this.later(() => this.index.openSpace(space, params, again))
+      },
+      set: (space, vector) => {
+        real.set(space, vector)
+        this.later(() => this.index.set(space, vector))
+      },
+      remove: (space, ordinal) => {
+        real.remove(space, ordinal)
+        this.later(() => this.index.remove(space, ordinal))
+      },
+      dropSpace: (space: SpaceRef) => {
+        real.dropSpace(space)
+        this.later(() => this.index.dropSpace(space))
+      },
+      search: (...args) => real.search(...args),
+      terms: (space) => real.terms(space),
+      stats: (space) => real.stats(space),
+      flush: () => real.flush(),
+      close: () => real.close(),
+    }
+  }
+
+  /** Runs `run` when everything handed over before has been taken. */
+  later(run: () => void): void {
+    const now = this.timers.elapsedMs()
+    this.#freeAtMs = Math.max(this.#freeAtMs, now + (this.random.chance(0.2) ? this.random.float() * DELAY_MAX_MS : 0))
+    this.timers.after(this.#freeAtMs - now, run)
+  }
+}
