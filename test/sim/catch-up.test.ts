@@ -11,7 +11,7 @@ class Pair {
   readonly nodes = ['eu', 'us'].map((region, number) => {
     const clock = new SimClock(this.time, 0, 0)
     const disk = new SimDisk(this.time, this.random, { syncMinMs: 1, syncMaxMs: 3 }, () => {})
-    return new SimNode(number, region, this.time, clock, disk, this.random, {}, () => {}, {})
+    return new SimNode(number, region, this.time, clock, disk, this.random, {}, () => {}, {}, undefined)
   })
 
   constructor() {
