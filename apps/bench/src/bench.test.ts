@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { findBenchmark, usage } from './bench.js'
 import { atMost } from './goal.js'
 import { DIMS, RAW_BYTES, records } from './records.js'
+import { quantiles } from './quantiles.js'
 import { Relay } from './relay.js'
 import { table } from './table.js'
 
@@ -46,6 +47,33 @@ test('[BN2] the relay passes bytes both ways and counts each way', async () => {
     await all
     expect(relay.bytes).toEqual({ toTarget: 100_000, fromTarget: 200_000 })
     socket.destroy()
+  }
+  echo.close()
+  await once(echo, 'close')
+})
+
+test('[BN6] quantiles are by nearest rank', () => {
+  const hundred = Array.from({ length: 100 }, (_, i) => 100 - i)
+  expect(quantiles(hundred)).toEqual({ p50Ms: 50, p95Ms: 95, p99Ms: 99 })
+  expect(quantiles([7])).toEqual({ p50Ms: 7, p95Ms: 7, p99Ms: 7 })
+})
+
+test('[BN6] a slow relay delays each direction and keeps the order', async () => {
+  const echo = createServer((socket) => void socket.pipe(socket)).listen(0, '127.0.0.1')
+  await once(echo, 'listening')
+  {
+    await using relay = await Relay.open((echo.address() as AddressInfo).port, 50)
+    const socket = connect(relay.port, '127.0.0.1')
+    const startedAt = performance.now()
+    const sent = Array.from({ length: 50 }, (_, i) => `${i};`)
+    for (const text of sent) socket.write(text)
+    let got = ''
+    for await (const chunk of socket) {
+      got += chunk
+      if (got.length === sent.join('').length) break
+    }
+    expect(got).toBe(sent.join(''))
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(99)
   }
   echo.close()
   await once(echo, 'close')

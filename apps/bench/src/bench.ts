@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { atLeast, atMost, type Goal } from './goal.js'
+import { FRESHNESS_PLAN, freshness } from './freshness.js'
 import { heap } from './heap.js'
 import { HTTP_PLAN, http } from './http.js'
 import { RAW_BYTES } from './records.js'
@@ -88,6 +89,23 @@ const runHttp = async (args: readonly string[]): Promise<Report> => {
   return { json: { benchmark: 'http', machine, plan, figures, goals }, text }
 }
 
+const runFreshness = async (args: readonly string[]): Promise<Report> => {
+  const { values } = parseArgs({ args: [...args], options: { scale: { type: 'string', default: '1' } } })
+  const scale = Number(values.scale)
+  if (!(scale > 0 && scale <= 100)) throw new Error(`--scale ${values.scale}: must be a number above 0, at most 100`)
+  const plan = { ...FRESHNESS_PLAN, writes: Math.max(5, Math.round(FRESHNESS_PLAN.writes * scale)) }
+  const pairs = await freshness(plan)
+  const rows = pairs.map(({ delayMs, from, to, merged, searchable }) => [
+    delayMs,
+    from,
+    to,
+    ...[merged, searchable].flatMap(({ p50Ms, p95Ms, p99Ms }) => [p50Ms, p95Ms, p99Ms].map((ms) => ms.toFixed(2))),
+  ])
+  const head = ['delay ms', 'from', 'to', 'merged p50', 'p95', 'p99', 'searchable p50', 'p95', 'p99']
+  const machine = { node: process.version, processors: cpus().length, model: cpus()[0]?.model }
+  return { json: { benchmark: 'freshness', machine, plan, pairs }, text: table(head, rows) }
+}
+
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   replicate: {
     meaning:
@@ -97,6 +115,10 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   http: {
     meaning: 'requests per second and their times beside a bare Koa route and the index alone  [--scale N]',
     run: runHttp,
+  },
+  freshness: {
+    meaning: 'from a write in one region until reads and searches of another show it, by pair and delay  [--scale N]',
+    run: runFreshness,
   },
 }
 

@@ -17,8 +17,22 @@ export type ChildRequest =
   | { readonly type: 'settle' }
   | { readonly type: 'link'; readonly region: string }
   | { readonly type: 'stop' }
+  /** From now on, note when each of these records comes to be shown and found here. */
+  | { readonly type: 'watch'; readonly collection: string; readonly from: number; readonly to: number }
+  /** Answered, with the times of both, when all that is watched for was found. */
+  | { readonly type: 'seen' }
+  /** Writes one by one; answered with when each was asked for. */
+  | {
+      readonly type: 'trickle'
+      readonly collection: string
+      readonly from: number
+      readonly to: number
+      readonly everyMs: number
+    }
 
 export type ChildReply =
   | { readonly type: 'ready'; readonly port: number; readonly replica: number }
   | { readonly type: 'done'; readonly seq: number }
+  /** In ms of the machine's monotonic clock. */
+  | { readonly type: 'times'; readonly times: readonly (readonly number[])[] }
   | { readonly type: 'failed'; readonly reason: string }

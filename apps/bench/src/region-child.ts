@@ -34,6 +34,14 @@ export class RegionChild implements AsyncDisposable {
     return reply.seq
   }
 
+  /** As `ask`, of what is answered with times. */
+  async askTimes(request: ChildRequest): Promise<readonly (readonly number[])[]> {
+    this.process.send(request)
+    const reply = await answer(this.process)
+    if (reply.type !== 'times') throw new Error(`region ${this.region}: ${JSON.stringify(reply)}`)
+    return reply.times
+  }
+
   /** Gracefully. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.process.exitCode !== null) return

@@ -1,4 +1,4 @@
-import { HNSW_DEFAULT, unreachable, type ReplicaId } from '@meridian/core'
+import { HNSW_DEFAULT, unreachable, type ReplicaId, type VectorIndex } from '@meridian/core'
 import { promised, type Replica, type WriteReceipt } from '@meridian/replica'
 import { HnswIndex } from '@meridian/index'
 import { createLog, parseConfig, type RunningServer, startServer } from '@meridian/server'
@@ -6,6 +6,7 @@ import { LmdbStorage } from '@meridian/storage'
 import type { ChildReply, ChildRequest } from './child-message.js'
 import { NoIndex } from './no-index.js'
 import { records } from './records.js'
+import { machineMs, Sightings } from './sightings.js'
 
 /*
  * One region as a process of the benchmark: a whole server, whose writes are made in the process instead of over HTTP, so that
@@ -50,9 +51,31 @@ const write = async (replica: Replica, request: Extract<ChildRequest, { type: 'w
   return newest
 }
 
-const handle = async (server: RunningServer, request: ChildRequest): Promise<number> => {
+/** One after the other, at least `everyMs` apart. */
+const trickle = async (
+  replica: Replica,
+  { collection, from, to, everyMs }: Extract<ChildRequest, { type: 'trickle' }>,
+): Promise<number[]> => {
+  const askedAt: number[] = []
+  for (const op of records(from, to)) {
+    const pause = new Promise((resolve) => setTimeout(resolve, everyMs))
+    askedAt.push(machineMs())
+    await promised<WriteReceipt>((done) => replica.write({ collection, ops: [op] }, done))
+    await pause
+  }
+  return askedAt
+}
+
+const handle = async (server: RunningServer, request: ChildRequest): Promise<number | number[][]> => {
   const { replica } = server
   switch (request.type) {
+    case 'watch':
+      sightings = new Sightings(replica, searched!, request.collection, request.from, request.to)
+      return 0
+    case 'seen':
+      return [...(await sightings!.times())].map((times) => [...times])
+    case 'trickle':
+      return [await trickle(replica, request)]
     case 'create': {
       const vectors = { '': { size: request.dims, metric: 'Cosine', hnsw: HNSW_DEFAULT } } as const
       return (
@@ -82,21 +105,26 @@ const handle = async (server: RunningServer, request: ChildRequest): Promise<num
   }
 }
 
+let sightings: Sightings | undefined
+let searched: VectorIndex | undefined
 const [index, ...pairs] = process.argv.slice(2)
 const flags = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2))) as Record<string, string>
-const config = parseConfig({ ...flags, port: '0', 'log-level': 'error' })
+const config = parseConfig({ ...flags, peer: flags.peer?.split(','), port: '0', 'log-level': 'error' })
 const server = await startServer(config, createLog(config, process.stderr), {
   openStorage: ({ dataDir, mapSizeBytes }, log) => LmdbStorage.open({ directory: dataDir, mapSizeBytes, log }),
-  openIndex: (_, log, onReset) =>
-    index === 'none'
-      ? new NoIndex()
-      : new HnswIndex({ directory: config.dataDir, log, onReset: (space) => onReset(space.collection, space.vector) }),
+  openIndex: (_, log, onReset) => {
+    searched =
+      index === 'none'
+        ? new NoIndex()
+        : new HnswIndex({ directory: config.dataDir, log, onReset: (space) => onReset(space.collection, space.vector) })
+    return searched
+  },
 })
 process.on('disconnect', () => process.exit(1))
 process.on('message', (request: ChildRequest) => {
   handle(server, request).then(
-    (seq) => {
-      reply({ type: 'done', seq })
+    (result) => {
+      reply(typeof result === 'number' ? { type: 'done', seq: result } : { type: 'times', times: result })
       if (request.type === 'stop') process.disconnect()
     },
     (error: Error) => reply({ type: 'failed', reason: error.message }),

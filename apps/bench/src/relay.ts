@@ -8,7 +8,10 @@ export class Relay implements AsyncDisposable {
   #toTarget = 0
   #fromTarget = 0
 
-  private constructor(targetPort: number) {
+  private constructor(
+    targetPort: number,
+    readonly delayMs: number,
+  ) {
     this.#server = createServer({ noDelay: true }, (client) => {
       const target = connect({ host: '127.0.0.1', port: targetPort, noDelay: true })
       this.#join(client, target, (bytes) => {
@@ -20,8 +23,9 @@ export class Relay implements AsyncDisposable {
     })
   }
 
-  static async open(targetPort: number): Promise<Relay> {
-    const relay = new Relay(targetPort)
+  /** Every chunk is held for `delayMs` in each direction. */
+  static async open(targetPort: number, delayMs = 0): Promise<Relay> {
+    const relay = new Relay(targetPort, delayMs)
     relay.#server.listen(0, '127.0.0.1')
     await once(relay.#server, 'listening')
     return relay
@@ -41,7 +45,13 @@ export class Relay implements AsyncDisposable {
     source.on('data', (chunk) => count(chunk.length))
     source.on('error', () => sink.destroy())
     source.on('close', () => this.#sockets.delete(source))
-    source.pipe(sink)
+    if (this.delayMs === 0) {
+      source.pipe(sink)
+      return
+    }
+    const later = (run: () => void): void => void setTimeout(run, this.delayMs)
+    source.on('data', (chunk) => later(() => sink.writable && sink.write(chunk)))
+    source.on('end', () => later(() => sink.end()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

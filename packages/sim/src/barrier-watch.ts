@@ -84,6 +84,8 @@ export class BarrierWatch {
     if (replica === undefined || replica.status().deferred > 0) return
     this.answered++
     const collection = replica.collections().find(({ name }) => name === NAME)
+    // Two regions' collections have just become one: the late index has yet to open its space.
+    if (collection !== undefined && node.late!.index.stats(collection.space('')) === undefined) return
     const hits =
       collection === undefined
         ? []
