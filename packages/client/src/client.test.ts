@@ -53,6 +53,59 @@ test('[CL2] an upsert is one request with key, wait and plain numbers; names are
   expect(seen[0]!.body).toBe('{"points":[{"id":9223372036854775808,"vector":[0.5,1],"payload":{"a":1}}]}')
 })
 
+test('[CL9] a session sends what its answers gave; an answer replaces only what its call was sent with', async () => {
+  const answers: ServerResponse[] = []
+  const { url, seen } = await serving((res) => void answers.push(res))
+  const client = new MeridianClient({ url, session: true })
+  const reply = (n: number, token: string): void => {
+    answers[n]!.setHeader('meridian-token', token)
+    ok('{"exists":true}')(answers[n]!)
+  }
+  const call = async (n: number): Promise<Promise<unknown>[]> => {
+    const calls = Array.from({ length: n }, () => client.collectionExists('x'))
+    const want = answers.length + n
+    while (answers.length < want) await new Promise((resolve) => setImmediate(resolve))
+    return calls
+  }
+  const [first] = await call(1)
+  reply(0, 'A')
+  await first
+  const both = await call(2)
+  reply(1, 'B')
+  reply(2, 'C')
+  await Promise.all(both)
+  const [last] = await call(1)
+  reply(3, 'D')
+  await last
+  const [end] = await call(1)
+  reply(4, 'E')
+  await end
+  const sent = seen.map(({ headers }) =>
+    String(headers['meridian-token'] ?? '')
+      .split(',')
+      .sort()
+      .join(),
+  )
+  expect(sent).toEqual(['', 'A', 'A', 'B,C', 'D'])
+})
+
+test('[CL10] levels travel as headers; without a session no token does', async () => {
+  const { url, seen } = await serving((res) => {
+    res.setHeader('meridian-token', 'A')
+    ok('{"count":1,"operation_id":1,"status":"completed"}')(res)
+  })
+  const client = new MeridianClient({ url })
+  await client.upsert('x', [], { concern: 2 })
+  await client.count('x', undefined, { consistency: 'quorum', stalenessMaxMs: 50, allowStale: true })
+  expect(seen[0]!.headers['meridian-write-concern']).toBe('2')
+  expect(seen[1]!.headers).toMatchObject({
+    'meridian-consistency': 'quorum',
+    'meridian-max-staleness-ms': '50',
+    'meridian-allow-stale': 'true',
+  })
+  expect(seen.some(({ headers }) => headers['meridian-token'] !== undefined)).toBe(false)
+})
+
 test('[CL2] each read unwraps its envelope', async () => {
   const { url } = await serving(
     ok('{"collections":[{"name":"x"},{"name":"y"}]}'),

@@ -4,6 +4,7 @@ import type { ClusterInfo, DigestInfo } from './cluster.js'
 import { type Call, Endpoint } from './endpoint.js'
 import { openQdrant } from './qdrant.js'
 import { Regions } from './regions.js'
+import { Session } from './session.js'
 import { NO_RETRY, type Pause, RETRY_DEFAULT, type RetryPolicy, withRetry } from './retry.js'
 import type {
   CallOptions,
@@ -38,6 +39,8 @@ export interface ClientOptions {
   readonly probeTimeoutMs?: number
   /** Told before each pause between tries. */
   readonly onRetry?: (error: ClientError, attempt: number, delayMs: number) => void
+  /** Every call sees what the calls before it saw and wrote, in whatever region they were. Default false. */
+  readonly session?: boolean
   /** For tests. */
   readonly fetch?: typeof fetch
   readonly pause?: Pause
@@ -52,9 +55,11 @@ export class MeridianClient {
   readonly #regions: Regions
   readonly #policy: RetryPolicy
   readonly #options: ClientOptions
+  readonly #session: Session | undefined
 
   constructor(options: ClientOptions) {
     this.#options = options
+    this.#session = options.session ? new Session() : undefined
     const urls = typeof options.url === 'string' ? [options.url] : options.url
     const [first, ...others] = urls.map(
       (url) =>
@@ -95,7 +100,14 @@ export class MeridianClient {
   /** Any call by method and path, for routes that have no method here. Returns the envelope's `result`. */
   call<T>(call: Call, options: CallOptions = {}): Promise<T> {
     const policy = options.retry === false ? NO_RETRY : this.#policy
-    const timed: Call = { ...call, signal: options.signal, timeoutMs: options.timeoutMs }
+    const tokens = this.#session?.tokens ?? []
+    const timed: Call = {
+      ...call,
+      signal: options.signal,
+      timeoutMs: options.timeoutMs,
+      headers: { ...levelHeaders(options), ...(tokens.length === 0 ? {} : { 'meridian-token': tokens.join(',') }) },
+      answered: (headers) => this.#session?.answered(tokens, headers.get('meridian-token')),
+    }
     const attempt = async (): Promise<T> => {
       const region = await this.#regions.pick()
       try {
@@ -241,6 +253,15 @@ export class MeridianClient {
 /** Failures of a region rather than of the call: 429 is not one, the limit would only move along. */
 const movesOn = (error: unknown): boolean =>
   error instanceof ClientError && (error.status === 503 || error.code === 'CONNECTION_LOST' || error.code === 'TIMEOUT')
+
+const levelHeaders = (options: CallOptions & Pick<WriteOptions, 'concern'>): Record<string, string> => {
+  const headers: Record<string, string> = {}
+  if (options.concern !== undefined) headers['meridian-write-concern'] = String(options.concern)
+  if (options.consistency !== undefined) headers['meridian-consistency'] = options.consistency
+  if (options.stalenessMaxMs !== undefined) headers['meridian-max-staleness-ms'] = String(options.stalenessMaxMs)
+  if (options.allowStale === true) headers['meridian-allow-stale'] = 'true'
+  return headers
+}
 
 const collectionPath = (name: string): string => `/collections/${encodeURIComponent(name)}`
 const pointsPath = (name: string): string => `${collectionPath(name)}/points`

@@ -17,6 +17,9 @@ export interface Call {
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
   readonly timeoutMs?: number | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  /** Told of the headers of whatever answer comes. */
+  readonly answered?: (headers: Headers) => void
 }
 
 /** One region over HTTP: one try a call, no policy. Connections are kept alive by the platform's `fetch`. */
@@ -55,7 +58,7 @@ export class Endpoint {
     const timeoutMs = call.timeoutMs ?? this.#timeoutMs
     const timeout = AbortSignal.timeout(timeoutMs)
     const signal = call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal])
-    const headers: Record<string, string> = { accept: 'application/json' }
+    const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
     if (this.#apiKey !== undefined) headers['api-key'] = this.#apiKey
     if (call.body !== undefined) headers['content-type'] = 'application/json'
     try {
@@ -66,6 +69,7 @@ export class Endpoint {
         ...(call.body === undefined ? {} : { body: stringifyJson(call.body) }),
       })
       const text = await response.text()
+      call.answered?.(response.headers)
       if (transientThrows && (response.status === 503 || response.status === 429)) {
         const message = errorText(parseBody(text), text) ?? `HTTP ${response.status}`
         throw new ClientError(response.status, message, undefined, retryAfterMs(response.headers.get('retry-after')))

@@ -108,9 +108,17 @@ export interface CallOptions {
   readonly timeoutMs?: number
   /** `false`: this call is tried once. */
   readonly retry?: boolean
+  /** Reads: what the answer must contain, beside what the session has seen. See `docs/guarantees.md`. */
+  readonly consistency?: 'local' | 'quorum' | 'all'
+  /** Reads: nothing may be missing that any region had so many ms ago. */
+  readonly stalenessMaxMs?: number
+  /** Reads: answer though that was not reached in time. */
+  readonly allowStale?: boolean
 }
 
 export interface WriteOptions extends CallOptions {
   /** Wait until local searches see it. Default true. */
   readonly wait?: boolean
+  /** How many regions must have it on disk. Late is no error: `status` is then `wait_timeout`. */
+  readonly concern?: 'local' | 'quorum' | 'all' | number
 }

@@ -22,7 +22,9 @@ export class Guarantees {
     if (kind === 'other') return route.handle(call)
     const { replica } = this.region
     const demand = readDemand(headers, call.query)
-    const session = demand.token === undefined ? VersionVector.ZERO : replica.parseToken(demand.token)
+    // A session whose calls overlap has several.
+    const tokens = demand.token?.split(/\s*,\s*/) ?? []
+    const session = tokens.reduce((all, token) => all.join(replica.parseToken(token)), VersionVector.ZERO)
     try {
       return await (kind === 'read'
         ? this.#read(route, call, demand, session, told)
