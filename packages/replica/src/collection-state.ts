@@ -6,7 +6,6 @@ import {
   type JsonObject,
   type PointId,
   type SpaceRef,
-  isSparseSpace,
   shardOf,
   spaceNamed,
   spacesOf,
@@ -234,9 +233,10 @@ export class CollectionState implements Collection {
         id: String(view.id(slot)),
         version,
         read: () => {
-          // Read late: a newer version that came meanwhile was handed over by `set` after this entry, and wins.
+          // Read late, but never after a `set` or `remove` of the ordinal: a made-up vector would be found by searches.
           const values = view.vector(slot, vector)
-          return values ?? new Float32Array(isSparseSpace(params) ? 0 : params.size)
+          assert(values !== undefined, 'a vector that was listed and not changed since has values')
+          return values
         },
       })
     }
