@@ -1,9 +1,10 @@
 import { simulate } from '@meridian/sim'
 import { expect, test } from 'vitest'
-import { failuresOf, PINNED_FOR_MS, PINNED_SEEDS, range } from './seeds.js'
+import { failuresOf, PINNED_BARRIER_SEEDS, PINNED_FOR_MS, PINNED_SEEDS, range } from './seeds.js'
 
 test('[SM1] seeds that once found a bug pass', () => {
   expect(failuresOf(PINNED_SEEDS, { forMs: PINNED_FOR_MS, barriers: false })).toEqual([])
+  expect(failuresOf(PINNED_BARRIER_SEEDS)).toEqual([])
 }, 120_000)
 
 test('[SM1] seeds 1 to 95 keep every promise', () => {

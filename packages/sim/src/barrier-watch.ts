@@ -1,12 +1,15 @@
 import { type CollectionConfig, HNSW_DEFAULT, type PointId, StoreError, type VersionVector } from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
-import type { WriteReceipt } from '@meridian/replica'
+import type { Collection, WriteReceipt } from '@meridian/replica'
+import { DELAY_MAX_MS } from './late-index.js'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
 
 const NAME = 'probes'
 const CONFIG: CollectionConfig = { shards: 1, vectors: { '': { size: 1, metric: 'Dot', hnsw: HNSW_DEFAULT } } }
 const TIMEOUT_MS = 2000
+/** A record whose stamp waited for its time is let in with the next look at the clock, and indexed a while after. */
+const LET_IN_WITHIN_MS = 200 + DELAY_MAX_MS
 
 /**
  * Clients that ask for guarantees and check what they get. Each write is a record of its own that nobody else touches.
@@ -14,11 +17,13 @@ const TIMEOUT_MS = 2000
  *  - A search at quorum finds every record whose write was acknowledged at quorum before the search began.
  *  - A search with the token of a write finds the record.
  *
- * Running out of time is no violation. Nor is a record whose stamp waits for its time, nor what was acknowledged before its
- * writer knew all members: a majority of fewer need not meet a majority of all.
+ * Running out of time is no violation. Nor is a record whose stamp waits, or has just waited, for its time, nor what was
+ * acknowledged before its writer knew all members: a majority of fewer need not meet a majority of all.
  */
 export class BarrierWatch {
   readonly #acknowledged: PointId[] = []
+  /** Virtual time of each write. */
+  readonly #writtenAt = new Map<PointId, number>()
   #written = 0
   /** Searches that were answered in time. */
   answered = 0
@@ -46,6 +51,7 @@ export class BarrierWatch {
   #write(node: SimNode): void {
     const replica = node.replica!
     const id = ++this.#written
+    this.#writtenAt.set(id, node.time.nowMs)
     const ops = [{ kind: 'put' as const, id, vectors: new Map([['', new Float32Array([1])]]), payload: {} }]
     replica.write({ collection: NAME, ops }, (outcome) => {
       if (!outcome.ok) return
@@ -81,7 +87,7 @@ export class BarrierWatch {
 
   #mustFind(node: SimNode, ids: readonly PointId[], how: string): void {
     const { replica } = node
-    if (replica === undefined || replica.status().deferred > 0) return
+    if (replica === undefined) return
     this.answered++
     const collection = replica.collections().find(({ name }) => name === NAME)
     // Two regions' collections have just become one: the late index has yet to open its space.
@@ -91,9 +97,17 @@ export class BarrierWatch {
         ? []
         : node.late!.index.searchNow(collection.space(''), { vector: new Float32Array([1]), limit: 1e6 })
     const found = new Set(hits.map(({ ordinal }) => collection!.id(ordinal)))
-    const missed = ids.filter((id) => !found.has(id))
+    const missed = ids.filter((id) => !found.has(id) && !this.#waitsForItsTime(node, collection, id))
     if (missed.length > 0)
       throw new Violation('barrier', `a search ${how} in ${node.region} misses ${missed.slice(0, 5).join(', ')}`)
+  }
+
+  /** Whether its stamp was ahead of the clock here, now or until a moment ago: it is then much younger than the write itself. */
+  #waitsForItsTime(node: SimNode, collection: Collection | undefined, id: PointId): boolean {
+    const stamp = collection?.history(id)[0]?.stamp
+    if (stamp === undefined) return node.replica!.status().deferred > 0
+    const ageMs = node.time.nowMs - this.#writtenAt.get(id)!
+    return ageMs > node.guardMs && stamp.ms >= node.clock.leastRecentMs(LET_IN_WITHIN_MS)
   }
 
   #knowsAll(node: SimNode): boolean {

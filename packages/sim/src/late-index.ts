@@ -3,7 +3,8 @@ import type { SeededRandom } from '@meridian/core/seeded-random'
 import { ExactIndex } from '@meridian/index'
 import type { ProcessTimers } from './virtual-time.js'
 
-const DELAY_MAX_MS = 40
+/** Milliseconds after which everything handed over is searchable. */
+export const DELAY_MAX_MS = 40
 
 /**
  * A second copy of the index that takes everything in order and a while later: what is merged is not searchable yet. `tee` feeds
