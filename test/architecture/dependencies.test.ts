@@ -29,6 +29,9 @@ const WORLD =
 /** Used by the pure packages for functions of their arguments only: CRC-32 and SHA-256. */
 const PURE_BUILTINS = ['node:zlib', 'node:crypto']
 
+/** Only dice, and assertions. */
+const ORACLE_MAY_IMPORT = ['@meridian/core/testing', 'vitest']
+
 /** The one module that may touch the native index. */
 const NATIVE_INDEX_HOME = 'packages/index/src/graph.ts'
 
@@ -112,5 +115,13 @@ describe('architecture', () => {
       (entry) => !entry.startsWith('.') && statSync(join(ROOT, entry)).isDirectory(),
     )
     for (const folder of folders) expect(TOP_LEVEL).toContain(folder)
+  })
+
+  test('[AR5] the oracle that answers are compared with shares no code with the server', () => {
+    const files = filesUnder(join(ROOT, 'test/http/oracle'))
+    expect(files.length).toBeGreaterThan(5)
+    for (const file of files)
+      for (const target of importsOf(file))
+        expect(ORACLE_MAY_IMPORT.includes(target) || /^\.\/[a-z-]+\.js$/.test(target), `${file}: ${target}`).toBe(true)
   })
 })

@@ -110,7 +110,7 @@ const alteredText = (frame: Uint8Array): Uint8Array => {
 }
 
 /** Entries all get the stamp of a counter, so that whatever came last wins. The stamp is at one place in every entry. */
-const inOrderOfArrival = () => {
+export const inOrderOfArrival = () => {
   let arrivals = 0
   return patched(
     'fold',

@@ -1,19 +1,10 @@
-import { type Point, passes, valuesAt } from './points.js'
+import { passes } from './filter.js'
+import { metres } from './geo.js'
+import { type Point, valuesAt } from './points.js'
 import { f32 } from './vectors.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: request bodies are plain JSON.
 type Any = any
-
-const EARTH_M = 6371008.8
-const radians = (degrees: number): number => (degrees * Math.PI) / 180
-
-/** By the spherical law of haversines, written with versines. */
-const metres = (a: Any, b: Any): number => {
-  const hav = (angle: number): number => (1 - Math.cos(angle)) / 2
-  const flat = hav(radians(b.lat - a.lat))
-  const h = flat + Math.cos(radians(a.lat)) * Math.cos(radians(b.lat)) * hav(radians(b.lon - a.lon))
-  return 2 * EARTH_M * Math.atan2(Math.sqrt(h), Math.sqrt(1 - h))
-}
 
 /** Reads the expression of a request for one point. `scores` are the point's scores by source. */
 export const formulaValue = (

@@ -1,6 +1,8 @@
 import { formulaValue } from './formula.js'
-import { byId, type Id, type Point, passes, valuesAt } from './points.js'
-import { average, type Distance, f32, isLargerBetter, likeness, searchScore, storedForm } from './vectors.js'
+import { passes } from './filter.js'
+import type { Form } from './forms.js'
+import { byId, type Id, type Point, valuesAt } from './points.js'
+import { f32 } from './vectors.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: request bodies are plain JSON.
 type Any = any
@@ -13,36 +15,27 @@ export interface Found {
 
 /** What a collection holds, and nothing else. */
 export interface World {
-  readonly distance: Distance
+  readonly form: Form<Any>
   readonly points: readonly Point[]
 }
 
+const isId = (value: Any): value is Id => typeof value === 'number' || typeof value === 'string'
+
 /** Every id that stands for a vector, at any depth. */
 const idsIn = (query: Any): Id[] => {
-  if (typeof query === 'number' || typeof query === 'string') return [query]
-  if (Array.isArray(query) || query === undefined || query === null) return []
-  const pairs = (context: Any): Any[] => [context ?? []].flat()
+  if (isId(query)) return [query]
+  const pairs = [query?.discover?.context ?? [], query?.context ?? []].flat()
+  const feedback = query?.relevance_feedback
   return [
-    query.nearest,
-    query.recommend?.positive,
-    query.recommend?.negative,
-    query.discover?.target,
-    ...pairs(query.discover?.context).flatMap((pair) => [pair.positive, pair.negative]),
-    ...pairs(query.context).flatMap((pair) => [pair.positive, pair.negative]),
-    query.relevance_feedback?.target,
-    ...(query.relevance_feedback?.feedback ?? []).map((item: Any) => item.example),
-  ].flatMap((value) =>
-    Array.isArray(value)
-      ? typeof value[0] === 'number' && !isIdList(value)
-        ? []
-        : value.flatMap(idsIn)
-      : idsIn(value),
-  )
+    query?.nearest,
+    ...(query?.recommend?.positive ?? []),
+    ...(query?.recommend?.negative ?? []),
+    query?.discover?.target,
+    ...pairs.flatMap((pair) => [pair.positive, pair.negative]),
+    feedback?.target,
+    ...(feedback?.feedback ?? []).map((item: Any) => item.example),
+  ].filter(isId)
 }
-
-/** Random vectors have `DIMS` numbers, random lists of examples are never as long. */
-export const DIMS = 4
-const isIdList = (value: Any[]): boolean => value.length !== DIMS
 
 const allIds = (body: Any): Id[] => [...idsIn(body.query), ...[body.prefetch ?? []].flat().flatMap(allIds)]
 
@@ -71,7 +64,7 @@ const node = (world: World, visible: World, body: Any, filters: Any[], asked: nu
 }
 
 const ranked = (world: World, points: readonly Point[], lists: Found[][], body: Any, asked: number): Found[] => {
-  const { distance } = world
+  const { form } = world
   const { query } = body
   const better = (a: Found, b: Found, larger: boolean): number =>
     a.score === b.score ? byId(a.id, b.id) : a.score > b.score === larger ? -1 : 1
@@ -92,21 +85,25 @@ const ranked = (world: World, points: readonly Point[], lists: Found[][], body: 
         return { id: point.id, score: f32(formulaValue(query.formula, point, scores, query.defaults)) }
       }),
     )
-  const having = points.filter(({ vector }) => vector !== undefined)
-  const vectorOf = (example: Any): number[] => storedForm(distance, raw(world, example))
-  const near = (target: readonly number[]): Found[] =>
+  const stored = new Map(having(world.points).map(({ id, vector }) => [id, form.stored(vector)]))
+  const all = [...stored.values()]
+  const vectorOf = (example: Any): Any => form.stored(raw(world, example))
+  const near = (target: Any): Found[] =>
     sorted(
-      having.map(({ id, vector }) => ({ id, score: searchScore(distance, target, storedForm(distance, vector!)) })),
-      isLargerBetter(distance),
-    )
-  const byExamples = (score: (like: (example: readonly number[]) => number) => number): Found[] =>
-    sorted(
-      having.map(({ id, vector }) => {
-        const mine = storedForm(distance, vector!)
-        return { id, score: f32(score((example) => likeness(distance, example, mine))) }
+      having(points).flatMap(({ id }) => {
+        const score = form.score(target, stored.get(id), all)
+        return score === undefined ? [] : { id, score }
       }),
+      form.isLargerBetter,
     )
-  if (Array.isArray(query) || typeof query !== 'object') return near(vectorOf(query))
+  const byExamples = (score: (like: (example: Any) => number) => number): Found[] =>
+    sorted(
+      having(points).map(({ id }) => ({
+        id,
+        score: f32(score((example) => form.like(example, stored.get(id), all))),
+      })),
+    )
+  if (isId(query) || Array.isArray(query) || query.indices !== undefined) return near(vectorOf(query))
   if (query.nearest !== undefined) {
     const target = vectorOf(query.nearest)
     if (query.mmr === undefined) return near(target)
@@ -116,23 +113,12 @@ const ranked = (world: World, points: readonly Point[], lists: Found[][], body: 
   if (query.recommend !== undefined) {
     const { positive = [], negative = [], strategy } = query.recommend
     // A point without the vector is no example.
-    const vectors = (items: Any[]): number[][] =>
-      items
-        .filter((item) => Array.isArray(item) || pointOf(world, item).vector !== undefined)
-        .map((item) => raw(world, item))
-    if (strategy === undefined || strategy === 'average_vector') {
-      const plus = average(vectors(positive))
-      const minus = vectors(negative)
-      const away = minus.length === 0 ? plus : average(minus)
-      return near(
-        storedForm(
-          distance,
-          plus.map((x, i) => f32(x + x - away[i]!)),
-        ),
-      )
-    }
-    const liked = vectors(positive).map((vector) => storedForm(distance, vector))
-    const disliked = vectors(negative).map((vector) => storedForm(distance, vector))
+    const vectors = (items: Any[]): Any[] =>
+      items.filter((item) => !isId(item) || pointOf(world, item).vector !== undefined).map((item) => raw(world, item))
+    if (strategy === undefined || strategy === 'average_vector')
+      return near(form.stored(form.average(vectors(positive), vectors(negative))))
+    const liked = vectors(positive).map((vector) => form.stored(vector))
+    const disliked = vectors(negative).map((vector) => form.stored(vector))
     return byExamples((like) => {
       const [plus, minus] = [liked.map(like), disliked.map(like)]
       if (strategy === 'sum_scores') return sum(plus) - sum(minus)
@@ -170,15 +156,16 @@ const ranked = (world: World, points: readonly Point[], lists: Found[][], body: 
   )
 }
 
+const having = (points: readonly Point[]): Point[] => points.filter(({ vector }) => vector !== undefined)
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 const squash = (x: number): number => x / (1 + Math.abs(x))
 const half = (x: number): number => (squash(x) + 1) / 2
 
 const pointOf = (world: World, id: Id): Point => world.points.find((point) => point.id === id)!
 
-/** The numbers of an example: a point's as they are stored. */
-const raw = (world: World, example: Any): number[] =>
-  Array.isArray(example) ? example.map(f32) : storedForm(world.distance, pointOf(world, example).vector!)
+/** An example as it was sent; a point's as it is stored. */
+const raw = (world: World, example: Any): Any =>
+  isId(example) ? world.form.stored(pointOf(world, example).vector) : world.form.read(example)
 
 const ordered = (points: readonly Point[], by: Any): Found[] => {
   const { key, direction = 'asc', start_from } = typeof by === 'string' ? { key: by } : by
@@ -220,17 +207,17 @@ const fused = (lists: readonly Found[][], query: Any): Found[] => {
   return [...sums].map(([id, score]) => ({ id, score: f32(score) }))
 }
 
-const diverse = (world: World, candidates: Found[], target: number[], lambda: number, limit: number): Found[] => {
-  const form = ({ id }: Found): number[] => raw(world, id)
+const diverse = (world: World, candidates: Found[], target: Any, lambda: number, limit: number): Found[] => {
+  const vector = ({ id }: Found): Any => raw(world, id)
   const left = [...candidates]
   const taken: Found[] = []
   while (left.length > 0 && taken.length < limit) {
     const worth = left.map((one) => {
-      const relevance = likeness(world.distance, target, form(one))
+      const relevance = world.form.between(target, vector(one))
       if (taken.length === 0) return relevance
       return (
         lambda * relevance -
-        (1 - lambda) * Math.max(...taken.map((other) => likeness(world.distance, form(other), form(one))))
+        (1 - lambda) * Math.max(...taken.map((other) => world.form.between(vector(other), vector(one))))
       )
     })
     taken.push(...left.splice(worth.indexOf(Math.max(...worth)), 1))

@@ -1,7 +1,7 @@
 import type { SeededRandom } from '@meridian/core/testing'
-import { DIMS, type World } from './oracle.js'
+import type { Form } from './forms.js'
+import type { World } from './oracle.js'
 import type { Id, Point } from './points.js'
-import type { Distance } from './vectors.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: request bodies are plain JSON.
 type Any = any
@@ -9,10 +9,9 @@ type Any = any
 const UUIDS = Array.from({ length: 8 }, (_, i) => `00000000-0000-4000-8000-00000000000${i}`)
 const COLOURS = ['red', 'green', 'blue', 'grey']
 const DAY = 86_400_000
-
-/** Coarse numbers make ties, fine ones make orders. */
-const vector = (random: SeededRandom): number[] =>
-  Array.from({ length: DIMS }, () => (random.chance(0.7) ? random.int(7) - 3 : (random.int(2000) - 1000) / 256))
+const WORDS = ['red fox', 'a red box', 'blue', 'box of blue foxes', '']
+/** Examples of one kind in a query. */
+const EXAMPLES_MAX = 2
 
 const day = (random: SeededRandom): string => new Date(Date.UTC(2024, 0, 1) + random.int(60) * DAY).toISOString()
 
@@ -25,44 +24,99 @@ const payload = (random: SeededRandom): Any => ({
   ...(random.chance(0.7) ? { tags: Array.from({ length: random.int(4) }, () => random.int(6)) } : {}),
   ...(random.chance(0.5) ? { flag: random.chance(0.5) } : {}),
   ...(random.chance(0.1) ? { colour: null } : {}),
+  o: { a: random.int(10), ...(random.chance(0.5) ? { b: random.pick([null, 'x', [], [1, null]]) } : {}) },
+  list: Array.from({ length: random.int(4) }, () => ({ k: random.int(4), s: random.pick(COLOURS) })),
+  note: random.pick(WORDS),
 })
 
-export const randomWorld = (random: SeededRandom, distance: Distance): World => {
-  const ids: Id[] = [...Array.from({ length: 20 + random.int(40) }, (_, i) => i * 3 + 1), ...UUIDS]
-  const points: Point[] = ids.map((id) => ({
-    id,
-    vector: random.chance(0.05) ? undefined : vector(random),
-    payload: payload(random),
-  }))
-  return { distance, points }
+export const randomPoint = (random: SeededRandom, form: Form<unknown>, id: Id): Point => ({
+  id,
+  vector: random.chance(0.05) ? undefined : form.draw(random),
+  payload: payload(random),
+})
+
+export const randomWorld = (random: SeededRandom, form: Form<unknown>, count: number): World => {
+  const ids: Id[] = [...Array.from({ length: count }, (_, i) => i * 3 + 1), ...UUIDS]
+  return { form, points: ids.map((id) => randomPoint(random, form, id)) }
 }
 
-const condition = (random: SeededRandom, world: World): Any =>
-  random.pick<() => Any>([
-    () => ({ key: 'colour', match: { value: random.pick(COLOURS) } }),
-    () => ({ key: 'tags', match: { any: [random.int(6), random.int(6)] } }),
-    () => ({ key: 'n', range: { gte: random.int(20) } }),
-    () => ({ key: 'x', range: { gt: random.int(40) - 30, lt: 20 } }),
-    () => ({ has_id: Array.from({ length: 30 }, () => random.pick(world.points).id) }),
-    () => ({ is_empty: { key: 'tags' } }),
-    () => ({
-      should: [
-        { key: 'flag', match: { value: true } },
-        { key: 'n', range: { lt: 8 } },
-      ],
-    }),
-  ])()
+/** Half degrees apart from every place, which has whole ones: nothing lies on an edge. */
+const corner = (random: SeededRandom): Any => ({ lat: random.int(160) - 79.5, lon: random.int(340) - 169.5 })
 
-const filter = (random: SeededRandom, world: World): Any => {
+/** Every kind of condition. */
+const CONDITIONS: Readonly<Record<string, (random: SeededRandom, world: World) => Any>> = {
+  value: (random) => ({ key: 'colour', match: { value: random.pick(COLOURS) } }),
+  any: (random) => ({ key: 'tags', match: { any: [random.int(6), random.int(6)] } }),
+  except: (random) => ({ key: random.pick(['tags', 'n']), match: { except: [random.int(6), random.int(6)] } }),
+  text: (random) => ({ key: 'note', match: { [random.pick(['text', 'text_any', 'phrase'])]: random.pick(WORDS) } }),
+  least: (random) => ({ key: 'n', range: { gte: random.int(20) } }),
+  between: (random) => ({ key: 'x', range: { gt: random.int(40) - 30, lt: 20 } }),
+  dates: (random) => ({ key: 'when', range: { gte: day(random), lt: '2024-02-20T00:00:00Z' } }),
+  count: (random) => ({ key: random.pick(['tags', 'list', 'colour']), values_count: { gte: random.int(4) } }),
+  box: (random) => {
+    const [a, b] = [corner(random), corner(random)]
+    const [top, bottom] = [Math.max(a.lat, b.lat), Math.min(a.lat, b.lat)]
+    return {
+      key: 'place',
+      geo_bounding_box: { top_left: { lat: top, lon: a.lon }, bottom_right: { lat: bottom, lon: b.lon } },
+    }
+  },
+  radius: (random) => ({ key: 'place', geo_radius: { center: corner(random), radius: 1e6 * (1 + random.int(12)) } }),
+  polygon: (random) => {
+    const [a, b, c] = [corner(random), corner(random), corner(random)]
+    return { key: 'place', geo_polygon: { exterior: { points: [a, b, c, a] } } }
+  },
+  id: (random, world) => ({ has_id: Array.from({ length: 30 }, () => random.pick(world.points).id) }),
+  vector: () => ({ has_vector: VECTOR }),
+  empty: (random) => {
+    const key = random.pick(['tags', 'o.b', 'colour', 'none'])
+    return random.pick<Any>([{ is_empty: { key } }, { key, is_empty: random.chance(0.5) }])
+  },
+  null: (random) => {
+    const key = random.pick(['colour', 'o.b', 'none'])
+    return random.pick<Any>([{ is_null: { key } }, { key, is_null: random.chance(0.5) }])
+  },
+  inner: (random) => ({ key: 'o.a', range: { lte: random.int(10) } }),
+  element: (random) => ({ key: 'list[].k', match: { value: random.int(4) } }),
+  nested: (random) => ({
+    nested: {
+      key: random.pick(['list', 'list[]']),
+      filter: {
+        must: [{ key: 'k', range: { gte: random.int(4) } }],
+        [random.pick(['must_not', 'should'])]: [{ key: 's', match: { value: random.pick(COLOURS) } }],
+      },
+    },
+  }),
+  filter: () => ({
+    should: [
+      { key: 'flag', match: { value: true } },
+      { key: 'n', range: { lt: 8 } },
+    ],
+  }),
+}
+/** The one vector of each point. */
+export const VECTOR = 'v'
+
+const condition = (random: SeededRandom, world: World): Any => random.pick(Object.values(CONDITIONS))(random, world)
+
+export const randomFilter = (random: SeededRandom, world: World): Any => {
   const some = (): Any[] => Array.from({ length: 1 + random.int(2) }, () => condition(random, world))
-  return random.pick([{ must: some() }, { should: some() }, { must_not: some() }, { must: some(), must_not: some() }])
+  return random.pick<Any>([
+    { must: some() },
+    { should: some() },
+    { must_not: some() },
+    { must: some(), must_not: some() },
+    { min_should: { conditions: [...some(), ...some()], min_count: 1 + random.int(2) } },
+  ])
 }
 
 const example = (random: SeededRandom, world: World): Any =>
-  random.chance(0.5) ? vector(random) : random.pick(world.points.filter((point) => point.vector !== undefined)).id
+  random.chance(0.5)
+    ? world.form.send(world.form.draw(random))
+    : random.pick(world.points.filter((point) => point.vector !== undefined)).id
 
 const examples = (random: SeededRandom, world: World, least: number): Any[] =>
-  Array.from({ length: least + random.int(DIMS - 1 - least) }, () => example(random, world))
+  Array.from({ length: least + random.int(EXAMPLES_MAX + 1 - least) }, () => example(random, world))
 
 const pair = (random: SeededRandom, world: World): Any => ({
   positive: example(random, world),
@@ -158,7 +212,7 @@ const threshold = (random: SeededRandom): Any =>
 export const randomNode = (random: SeededRandom, world: World, depth: number): Any => {
   const common = {
     limit: 1 + random.int(25),
-    ...(random.chance(0.4) ? { filter: filter(random, world) } : {}),
+    ...(random.chance(0.4) ? { filter: randomFilter(random, world) } : {}),
   }
   if (depth === 0 || random.chance(0.4)) {
     if (random.chance(0.1)) return common
@@ -191,17 +245,17 @@ export const randomGroups = (random: SeededRandom, world: World): Any => ({
 export const randomFacet = (random: SeededRandom, world: World): Any => ({
   key: random.pick(['colour', 'tags', 'n', 'flag', 'when']),
   limit: 1 + random.int(12),
-  ...(random.chance(0.5) ? { filter: filter(random, world) } : {}),
+  ...(random.chance(0.5) ? { filter: randomFilter(random, world) } : {}),
 })
 
 export const randomMatrix = (random: SeededRandom, world: World): Any => ({
   sample: 200,
   limit: 1 + random.int(5),
-  ...(random.chance(0.5) ? { filter: filter(random, world) } : {}),
+  ...(random.chance(0.5) ? { filter: randomFilter(random, world) } : {}),
 })
 
 export const randomSample = (random: SeededRandom, world: World): Any => ({
   query: { sample: 'random' },
   limit: 1 + random.int(60),
-  ...(random.chance(0.5) ? { filter: filter(random, world) } : {}),
+  ...(random.chance(0.5) ? { filter: randomFilter(random, world) } : {}),
 })

@@ -31,5 +31,5 @@ export const likeness = (distance: Distance, a: readonly number[], b: readonly n
   return f32(-(distance === 'Euclid' ? dot(gaps, gaps) : total(gaps.map(Math.abs))))
 }
 
-export const average = (vectors: readonly number[][]): number[] =>
+export const average = (vectors: readonly (readonly number[])[]): number[] =>
   vectors[0]!.map((_, i) => f32(total(vectors.map((vector) => vector[i]!)) / vectors.length))

@@ -1,0 +1,1 @@
+export { type InProcessRegion, type InProcessReply, serveInProcess } from './in-process.js'
