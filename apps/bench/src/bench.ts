@@ -78,9 +78,13 @@ const runHttp = async (args: readonly string[]): Promise<Report> => {
     Math.round(each.koaPerSecond),
     each.ofKoa.toFixed(2),
     each.ofAllowed?.toFixed(2) ?? '',
+    each.ofOverlapped?.toFixed(2) ?? '',
   ])
   const text = [
-    table(['request', 'dims', 'conns', 'req/s', 'p50 ms', 'p99 ms', 'koa req/s', 'of koa', 'of allowed'], rows),
+    table(
+      ['request', 'dims', 'conns', 'req/s', 'p50 ms', 'p99 ms', 'koa req/s', 'of koa', 'of allowed', 'overlapped'],
+      rows,
+    ),
     ...goals.map(
       (goal) => `${goal.isMet ? 'met   ' : 'MISSED'} ${goal.what}: ${goal.measured.toFixed(2)}, at least ${goal.least}`,
     ),

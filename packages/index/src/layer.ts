@@ -4,6 +4,7 @@ import { Graph } from './graph.js'
 import type { Rows } from './rows.js'
 
 export const NO_ROW = 0xffffffff
+export const NO_LABEL = 0xffffffff
 
 /**
  * One generation of a space's graph and what ties it to the rows. Invariants, for every row that a record owns:
@@ -11,7 +12,9 @@ export const NO_ROW = 0xffffffff
  *  2. A label whose row was dropped is dead and leads to no row.
  */
 export class Layer {
-  readonly #labelOf = new Map<number, number>()
+  /** By row; `NO_LABEL` where it is not in the graph. */
+  #labelOf: Uint32Array
+  /** By label. */
   #rowOf: Uint32Array
   /** Rows still to be put into the graph, oldest first. */
   readonly missing = new Set<number>()
@@ -28,8 +31,9 @@ export class Layer {
     rowOf = new Uint32Array(1024).fill(NO_ROW),
   ) {
     this.#rowOf = rowOf
+    this.#labelOf = new Uint32Array(rowOf.length).fill(NO_LABEL)
     for (let label = 0; label < graph.slots; label++) {
-      if (rowOf[label] !== NO_ROW) this.#labelOf.set(rowOf[label]!, label)
+      if (rowOf[label] !== NO_ROW) this.#setLabel(rowOf[label]!, label)
     }
   }
 
@@ -51,9 +55,9 @@ export class Layer {
   /** Forgets a row that is about to be freed. */
   drop(row: number): void {
     if (this.missing.delete(row) || this.loose.delete(row)) return
-    const label = this.#labelOf.get(row)
-    if (label === undefined) return
-    this.#labelOf.delete(row)
+    const label = this.labelOf(row)
+    if (label === NO_LABEL) return
+    this.#labelOf[row] = NO_LABEL
     this.#rowOf[label] = NO_ROW
     this.graph.markDead(label)
     this.revision++
@@ -64,13 +68,9 @@ export class Layer {
     let count = 0
     for (const row of this.missing) {
       const label = this.graph.add(this.embedding.row(rows.vectorAt(row)))
-      if (label >= this.#rowOf.length) {
-        const grown = new Uint32Array(Math.ceil(this.#rowOf.length * 1.5)).fill(NO_ROW)
-        grown.set(this.#rowOf)
-        this.#rowOf = grown
-      }
+      if (label >= this.#rowOf.length) this.#rowOf = grown(this.#rowOf, label, NO_ROW)
       this.#rowOf[label] = row
-      this.#labelOf.set(row, label)
+      this.#setLabel(row, label)
       this.missing.delete(row)
       count++
       if (!more()) break
@@ -85,13 +85,25 @@ export class Layer {
     return this.graph.search(this.embedding.query(vector), wide, wide, allowed)
   }
 
-  /** `undefined` for a row that is not in the graph. */
-  labelOf(row: number): number | undefined {
-    return this.#labelOf.get(row)
+  /** `NO_LABEL` for a row that is not in the graph. */
+  labelOf(row: number): number {
+    return this.#labelOf[row] ?? NO_LABEL
   }
 
   /** `NO_ROW` for a dead label. */
   rowOf(label: number): number {
     return this.#rowOf[label]!
   }
+
+  #setLabel(row: number, label: number): void {
+    if (row >= this.#labelOf.length) this.#labelOf = grown(this.#labelOf, row, NO_LABEL)
+    this.#labelOf[row] = label
+  }
+}
+
+/** Long enough for `index`, filled up with `empty`. */
+const grown = (from: Uint32Array, index: number, empty: number): Uint32Array => {
+  const wider = new Uint32Array(Math.max(index + 1, Math.ceil(from.length * 1.5))).fill(empty)
+  wider.set(from)
+  return wider
 }

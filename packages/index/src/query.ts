@@ -8,8 +8,8 @@ import {
   valueProblem,
 } from '@meridian/core'
 
-/** One text per space; vector names may hold any character. */
-export const spaceKey = (space: SpaceRef): string => JSON.stringify([space.collection, space.vector])
+/** One text per space: the length says where the collection ends, so names may hold any character. */
+export const spaceKey = ({ collection, vector }: SpaceRef): string => `${collection.length}/${collection}/${vector}`
 
 /** Candidates looked at in the graph unless the query says otherwise: recall@10 of 0.995 and better at M 24. */
 export const EF_DEFAULT = 64

@@ -1,4 +1,5 @@
 import { assert, type Metric } from '@meridian/core'
+import { ABSENT, OrdinalMap } from './ordinal-map.js'
 import { isFinite32, type Kernel, KERNELS, normalize } from './scoring.js'
 import type { TopK } from './top-k.js'
 
@@ -14,7 +15,7 @@ const CHUNK_BYTES = 128 * 1024
  */
 export class Rows {
   readonly #kernel: Kernel
-  readonly #byOrdinal = new Map<number, number>()
+  readonly #byOrdinal = new OrdinalMap()
   readonly #chunks: Float32Array[] = []
   readonly #chunkRows: number
   readonly #free: number[] = []
@@ -36,7 +37,8 @@ export class Rows {
   }
 
   rowOf(ordinal: number): number | undefined {
-    return this.#byOrdinal.get(ordinal)
+    const row = this.#byOrdinal.get(ordinal)
+    return row === ABSENT ? undefined : row
   }
 
   ordinalAt(row: number): number {
@@ -44,8 +46,8 @@ export class Rows {
   }
 
   /** Rows that a record owns, in no order; must not be changed meanwhile. */
-  taken(): IterableIterator<number> {
-    return this.#byOrdinal.values()
+  *taken(): IterableIterator<number> {
+    for (let row = 0; row < this.#end; row++) if (this.#ordinals[row] !== NO_ORDINAL) yield row
   }
 
   /** Whether a vector can be a row: of the right length and finite. What arrives from other regions may be neither. */
@@ -73,7 +75,10 @@ export class Rows {
 
   /** Gives a row that belongs to nobody to a record that has none. */
   assign(row: number, ordinal: number): void {
-    assert(this.#ordinals[row] === NO_ORDINAL && !this.#byOrdinal.has(ordinal), 'one row a record, one record a row')
+    assert(
+      this.#ordinals[row] === NO_ORDINAL && this.rowOf(ordinal) === undefined,
+      'one row a record, one record a row',
+    )
     assert(ordinal >= 0 && ordinal < NO_ORDINAL, 'an ordinal is a u32')
     this.#ordinals[row] = ordinal
     this.#byOrdinal.set(ordinal, row)
@@ -81,7 +86,9 @@ export class Rows {
 
   /** Takes the row from its record without freeing it. */
   unassign(row: number): void {
-    this.#byOrdinal.delete(this.#ordinals[row]!)
+    const ordinal = this.#ordinals[row]!
+    if (ordinal === NO_ORDINAL) return
+    this.#byOrdinal.delete(ordinal)
     this.#ordinals[row] = NO_ORDINAL
   }
 
@@ -126,7 +133,7 @@ export class Rows {
   offerAmong(query: Float32Array, ordinals: Uint32Array, best: TopK): void {
     for (let i = 0; i < ordinals.length; i++) {
       const row = this.#byOrdinal.get(ordinals[i]!)
-      if (row !== undefined) this.offer(query, row, best)
+      if (row !== ABSENT) this.offer(query, row, best)
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { IndexHit, IndexQuery, SpaceStats, VectorParams } from '@meridian/core'
 import { fitsGraph } from './graph.js'
-import { Layer, NO_ROW } from './layer.js'
+import { Layer, NO_LABEL, NO_ROW } from './layer.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
 import { NO_ORDINAL, Rows } from './rows.js'
 import { TopK } from './top-k.js'
@@ -209,7 +209,7 @@ export class Space {
         const row = this.rows.rowOf(ordinal)
         if (row === undefined) continue
         const label = layer.labelOf(row)
-        if (label === undefined) {
+        if (label === NO_LABEL) {
           offer(row)
         } else {
           allowed[label >> 3]! |= 1 << (label & 7)

@@ -76,6 +76,10 @@ export interface Collection {
    * from then on the count is kept.
    */
   tally(name: string, test: (payload: JsonObject) => boolean): number
+  /** This moment, for `changedSince`. */
+  readonly mark: number
+  /** Ordinals of records that changed after `mark` was taken; `undefined`: any may have. */
+  changedSince(mark: number): ReadonlySet<number> | undefined
   /** Calls `changed` with the id of each record that writes change from now on, in the tick in which they become visible. */
   watch(changed: (id: PointId) => void): Disposable
   /** The index's name of one vector space. */

@@ -17,6 +17,7 @@ import type { Collection, IndexSchema, Setting, ShardDigest } from './api.js'
 import type { ByteCache } from './byte-cache.js'
 import { estimateBytes } from './estimate-bytes.js'
 import type { ShardStore } from './shard-store.js'
+import { RecentChanges } from './recent-changes.js'
 import { Tallies } from './tally.js'
 import { OrderedIds } from './ordered-ids.js'
 
@@ -34,6 +35,7 @@ export class CollectionState implements Collection {
   readonly #number = made++
   readonly #ordered: OrderedIds
   readonly #tallies = new Tallies()
+  readonly #recent = new RecentChanges()
   readonly #watchers = new Set<(id: PointId) => void>()
   aliases: readonly string[] = []
   indexes: ReadonlyMap<string, IndexSchema> = new Map()
@@ -146,6 +148,19 @@ export class CollectionState implements Collection {
     for (const ordinal of this.ordinals()) yield [ordinal, this.payload(ordinal)]
   }
 
+  get mark(): number {
+    return this.#recent.mark
+  }
+
+  changedSince(mark: number): ReadonlySet<number> | undefined {
+    return this.#recent.since(mark)
+  }
+
+  /** Another state takes its place: what the index says is from now on of that one's ordinals. */
+  replaced(): void {
+    this.#recent.addAll()
+  }
+
   watch(changed: (id: PointId) => void): Disposable {
     const watcher = (id: PointId): void => changed(id)
     this.#watchers.add(watcher)
@@ -179,6 +194,7 @@ export class CollectionState implements Collection {
     for (const slot of slots) {
       const ordinal = slot * this.config.shards + shard
       this.payloads.delete(`${this.#number}/${ordinal}`)
+      this.#recent.add(ordinal)
       if (seen[slot] === 0) {
         seen[slot] = 1
         this.#ordered.add(ordinal)

@@ -101,6 +101,7 @@ export class DataPlane {
     const kept = new Set(visible.values())
     for (const old of this.#collections.values()) {
       if (kept.has(old)) continue
+      old.replaced()
       // One that merely gained an incarnation, or changed its name, has the same spaces: they were opened anew and stay.
       if (byUid.get(old.uid)?.uid !== old.uid) old.dropSpaces()
     }

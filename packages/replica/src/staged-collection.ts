@@ -189,6 +189,13 @@ export class StagedCollection implements Collection {
     return count
   }
 
+  get mark(): number {
+    return 0
+  }
+
+  /** What is staged is in no index: everything found there must be read again. */
+  changedSince(): undefined {}
+
   /** Of the collection below: what is staged is not there yet. */
   watch(changed: (id: PointId) => void): Disposable {
     return this.#base.watch(changed)

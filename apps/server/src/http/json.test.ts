@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseJson } from './json-parse.js'
-import { printJson } from './json-print.js'
+import { Floats, printJson } from './json-print.js'
 
 const refusal = (text: string): string => {
   try {
@@ -47,4 +47,19 @@ test('[HT8] what JSON allows and a store cannot keep is refused, with its place'
   expect(refusal(`${'['.repeat(8)}${']'.repeat(8)}`)).toBe('accepted')
   expect(refusal('{"emoji":"\\ud83d\\ude00"}')).toBe('accepted')
   expect(refusal('{"a":1')).not.toBe('accepted')
+})
+
+test('[HT20] vectors print as short decimals wherever they stand, and the rest as ever', () => {
+  const vector = new Floats(Float32Array.of(0.1, -2, 1e-9))
+  const answer = { a: [{ id: 18446744073709551615n, vector, payload: { t: 'x"', gone: undefined } }], b: vector, c: [] }
+  expect(printJson(answer)).toBe(
+    '{"a":[{"id":18446744073709551615,"vector":[0.1,-2,1e-9],"payload":{"t":"x\\""}}],"b":[0.1,-2,1e-9],"c":[]}',
+  )
+  expect(printJson(vector)).toBe('[0.1,-2,1e-9]')
+})
+
+test('[HT9] wide integers are seen among floats and in nested arrays', () => {
+  expect(parseJson('{"vector":[0.1,[1234567890123456789],-1e300]}', 8)).toEqual({
+    vector: [0.1, [1234567890123456789n], -1e300],
+  })
 })

@@ -56,37 +56,42 @@ export interface Match {
 
 /** Literal segments win over parameters; trailing slashes do not matter; HEAD is served as GET. */
 export class Router {
-  readonly #routes: { readonly route: Route; readonly segments: readonly string[] }[]
+  /** By number of segments, those with fewer parameters first: a request is compared with few of them. */
+  readonly #byLength = new Map<number, { readonly route: Route; readonly segments: readonly string[] }[]>()
 
   constructor(routes: readonly Route[]) {
-    this.#routes = routes
+    const sorted = routes
       .map((route) => ({ route, segments: split(route.path) }))
       .sort((a, b) => parameters(a.segments) - parameters(b.segments))
+    for (const each of sorted) {
+      const alike = this.#byLength.get(each.segments.length) ?? []
+      alike.push(each)
+      this.#byLength.set(each.segments.length, alike)
+    }
   }
 
   /** @throws StoreError `UNKNOWN_ROUTE`, `METHOD_NOT_ALLOWED`, `BAD_REQUEST` for a path that does not decode. */
   match(method: string, path: string): Match {
     const segments = split(path)
     const wanted = method === 'HEAD' ? 'GET' : method
-    const fitting = this.#routes.filter((each) => fits(each.segments, segments))
-    const found = fitting.find(({ route }) => route.method === wanted)
-    if (found === undefined) {
-      if (fitting.length === 0) throw new StoreError('UNKNOWN_ROUTE', `no endpoint ${path}`)
-      const allowed = [...new Set(fitting.map(({ route }) => route.method))].join(', ')
-      throw new StoreError('METHOD_NOT_ALLOWED', `${method} ${path}: use ${allowed}`)
+    const alike = this.#byLength.get(segments.length) ?? []
+    for (const { route, segments: pattern } of alike) {
+      if (route.method !== wanted || !fits(pattern, segments)) continue
+      const params: Record<string, string> = {}
+      for (let i = 0; i < pattern.length; i++)
+        if (pattern[i]!.startsWith(':')) params[pattern[i]!.slice(1)] = decode(segments[i]!)
+      return { route, params }
     }
-    const params: Record<string, string> = {}
-    found.segments.forEach((segment, i) => {
-      if (segment.startsWith(':')) params[segment.slice(1)] = decode(segments[i]!)
-    })
-    return { route: found.route, params }
+    const fitting = alike.filter((each) => fits(each.segments, segments))
+    if (fitting.length === 0) throw new StoreError('UNKNOWN_ROUTE', `no endpoint ${path}`)
+    const allowed = [...new Set(fitting.map(({ route }) => route.method))].join(', ')
+    throw new StoreError('METHOD_NOT_ALLOWED', `${method} ${path}: use ${allowed}`)
   }
 }
 
 const split = (path: string): string[] => path.replace(/\/+$/, '').split('/').slice(1)
 const parameters = (segments: readonly string[]): number => segments.filter((segment) => segment.startsWith(':')).length
 const fits = (pattern: readonly string[], segments: readonly string[]): boolean =>
-  pattern.length === segments.length &&
   pattern.every((part, i) => part === segments[i] || (part.startsWith(':') && segments[i] !== ''))
 
 const decode = (segment: string): string => {

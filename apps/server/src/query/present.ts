@@ -11,8 +11,8 @@ import {
 } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { badRequest, formatError } from '../http/errors.js'
-import { shortFloats } from '../http/float32.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
+import { Floats } from '../http/json-print.js'
 import { optional, readTexts, wrongType } from '../schema/read.js'
 import { spaceParams } from '../schema/vector.js'
 import { type Hit, shownScore } from './hit.js'
@@ -119,7 +119,7 @@ const showVectors = (collection: Collection, ordinal: number, wanted: true | rea
 
 const shownVector = (value: VectorValue): unknown =>
   isDense(value)
-    ? shortFloats(value)
+    ? new Floats(value)
     : isSparse(value)
-      ? { indices: Array.from(value.indices), values: shortFloats(value.values) }
-      : rowsOf(value).map(shortFloats)
+      ? { indices: Array.from(value.indices), values: new Floats(value.values) }
+      : rowsOf(value).map((row) => new Floats(row))

@@ -21,8 +21,9 @@ const ROUNDS_MAX = 4
 
 /**
  * The index answers a little later than it was asked, and in ordinals: by then a record may be gone, changed, or another one
- * under its ordinal. So every hit is scored again against the record as it is in this tick. Ties are ordered by id, so that
- * regions which hold the same records give the same answer; while a tie runs over the end of what was fetched, more is.
+ * under its ordinal. So a hit that changed meanwhile is scored again against the record as it is in this tick; the others stand.
+ * Ties are ordered by id, so that regions which hold the same records give the same answer; while a tie runs over the end of
+ * what was fetched, more is.
  */
 export const nearest = async (
   collection: Collection,
@@ -34,6 +35,8 @@ export const nearest = async (
   const among = ordinalsAmong(collection, query.filter)
   if (limit === 0 || among?.length === 0 || collection.liveCount === 0) return []
   let fetched = limit + except.size + SPARE
+  // Of when the filter was evaluated: a later round still asks among those that matched then.
+  const { mark } = collection
   for (let round = 1; ; round++) {
     const asked: IndexQuery = {
       vector: stage.vector,
@@ -43,7 +46,7 @@ export const nearest = async (
       ...(among === undefined ? {} : { among }),
     }
     const raw = await index.search(collection.space(stage.target.space), asked, signal)
-    const hits = current(collection, raw, query)
+    const hits = current(collection, raw, query, collection.changedSince(mark))
     const isAll = raw.length < fetched
     const isCut = !isAll && (hits.length < limit || hits[limit - 1]!.score === raw.at(-1)!.score)
     if (!isCut || round === ROUNDS_MAX) return hits.slice(0, limit)
@@ -51,17 +54,25 @@ export const nearest = async (
   }
 }
 
-const current = (collection: Collection, raw: readonly IndexHit[], { stage, filter, except }: Nearest): Hit[] => {
+const current = (
+  collection: Collection,
+  raw: readonly IndexHit[],
+  { stage, filter, except }: Nearest,
+  changed: ReadonlySet<number> | undefined,
+): Hit[] => {
   const { target, vector: asked } = stage
   const scoreOf = nearestScoring(target.params)
-  const hits: Hit[] = []
-  for (const { ordinal } of raw) {
+  const again = (ordinal: number): number | undefined => {
     const vector = collection.isLive(ordinal) ? comparable(collection, ordinal, target) : undefined
-    if (vector === undefined) continue
+    return vector !== undefined && passes(collection, ordinal, filter) ? scoreOf(asked, vector) : undefined
+  }
+  const hits: Hit[] = []
+  for (const { ordinal, score: found } of raw) {
+    const isAsItWas = changed !== undefined && !changed.has(ordinal)
+    const score = isAsItWas ? found : again(ordinal)
+    if (score === undefined) continue
     const id = collection.id(ordinal)
-    if (except.has(id) || !passes(collection, ordinal, filter)) continue
-    const score = scoreOf(asked, vector)
-    if (score !== undefined) hits.push({ id, score })
+    if (!except.has(id)) hits.push({ id, score })
   }
   return hits.sort(byScore(directionIn(target.params)))
 }
