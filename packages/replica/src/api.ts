@@ -173,6 +173,8 @@ export interface ReplicaEvents {
   indexed?(seconds: number): void
   /** A peer's transaction became visible here, `seconds` after its stamp. */
   replicated?(peer: RegionId, seconds: number): void
+  /** Entries whose stamps had been ahead of the clock entered the views, and the index was told. */
+  released?(): void
 }
 
 /**

@@ -224,6 +224,7 @@ export class Replica {
         stage.durable.push(() => {
           this.#isReleasing = false
           this.#data.release(dueMs)
+          this.#options.events?.released?.()
         })
       },
       failed: () => {

@@ -1,15 +1,12 @@
 import { type CollectionConfig, HNSW_DEFAULT, type PointId, StoreError, type VersionVector } from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
-import type { Collection, WriteReceipt } from '@meridian/replica'
-import { DELAY_MAX_MS } from './late-index.js'
+import type { WriteReceipt } from '@meridian/replica'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
 
 const NAME = 'probes'
 const CONFIG: CollectionConfig = { shards: 1, vectors: { '': { size: 1, metric: 'Dot', hnsw: HNSW_DEFAULT } } }
 const TIMEOUT_MS = 2000
-/** A record whose stamp waited for its time is let in with the next look at the clock, and indexed a while after. */
-const LET_IN_WITHIN_MS = 200 + DELAY_MAX_MS
 
 /**
  * Clients that ask for guarantees and check what they get. Each write is a record of its own that nobody else touches.
@@ -22,8 +19,6 @@ const LET_IN_WITHIN_MS = 200 + DELAY_MAX_MS
  */
 export class BarrierWatch {
   readonly #acknowledged: PointId[] = []
-  /** Virtual time of each write. */
-  readonly #writtenAt = new Map<PointId, number>()
   #written = 0
   /** Searches that were answered in time. */
   answered = 0
@@ -51,7 +46,6 @@ export class BarrierWatch {
   #write(node: SimNode): void {
     const replica = node.replica!
     const id = ++this.#written
-    this.#writtenAt.set(id, node.time.nowMs)
     const ops = [{ kind: 'put' as const, id, vectors: new Map([['', new Float32Array([1])]]), payload: {} }]
     replica.write({ collection: NAME, ops }, (outcome) => {
       if (!outcome.ok) return
@@ -86,28 +80,17 @@ export class BarrierWatch {
   }
 
   #mustFind(node: SimNode, ids: readonly PointId[], how: string): void {
-    const { replica } = node
-    if (replica === undefined) return
+    const { replica, late } = node
+    if (replica === undefined || late === undefined || late.isBeingRetold) return
     this.answered++
     const collection = replica.collections().find(({ name }) => name === NAME)
-    // Two regions' collections have just become one: the late index has yet to open its space.
-    if (collection !== undefined && node.late!.index.stats(collection.space('')) === undefined) return
-    const hits =
-      collection === undefined
-        ? []
-        : node.late!.index.searchNow(collection.space(''), { vector: new Float32Array([1]), limit: 1e6 })
+    const query = { vector: new Float32Array([1]), limit: 1e6 }
+    const hits = collection === undefined ? [] : late.index.searchNow(collection.space(''), query)
     const found = new Set(hits.map(({ ordinal }) => collection!.id(ordinal)))
-    const missed = ids.filter((id) => !found.has(id) && !this.#waitsForItsTime(node, collection, id))
+    const waits = (id: PointId): boolean => replica.status().deferred > 0 && !collection?.history(id).length
+    const missed = ids.filter((id) => !found.has(id) && !waits(id))
     if (missed.length > 0)
       throw new Violation('barrier', `a search ${how} in ${node.region} misses ${missed.slice(0, 5).join(', ')}`)
-  }
-
-  /** Whether its stamp was ahead of the clock here, now or until a moment ago: it is then much younger than the write itself. */
-  #waitsForItsTime(node: SimNode, collection: Collection | undefined, id: PointId): boolean {
-    const stamp = collection?.history(id)[0]?.stamp
-    if (stamp === undefined) return node.replica!.status().deferred > 0
-    const ageMs = node.time.nowMs - this.#writtenAt.get(id)!
-    return ageMs > node.guardMs && stamp.ms >= node.clock.leastRecentMs(LET_IN_WITHIN_MS)
   }
 
   #knowsAll(node: SimNode): boolean {

@@ -3,8 +3,7 @@ import type { SeededRandom } from '@meridian/core/seeded-random'
 import { ExactIndex } from '@meridian/index'
 import type { ProcessTimers } from './virtual-time.js'
 
-/** Milliseconds after which everything handed over is searchable. */
-export const DELAY_MAX_MS = 40
+const DELAY_MAX_MS = 40
 
 /**
  * A second copy of the index that takes everything in order and a while later: what is merged is not searchable yet. `tee` feeds
@@ -13,6 +12,7 @@ export const DELAY_MAX_MS = 40
 export class LateIndex {
   readonly index = new ExactIndex()
   #freeAtMs = 0
+  #retoldUntilMs = 0
 
   constructor(
     readonly timers: ProcessTimers,
@@ -31,6 +31,7 @@ export class LateIndex {
         }))
         real.openSpace(space, params, again)
         this.later(() => this.index.openSpace(space, params, again))
+        this.retold()
       },
       set: (space, vector) => {
         real.set(space, vector)
@@ -50,6 +51,19 @@ export class LateIndex {
       flush: () => real.flush(),
       close: () => real.close(),
     }
+  }
+
+  /**
+   * The replica handed over what no vector tells of: it let in what had waited for its stamp's time, or opened a space anew (two
+   * regions' collections have just become one).
+   */
+  retold(): void {
+    this.#retoldUntilMs = this.#freeAtMs
+  }
+
+  /** Whether some of that is still to be taken. */
+  get isBeingRetold(): boolean {
+    return this.timers.elapsedMs() <= this.#retoldUntilMs
   }
 
   /** Runs `run` when everything handed over before has been taken. */

@@ -70,7 +70,12 @@ export class SimNode {
       replica: (this.number + 1) as ReplicaId,
       storage: this.hooks.storage?.(mounted, this) ?? mounted,
       index: late === undefined ? index : late.tee(index),
-      ...(late === undefined ? {} : { searchable: this.hooks.searchable ?? ((done) => late.later(done)) }),
+      ...(late === undefined
+        ? {}
+        : {
+            searchable: this.hooks.searchable ?? ((done) => late.later(done)),
+            events: { released: () => late.retold() },
+          }),
       clock: this.clock,
       timers: this.#timers,
       random: this.random,
