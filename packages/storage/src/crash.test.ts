@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -106,6 +106,87 @@ test('[ST18] on a medium that refuses, the first failure is the last write: read
   await storage.close()
 })
 
+/** A library that makes the medium of a child go bad; a text that says why not, where none can be made. */
+const badMedium = (): { readonly library?: string; readonly why?: string } => {
+  if (process.platform !== 'linux') return { why: 'skipped: preloading is done as on Linux' }
+  const library = join(root, 'bad-medium.so')
+  const source = fileURLToPath(new URL('../test/bad-medium.c', import.meta.url))
+  try {
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'], { stdio: 'pipe' })
+    return { library }
+  } catch (error) {
+    return { why: `skipped: cc: ${error instanceof Error ? error.message.split('\n', 1)[0] : error}` }
+  }
+}
+const { library, why } = badMedium()
+const mediumTest = test.skipIf(why)
+const suffix = why === undefined ? '' : ` (${why})`
+
+const isNumber = (line: string): boolean => /^\d+$/.test(line)
+
+mediumTest(
+  `[ST40] on a full disk hundreds of commits are refused and the process lives; with room again it goes on where it was${suffix}`,
+  async () => {
+    const directory = join(root, 'full')
+    const full = join(root, 'is-full')
+    const child = start(
+      'env',
+      `LD_PRELOAD=${library}`,
+      `FULL_WHILE=${full}`,
+      ...[process.execPath, script('commit-until-killed'), directory, '0'],
+    )
+    let refused = 0
+    for (let round = 0; round < 3; round++) {
+      let seen = 0
+      await child.until((lines) => {
+        seen = lines.length
+        return isNumber(lines.at(-1) ?? '') && lines.filter(isNumber).length >= 40 * (round + 1)
+      })
+      writeFileSync(full, '')
+      await child.until((lines) => lines.slice(seen).filter((line) => line === 'full').length >= 200)
+      rmSync(full)
+      refused += 200
+    }
+    await child.until((lines) => isNumber(lines.at(-1) ?? ''))
+    child.kill()
+    const lines = await child.ended
+    const acknowledged = lines.filter(isNumber).map(Number)
+    expect(acknowledged).toEqual(acknowledged.map((_, i) => i))
+    expect(lines.length - acknowledged.length).toBeGreaterThanOrEqual(refused)
+    expect(new Set(lines.filter((line) => !isNumber(line)))).toEqual(new Set(['full']))
+    const storage = await LmdbStorage.open({ directory })
+    checkBatches(storage, acknowledged.at(-1)!)
+    await storage.close()
+  },
+)
+
+mediumTest(
+  `[ST41] one flush that fails is the last: it is not tried again, though the next would succeed, and what was acknowledged is there${suffix}`,
+  async () => {
+    const directory = join(root, 'unflushed')
+    const fails = join(root, 'flush-fails')
+    const child = start(
+      'env',
+      `LD_PRELOAD=${library}`,
+      `FLUSH_FAILS_AT=${fails}`,
+      ...[process.execPath, script('commit-until-killed'), directory, '0'],
+    )
+    await child.until((lines) => lines.length >= 20)
+    writeFileSync(fails, '')
+    const lines = await child.ended
+    expect(existsSync(fails)).toBe(false)
+    const acknowledged = lines.filter(isNumber).map(Number)
+    expect(lines.slice(acknowledged.length)).toEqual([
+      ...new Array(4).fill('error STORAGE_FAILED'),
+      'later STORAGE_FAILED',
+      `head ${acknowledged.at(-1)}`,
+    ])
+    const storage = await LmdbStorage.open({ directory })
+    expect(checkBatches(storage, acknowledged.at(-1)!)).toBe(acknowledged.at(-1))
+    await storage.close()
+  },
+)
+
 test('[ST30] a directory held by a live process is refused, and taken over once that is killed', async () => {
   const directory = join(root, 'held')
   const holder = start(process.execPath, script('hold'), directory)
@@ -123,6 +204,15 @@ test('[ST30] a directory held by a live process is refused, and taken over once 
   const second = start(process.execPath, script('hold'), directory)
   expect(await second.ended).toEqual([expect.stringContaining(`IDENTITY_CONFLICT data directory ${directory}`)])
   await storage.close()
+})
+
+test('[ST42] where nothing can be written the refusal is one line, and start after start leaves no file behind', async () => {
+  const directory = join(root, 'unwritable')
+  for (let round = 0; round < 2; round++) {
+    const child = start('/bin/sh', '-c', 'ulimit -f 0 && exec "$0" "$@"', process.execPath, script('hold'), directory)
+    expect(await child.ended).toEqual([expect.stringContaining(`STORAGE_FAILED data directory ${directory}`)])
+    expect(readdirSync(directory)).toEqual([])
+  }
 })
 
 test('[ST31] of several processes that find a stale lock at once, one gets it', async () => {

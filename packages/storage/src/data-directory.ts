@@ -90,6 +90,7 @@ const WHY: Readonly<Record<string, string>> = {
   EPERM: 'is not writable',
   EROFS: 'is not writable: read-only file system',
   ENOSPC: 'is on a full disk',
+  EDQUOT: 'is over its quota',
 }
 
 const refusing = <T>(path: string, run: () => T): T => {

@@ -29,8 +29,8 @@ export class DirectoryLock {
   static acquire(directory: string, log: Log): DirectoryLock {
     const path = join(directory, LOCK_FILE)
     const draft = `${path}.${process.pid}.${drafts++}`
-    writeFileSync(draft, `${ownIdentity()}\n`)
     try {
+      writeFileSync(draft, `${ownIdentity()}\n`)
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         if (tryLink(draft, path)) return new DirectoryLock(path)
         refuseIfHeld(directory, path)
@@ -62,6 +62,7 @@ const refuseIfHeld = (directory: string, path: string): void => {
 /** False if another process is at it too. */
 const takeOver = (directory: string, draft: string, path: string, log: Log): boolean => {
   const guard = `${path}.takeover`
+  const fresh = `${draft}.fresh`
   if (!tryLink(draft, guard)) {
     if (livePid(readIfThere(guard) ?? '') === undefined) rmSync(guard, { force: true })
     return false
@@ -71,12 +72,12 @@ const takeOver = (directory: string, draft: string, path: string, log: Log): boo
     if (stale === undefined) return false
     refuseIfHeld(directory, path)
     // A rename between two names of one file does nothing, and the guard is one: so a second draft.
-    const fresh = `${draft}.fresh`
     writeFileSync(fresh, readFileSync(draft))
     renameSync(fresh, path)
     log.warn({ directory, previous: stale.trim() }, 'data directory taken over from a process that did not close it')
     return true
   } finally {
+    rmSync(fresh, { force: true })
     rmSync(guard, { force: true })
   }
 }

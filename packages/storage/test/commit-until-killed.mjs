@@ -1,5 +1,6 @@
 // Commits batches to the directory given until it is killed, and prints the number of each batch once it is acknowledged.
-// Batch n puts KEYS values of n, puts n under `head`, and deletes the whole of batch n - KEPT.
+// Batch n puts KEYS values of n, puts n under `head`, and deletes the whole of batch n - KEPT. One that is refused for lack of
+// space prints `full` and is tried again.
 import { writeSync } from 'node:fs'
 import { LmdbStorage } from '../dist/index.js'
 
@@ -11,8 +12,8 @@ const [directory, firstText] = process.argv.slice(2)
 const storage = await LmdbStorage.open({ directory })
 
 let next = Number(firstText)
-const commitNext = () => {
-  const n = next++
+const commitNext = () => commit(next++)
+const commit = (n) => {
   const ops = Array.from({ length: KEYS }, (_, i) => ({
     type: 'put',
     key: `batch/${n}/${i}`,
@@ -21,8 +22,9 @@ const commitNext = () => {
   ops.push({ type: 'put', key: 'head', value: Buffer.from(String(n)) })
   ops.push({ type: 'deletePrefix', prefix: `batch/${n - KEPT}/` })
   storage.commit(ops, (error) => {
-    writeSync(1, error ? `error ${error.code}\n` : `${n}\n`)
+    writeSync(1, error === undefined ? `${n}\n` : error.code === 'STORAGE_FULL' ? 'full\n' : `error ${error.code}\n`)
     if (error === undefined) commitNext()
+    else if (error.code === 'STORAGE_FULL') commit(n)
     else finish()
   })
 }

@@ -95,7 +95,10 @@ export class Cluster implements AsyncDisposable {
           ),
         ),
       { deadlineMs },
-      async () => (await this.status()).map(({ region, peers }) => ({ region, peers })),
+      async () => ({
+        ended: this.regions.flatMap(({ lastWords }) => lastWords ?? []),
+        peers: (await this.status()).map(({ region, peers }) => ({ region, peers })),
+      }),
     )
   }
 
@@ -128,6 +131,7 @@ export class Cluster implements AsyncDisposable {
       },
       { deadlineMs },
       async () => ({
+        ended: this.regions.flatMap(({ lastWords }) => lastWords ?? []),
         views: await this.views(collection),
         peers: (await this.status()).map(({ region, peers }) => ({ region, peers })),
       }),

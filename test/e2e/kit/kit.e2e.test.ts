@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Cluster, noFaults, until } from './index.js'
 
 test('[E1] three processes link up, replicate, and outlive kill and restart of one', async () => {
@@ -18,6 +18,23 @@ test('[E1] three processes link up, replicate, and outlive kill and restart of o
   await cluster.linked()
   expect(await cluster.agreed('c')).toMatchObject({ count: 4 })
   expect(await ap!.stop()).toBe(0)
+})
+
+test('[E8] a process that ends unasked leaves its signal and its last log lines beside the failure; one that is killed does not', async () => {
+  await using cluster = await Cluster.open({ regions: ['eu', 'us'] })
+  const [eu, us] = cluster.regions
+  const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+  try {
+    await us!.kill()
+    expect(us!.lastWords).toBeUndefined()
+    process.kill(eu!.pid!, 'SIGABRT')
+    await until('eu has ended', () => eu!.lastWords)
+    expect(eu!.lastWords).toMatch(/^region eu ended by itself, exit code null, signal SIGABRT; its last lines:\n/)
+    expect(eu!.lastWords).toContain('"level"')
+    expect(printed.mock.calls).toEqual([[eu!.lastWords]])
+  } finally {
+    printed.mockRestore()
+  }
 })
 
 const faults = noFaults()

@@ -9,6 +9,8 @@ export const MAIN = fileURLToPath(new URL('../../../apps/cli/dist/main.js', impo
 const READY_MS = 60_000
 /** Of the log, kept for messages of tests that fail. */
 const LOG_LINES_KEPT = 5000
+/** Of those, printed. */
+const LOG_LINES_SHOWN = 20
 
 /** Settings of the shell that runs the tests must not reach the regions. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MERIDIAN_')))
@@ -37,6 +39,9 @@ export class RegionProcess implements AsyncDisposable {
   #child: ChildProcess | undefined
   #ended: Promise<number | null> = Promise.resolve(null)
   #lines: string[] = []
+  #signals = new Set<NodeJS.Signals>()
+  #lastWords: string | undefined
+  #wasReady = false
 
   constructor(readonly options: RegionOptions) {
     this.client = new MeridianClient({ url: this.url, timeoutMs: 60_000, retry: false })
@@ -63,6 +68,11 @@ export class RegionProcess implements AsyncDisposable {
     return this.#lines
   }
 
+  /** How it ended when nobody here asked for it: exit code, signal, the last of the log. `undefined` while all is well. */
+  get lastWords(): string | undefined {
+    return this.#lastWords
+  }
+
   /** Starts the process; without waiting, it may not take requests yet. */
   spawn(): void {
     if (this.isRunning) throw new Error(`${this.name} runs already`)
@@ -79,9 +89,18 @@ export class RegionProcess implements AsyncDisposable {
         if (this.#lines.length > LOG_LINES_KEPT) this.#lines = this.#lines.slice(-LOG_LINES_KEPT / 2)
       })
     alive.add(child)
+    this.#signals.clear()
+    this.#lastWords = undefined
+    this.#wasReady = false
     this.#ended = new Promise((resolve) =>
-      child.once('close', (code) => {
+      child.once('close', (code, signal) => {
         alive.delete(child)
+        if (this.#signals.size === 0) {
+          const log = this.#lines.slice(-LOG_LINES_SHOWN).join('\n')
+          this.#lastWords = `region ${region} ended by itself, exit code ${code}, signal ${signal}; its last lines:\n${log}`
+          // Whatever the test makes of it, this is what one wants to read beside its failure.
+          if (this.#wasReady) console.error(this.#lastWords)
+        }
         resolve(code)
       }),
     )
@@ -100,10 +119,12 @@ export class RegionProcess implements AsyncDisposable {
       `region ${this.name} takes requests`,
       async () => !this.isRunning || (await this.client.ready()).isReady,
       { deadlineMs },
-      () => this.#lines.slice(-10),
+      () => this.#lines.slice(-LOG_LINES_SHOWN),
     )
-    if (!this.isRunning)
-      throw new Error(`region ${this.name} ended at its start:\n${this.#lines.slice(-10).join('\n')}`)
+    this.#wasReady = this.isRunning
+    if (this.isRunning) return
+    await this.#ended
+    throw new Error(this.#lastWords ?? `region ${this.name} was stopped at its start`)
   }
 
   /** Gracefully. Returns the exit code. */
@@ -118,7 +139,10 @@ export class RegionProcess implements AsyncDisposable {
 
   /** Sends the signal and waits for the end. Harmless when it does not run. */
   async signal(name: NodeJS.Signals): Promise<number | null> {
-    if (this.isRunning) this.#child!.kill(name)
+    if (this.isRunning) {
+      this.#signals.add(name)
+      this.#child!.kill(name)
+    }
     return this.#ended
   }
 
