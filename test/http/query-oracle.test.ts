@@ -25,8 +25,11 @@ const PER_WORLD = Math.ceil(CASES / FORMS.length / WORLDS)
 const PER_STATE = 25
 /** The same requests in every run; others, of which a red one is pinned, on demand. */
 const BASE = process.env.MERIDIAN_TEST_FULL === '1' ? 1000 * randomInt(1, 1_000_000) : 0
-/** Seeds that once found a difference, with the form. */
-const PINNED: readonly { readonly form: string; readonly seed: number }[] = []
+/**
+ * Seeds that once found a difference, with the form:
+ * groups in an order by an array were cut short, and had points twice
+ */
+const PINNED = [{ form: 'sparse none', seed: 12788407 }]
 
 interface Served {
   readonly region: InProcessRegion

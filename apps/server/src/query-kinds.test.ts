@@ -159,6 +159,43 @@ test('[QY20] groups are in the order of their best, each with its best', async (
   ])
 })
 
+test('[QY20] in an order by an array a point stands in its group once, and crowds nobody out', async () => {
+  await using kit = await withPoints()
+  const crowd = { id: 6, vector: [6, 1], payload: { kind: 'low', tags: [-5, -4, -3, -2, -1, 9] } }
+  await kit.ok('PUT', '/collections/c/points', { points: [crowd] })
+  const grouped = async (direction: string): Promise<unknown> => {
+    const query = { order_by: { key: 'tags', direction } }
+    const { groups } = await post(kit, 'points/query/groups', { query, group_by: 'kind', group_size: 9 })
+    return groups.map(({ id, hits }: Any) => [id, hits.map((hit: Any) => [hit.id, hit.order_value])])
+  }
+  const up = {
+    low: [
+      [6, -5],
+      [2, 0],
+      [1, 1],
+      [3, 1],
+    ],
+    high: [
+      [4, 0],
+      [5, 1],
+    ],
+  }
+  const down = {
+    low: [
+      [6, 9],
+      [3, 3],
+      [2, 2],
+      [1, 1],
+    ],
+    high: [
+      [5, 5],
+      [4, 4],
+    ],
+  }
+  expect(await grouped('asc')).toEqual(Object.entries(up))
+  expect(await grouped('desc')).toEqual(Object.entries(down))
+})
+
 test('[QY20] a group far down the list is filled', async () => {
   await using kit = await withPoints()
   const points = Array.from({ length: 200 }, (_, i) => ({

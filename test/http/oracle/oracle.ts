@@ -237,7 +237,8 @@ export const groups = (world: World, body: Any): { id: Id; hits: Found[] }[] => 
     for (const key of keys(hit.id)) {
       const group = found.find(({ id }) => id === key)
       if (group === undefined) found.push({ id: key, hits: [hit] })
-      else group.hits.push(hit)
+      // By its best place, if it has several.
+      else if (!group.hits.some(({ id }) => id === hit.id)) group.hits.push(hit)
     }
   return found.slice(0, limit).map(({ id, hits }) => ({ id, hits: hits.slice(0, group_size) }))
 }

@@ -40,8 +40,11 @@ export const randomWorld = (random: SeededRandom, form: Form<unknown>, count: nu
   return { form, points: ids.map((id) => randomPoint(random, form, id)) }
 }
 
-/** Half degrees apart from every place, which has whole ones: nothing lies on an edge. */
-const corner = (random: SeededRandom): Any => ({ lat: random.int(160) - 79.5, lon: random.int(340) - 169.5 })
+/** Places have whole degrees: a line between two corners goes through none. */
+const corner = (random: SeededRandom): Any => ({
+  lat: random.int(160) - 79.5,
+  lon: random.int(340) - 170 + Math.SQRT1_2,
+})
 
 /** Every kind of condition. */
 const CONDITIONS: Readonly<Record<string, (random: SeededRandom, world: World) => Any>> = {

@@ -52,8 +52,11 @@ const groupOnce = async (scope: Scope, query: Query, grouping: Grouping): Promis
     filter: { must: [{}] },
     matches: (_id, payload) => groupsOf(payload, grouping.path).size > 0,
   }
-  const plan = {
+  const { stage } = query.plan
+  const plan: Plan = {
     ...query.plan,
+    // A point stands in a group once, so the whole list is as long as there are points.
+    stage: stage.kind === 'order' ? { kind: 'order', by: { ...stage.by, isOnce: true } } : stage,
     filter: bothFilters(query.plan.filter, hasGroup),
     sources: query.plan.sources.map((source) => widened(source, grouping.limit, most)),
     limit: most,

@@ -8,6 +8,8 @@ export interface OrderBy {
   readonly direction: 'asc' | 'desc'
   /** Inclusive; a date in microseconds since 1970. */
   readonly startFrom: number | undefined
+  /** Only the first place of each point counts; otherwise a point with several values in an array has several. */
+  readonly isOnce?: true
 }
 
 /** A number, or the microseconds of a date since 1970; other values have no place in an order. */
@@ -43,14 +45,19 @@ export class Ordered {
     readonly limit: number,
   ) {}
 
+  get #sign(): number {
+    return this.by.direction === 'asc' ? 1 : -1
+  }
+
   offer(id: PointId, payload: JsonObject): void {
-    for (const place of placesOf(payload, this.by)) this.#rows.push({ id, place })
+    const places = [...placesOf(payload, this.by)]
+    const counted = this.by.isOnce ? places.sort((a, b) => this.#sign * (a - b)).slice(0, 1) : places
+    for (const place of counted) this.#rows.push({ id, place })
     if (this.#rows.length >= 2 * this.limit + 1024) this.#settle()
   }
 
   #settle(): void {
-    const sign = this.by.direction === 'asc' ? 1 : -1
-    this.#rows.sort((a, b) => sign * (a.place - b.place) || compareIds(a.id, b.id))
+    this.#rows.sort((a, b) => this.#sign * (a.place - b.place) || compareIds(a.id, b.id))
     if (this.#rows.length > this.limit) this.#rows.length = this.limit
   }
 
