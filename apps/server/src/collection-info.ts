@@ -47,7 +47,7 @@ export const collectionInfo = (region: Region, collection: Collection) => {
         indexing_threshold: 1000,
         flush_interval_sec: 5,
         max_optimization_threads: null,
-        ...section(told, 'optimizers_config'),
+        ...withoutAuto(section(told, 'optimizers_config')),
       },
       wal_config: { wal_capacity_mb: 32, wal_segments_ahead: 0, ...section(told, 'wal_config') },
       quantization_config: quantization === undefined || quantization === 'Disabled' ? null : quantization,
@@ -56,6 +56,10 @@ export const collectionInfo = (region: Region, collection: Collection) => {
     payload_schema: payloadSchema(collection),
   }
 }
+
+/** `auto` is the default, and shown as it. */
+const withoutAuto = (optimizers: JsonObject): JsonObject =>
+  optimizers.max_optimization_threads === 'auto' ? { ...optimizers, max_optimization_threads: null } : optimizers
 
 const section = (tree: JsonObject, name: string): JsonObject => {
   const found = Object.hasOwn(tree, name) ? tree[name] : undefined

@@ -38,7 +38,7 @@ test('[HT41] named vectors and graph parameters are echoed; what only tunes stor
       a: { size: 3, distance: 'Dot', on_disk: true, datatype: 'float32' },
       b: { size: 2, distance: 'Manhattan', hnsw_config: { m: 8 } },
     },
-    hnsw_config: { m: 16, ef_construct: 200, full_scan_threshold: 5 },
+    hnsw_config: { m: 16, ef_construct: 200, full_scan_threshold: 10 },
     optimizers_config: { default_segment_number: 2 },
     wal_config: { wal_capacity_mb: 1 },
     replication_factor: 2,

@@ -130,7 +130,7 @@ test('[HT49] a change of a collection merges with what was set before, and shows
       replication_factor: 2,
       vectors: { ...VECTORS, on_disk: true, hnsw_config: { ef_construct: 50 }, quantization_config: { binary: {} } },
     },
-    optimizer_config: { flush_interval_sec: 9, indexing_threshold: 5, max_optimization_threads: 'auto' },
+    optimizer_config: { flush_interval_sec: 9, indexing_threshold: 5, max_optimization_threads: null },
     metadata: { owner: 'y', keep: [1] },
   })
   await kit.ok('PATCH', '/collections/c', { metadata: { owner: null } })

@@ -1,13 +1,9 @@
 import { expect, test } from 'vitest'
-import { allRoutes } from './app.js'
-import { documentPath, openApiDocument, operationOf } from './openapi/document.js'
-import { withDocument } from './routes/openapi.js'
-import { withRefusals } from './routes/refused.js'
-import type { Region } from './region.js'
+import { documentPath, operationOf } from './openapi/document.js'
+import { describedRoutes, publishedDocument } from './openapi/published.js'
 
-/** Routes look into their region only when they are called. */
-const routes = withDocument(withRefusals(allRoutes({ config: {}, replica: {} } as unknown as Region)))
-const document = openApiDocument(routes) as { paths: Record<string, Record<string, { operationId: string }>> }
+const routes = describedRoutes()
+const document = publishedDocument() as { paths: Record<string, Record<string, { operationId: string }>> }
 
 test('[HT23] every registered route is in the document, and nothing else is', () => {
   const registered = routes.map(({ method, path }) => `${method} ${documentPath(path)}`)

@@ -41,8 +41,12 @@ export const openApiDocument = (routes: readonly Route[]): Json => {
       schemas: componentSchemas(),
       responses: {
         Error: { description: 'Refused or failed', content: { 'application/json': { schema: ref('ErrorResponse') } } },
+        Accepted: {
+          description: 'Begun, with wait=false',
+          content: { 'application/json': { schema: ref('AcceptedResponse') } },
+        },
         Denied: {
-          description: 'Key missing, wrong or too narrow',
+          description: 'Key missing, wrong or too narrow, or too many headers',
           content: { 'text/plain': { schema: { type: 'string' } } },
         },
       },
@@ -67,8 +71,10 @@ const describe = (route: Route): Json => {
     ...(known.isRefused ? { deprecated: true, 'x-refused': true } : {}),
     responses: {
       ...(known.isRefused ? {} : { 200: answerOf(known, ANSWER_HEADERS[kindOf(route)]) }),
+      ...(known.isDeferrable ? { 202: { $ref: '#/components/responses/Accepted' } } : {}),
       default: { $ref: '#/components/responses/Error' },
       ...denials(route),
+      ...(route.isProbe ? { 503: answerOf({ ...known, summary: 'Not so, with the reason' }, []) } : {}),
     },
     ...(route.isOpen ? { security: [{}] } : { 'x-access': needOf(route) }),
   }
@@ -78,9 +84,12 @@ const operationId = ({ method, path }: Route): string =>
   [method.toLowerCase(), ...(path.match(/\w+/g) ?? ['root'])].join('_')
 
 const denials = ({ isOpen }: Route): Json =>
-  isOpen
-    ? {}
-    : Object.fromEntries(['401', '403', '429'].map((status) => [status, { $ref: '#/components/responses/Denied' }]))
+  Object.fromEntries(
+    [...(isOpen ? [] : ['401', '403', '429']), '431'].map((status) => [
+      status,
+      { $ref: '#/components/responses/Denied' },
+    ]),
+  )
 
 const parametersOf = (route: Route, { query = {}, answers }: Operation): Json[] => {
   const named = (where: 'query' | 'header', name: string, description: string): Json => ({
@@ -90,9 +99,9 @@ const parametersOf = (route: Route, { query = {}, answers }: Operation): Json[] 
     schema: { type: 'string' },
   })
   const kind = needOf(route)
-  const isOfPoints = route.path.startsWith('/collections/:collection')
+  const isReplicated = kindOf(route) !== 'other' && !route.path.startsWith('/meridian/')
   const common: Record<string, string> =
-    answers !== undefined || !isOfPoints
+    answers !== undefined || !isReplicated
       ? {}
       : kind === 'read'
         ? { consistency: 'number of regions, majority, quorum or all', timeout: 'whole seconds' }
@@ -111,8 +120,10 @@ const parametersOf = (route: Route, { query = {}, answers }: Operation): Json[] 
 
 const answerOf = ({ answers, result, summary }: Operation, more: readonly string[]): Json => {
   const headers = Object.fromEntries(['x-request-id', ...more].map((name) => [name, { schema: { type: 'string' } }]))
-  if (answers === 'text')
-    return { description: summary, headers, content: { 'text/plain': { schema: { type: 'string' } } } }
+  if (answers === 'text' || answers === 'html') {
+    const type = answers === 'text' ? 'text/plain' : 'text/html'
+    return { description: summary, headers, content: { [type]: { schema: { type: 'string' } } } }
+  }
   if (answers === 'bytes')
     return {
       description: summary,
@@ -145,10 +156,16 @@ const componentSchemas = (): Json => {
     unrepresentable: 'any',
   })
   const named = Object.entries(schemas).map(([name, schema]) => [name, withoutIds(schema as Json)])
-  return { ...Object.fromEntries(named), ErrorResponse: ERROR }
+  return { ...Object.fromEntries(named), ErrorResponse: ERROR, AcceptedResponse: ACCEPTED }
 }
 
 const withoutIds = ({ $schema: _, $id: __, ...schema }: Json): Json => schema
+
+const ACCEPTED: Json = {
+  type: 'object',
+  required: ['status', 'time'],
+  properties: { status: { const: 'accepted' }, time: { type: 'number' } },
+}
 
 const ERROR: Json = {
   type: 'object',

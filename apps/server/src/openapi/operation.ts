@@ -25,9 +25,11 @@ export interface Operation {
   /** Of what stands in the envelope's `result`, or of the whole answer when `answers` says so. */
   readonly result?: Shape | z.ZodType
   /** How the answer is wrapped; in the envelope when absent. */
-  readonly answers?: 'bare' | 'text' | 'bytes'
+  readonly answers?: 'bare' | 'text' | 'html' | 'bytes'
   /** Of Qdrant's specification, but not served: always 400. */
   readonly isRefused?: true
+  /** With `wait=false` the answer is 202 at once. */
+  readonly isDeferrable?: true
   /** Query parameters beside those of its kind. */
   readonly query?: Readonly<Record<string, string>>
 }

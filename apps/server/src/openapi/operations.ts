@@ -53,21 +53,28 @@ const ROWS: readonly Row[] = [
   [`POST ${P}/discover/batch`, 'Search', 'Several discoveries (older form)', 'ScoredPoint[][]', 'DiscoverBatch'],
   [`POST ${P}/search/matrix/pairs`, 'Search', 'Distances of a sample, as pairs', 'MatrixPairs', 'MatrixRequest'],
   [`POST ${P}/search/matrix/offsets`, 'Search', 'Distances of a sample, as offsets', 'MatrixOffsets', 'MatrixRequest'],
-  ...['', C].flatMap((of): Row[] => [
-    [`GET ${of}/snapshots`, 'Snapshots', 'List snapshots', 'SnapshotInfo[]'],
-    [`POST ${of}/snapshots`, 'Snapshots', 'Make a snapshot', 'SnapshotInfo'],
-    [`DELETE ${of}/snapshots/:snapshot`, 'Snapshots', 'Delete a snapshot', 'Boolean'],
-    [`PUT ${of}/snapshots/recover`, 'Snapshots', 'Restore from a snapshot', 'Boolean', 'SnapshotRecover'],
-    [`POST ${of}/snapshots/upload`, 'Snapshots', 'Restore from an uploaded snapshot', 'Boolean'],
-  ]),
   ['GET /meridian/cluster', 'Meridian', 'Regions, links, lag and collections', 'Object'],
   [`GET /meridian${C}/digest`, 'Meridian', 'Counts and digests by shard', 'Digest'],
   [`GET /meridian${P}/:id/history`, 'Meridian', 'The writes that make up a record', 'History'],
-  ['GET /meridian/receipts/:token', 'Meridian', 'Where what a token covers has got to, by region', 'Object'],
   ['PUT /meridian/links/:region', 'Meridian', 'Cut or heal the link to a region', 'LinkState', 'LinkChange'],
 ]
 
 const text = (summary: string): Operation => ({ summary, tag: 'Service', answers: 'text' })
+const WAIT = { wait: 'false: answer 202 and go on; true by default' }
+const UPLOAD = {
+  ...WAIT,
+  priority: 'snapshot or replica: whose records stay where both have them',
+  checksum: 'SHA-256 that the file must have',
+}
+
+/** A snapshot's work may take long: all of it can be waited for or not. */
+const job = (
+  summary: string,
+  result: Shape,
+  query: Operation['query'] = WAIT,
+  more: Partial<Operation> = {},
+): Operation => ({ ...{ summary, tag: 'Snapshots', result, query, isDeferrable: true }, ...more })
+
 const download: Operation = { summary: 'Download a snapshot', tag: 'Snapshots', answers: 'bytes' }
 
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
@@ -75,11 +82,26 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
     route,
     { tag, summary, result, ...(body === undefined ? {} : { body }) },
   ]),
+  [
+    'GET /meridian/receipts/:token',
+    {
+      summary: 'Where what a token covers has got to, by region',
+      tag: 'Meridian',
+      result: 'Object',
+      query: { timeout: 'whole seconds' },
+    },
+  ],
   ['GET /', { summary: 'Who this is', tag: 'Service', result: 'Version', answers: 'bare' }],
   ['GET /healthz', text('Whether the process is alive')],
   ['GET /livez', text('Whether the process is alive')],
   ['GET /readyz', text('Whether requests are served in full')],
   ['GET /metrics', text('Metrics in the text format of Prometheus')],
-  ['GET /snapshots/:snapshot', download],
-  [`GET ${C}/snapshots/:snapshot`, download],
+  ...['', C].flatMap((of): [string, Operation][] => [
+    [`GET ${of}/snapshots`, { summary: 'List snapshots', tag: 'Snapshots', result: 'SnapshotInfo[]' }],
+    [`POST ${of}/snapshots`, job('Make a snapshot', 'SnapshotInfo')],
+    [`GET ${of}/snapshots/:snapshot`, download],
+    [`DELETE ${of}/snapshots/:snapshot`, job('Delete a snapshot', 'Boolean')],
+  ]),
+  [`PUT ${C}/snapshots/recover`, job('Restore from a snapshot', 'Boolean', WAIT, { body: 'SnapshotRecover' })],
+  [`POST ${C}/snapshots/upload`, job('Restore from an uploaded snapshot', 'Boolean', UPLOAD)],
 ])

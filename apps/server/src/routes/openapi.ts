@@ -24,7 +24,7 @@ export const withDocument = (routes: readonly Route[]): readonly Route[] => {
       method: 'GET',
       path: '/docs',
       isOpen: true,
-      doc: { summary: 'This document, as a page', tag: 'Service', answers: 'text' },
+      doc: { summary: 'This document, as a page', tag: 'Service', answers: 'html' },
       handle: () => {
         page ??= documentPage(all, published())
         return new Whole({

@@ -7,7 +7,6 @@ const SHARD_KEYS = 'shard keys are not supported: points are placed by their ids
 const CLUSTER = "regions are not Qdrant's peers: see GET /meridian/cluster"
 const SHARD_SNAPSHOTS = 'snapshots of single shards are not supported: take one of the collection'
 const SPACES = 'vectors are named when a collection is created; create another one'
-const SNAPSHOTS = 'snapshots are not supported here'
 
 /** What Qdrant's specification has and this store has not, each with the reason that is told. */
 const REFUSALS: readonly (readonly [Method, string, string])[] = [
@@ -27,14 +26,6 @@ const REFUSALS: readonly (readonly [Method, string, string])[] = [
   ['DELETE', `${SHARD}/snapshots/:snapshot`, SHARD_SNAPSHOTS],
   ['PUT', `${C}/vectors/:vector`, SPACES],
   ['DELETE', `${C}/vectors/:vector`, SPACES],
-  ...['', C].flatMap((of): (readonly [Method, string, string])[] => [
-    ['GET', `${of}/snapshots`, SNAPSHOTS],
-    ['POST', `${of}/snapshots`, SNAPSHOTS],
-    ['GET', `${of}/snapshots/:snapshot`, SNAPSHOTS],
-    ['DELETE', `${of}/snapshots/:snapshot`, SNAPSHOTS],
-  ]),
-  ['PUT', `${C}/snapshots/recover`, SNAPSHOTS],
-  ['POST', `${C}/snapshots/upload`, SNAPSHOTS],
 ]
 
 const shapeOf = (method: string, path: string): string => `${method} ${path.replaceAll(/:\w+/g, ':')}`

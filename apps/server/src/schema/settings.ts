@@ -29,7 +29,7 @@ const ratio: Read = (value, path) => {
 }
 
 const HNSW_TUNING: Section = {
-  full_scan_threshold: integer(0),
+  full_scan_threshold: integer(10),
   max_indexing_threads: integer(0),
   on_disk: readFlag,
   payload_m: integer(0),
