@@ -80,8 +80,8 @@ export interface Collection {
   readonly mark: number
   /** Ordinals of records that changed after `mark` was taken; `undefined`: any may have. */
   changedSince(mark: number): ReadonlySet<number> | undefined
-  /** Calls `changed` with the id of each record that writes change from now on, in the tick in which they become visible. */
-  watch(changed: (id: PointId) => void): Disposable
+  /** Calls `changed` with the id and ordinal of each record that writes change from now on, in the tick in which they become visible. */
+  watch(changed: (id: PointId, ordinal: number) => void): Disposable
   /** The index's name of one vector space. */
   space(vector: string): SpaceRef
   digests(): ShardDigest[]

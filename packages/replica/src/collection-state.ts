@@ -36,7 +36,7 @@ export class CollectionState implements Collection {
   readonly #ordered: OrderedIds
   readonly #tallies = new Tallies()
   readonly #recent = new RecentChanges()
-  readonly #watchers = new Set<(id: PointId) => void>()
+  readonly #watchers = new Set<(id: PointId, ordinal: number) => void>()
   aliases: readonly string[] = []
   indexes: ReadonlyMap<string, IndexSchema> = new Map()
   settings: readonly Setting[] = []
@@ -161,8 +161,8 @@ export class CollectionState implements Collection {
     this.#recent.addAll()
   }
 
-  watch(changed: (id: PointId) => void): Disposable {
-    const watcher = (id: PointId): void => changed(id)
+  watch(changed: (id: PointId, ordinal: number) => void): Disposable {
+    const watcher = (id: PointId, ordinal: number): void => changed(id, ordinal)
     this.#watchers.add(watcher)
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) }
   }
@@ -199,7 +199,7 @@ export class CollectionState implements Collection {
         seen[slot] = 1
         this.#ordered.add(ordinal)
       }
-      for (const watcher of this.#watchers) watcher(view.id(slot))
+      for (const watcher of this.#watchers) watcher(view.id(slot), ordinal)
       this.#tallies.changed(ordinal, () => (view.isLive(slot) ? this.payload(ordinal) : undefined))
       if (feed) for (const vector of this.#fed.keys()) this.#feed(vector, view, slot, ordinal)
     }

@@ -197,7 +197,7 @@ export class StagedCollection implements Collection {
   changedSince(): undefined {}
 
   /** Of the collection below: what is staged is not there yet. */
-  watch(changed: (id: PointId) => void): Disposable {
+  watch(changed: (id: PointId, ordinal: number) => void): Disposable {
     return this.#base.watch(changed)
   }
 

@@ -51,6 +51,7 @@ const groupOnce = async (scope: Scope, query: Query, grouping: Grouping): Promis
     // The clause that always holds keeps it from looking empty.
     filter: { must: [{}] },
     matches: (_id, payload) => groupsOf(payload, grouping.path).size > 0,
+    isNarrower: true,
   }
   const { stage } = query.plan
   const plan: Plan = {

@@ -1,9 +1,10 @@
 import type { PointId } from '@meridian/core'
 import { compareIds } from '@meridian/core'
-import type { Filter } from '@meridian/index'
+import type { Filter, Matching } from '@meridian/index'
 import type { Collection } from '@meridian/replica'
 import { noPoint } from '../http/errors.js'
 import type { ReadFilter, Selector } from '../schema/filter.js'
+import { payloadIndexOf } from './payload-indexes.js'
 
 /** Ids that every match must be one of, if the filter says so at its top, or at the top of a filter that must hold. */
 const idsOf = (filter: Filter): readonly PointId[] | undefined => {
@@ -30,7 +31,14 @@ export const bothFilters = (a: ReadFilter | undefined, b: ReadFilter | undefined
   return {
     filter: { must: [a.filter, b.filter] },
     matches: (...point) => a.matches(...point) && b.matches(...point),
+    ...(a.isNarrower || b.isNarrower ? { isNarrower: true } : {}),
   }
+}
+
+/** Ordinals that the collection's payload indexes find, and whether all of them match; `undefined` when they say nothing. */
+const indexed = (collection: Collection, filter: ReadFilter): Matching | undefined => {
+  const found = payloadIndexOf(collection)?.find(filter.filter)
+  return found !== undefined && filter.isNarrower ? { bits: found.bits, isExact: false } : found
 }
 
 /** Ordinals of the live records that match, in no order. Valid within the tick. */
@@ -40,8 +48,9 @@ export function* matching(collection: Collection, filter: ReadFilter | undefined
     return
   }
   const ids = idsOf(filter.filter)
-  for (const ordinal of ids === undefined ? collection.ordinals() : found(collection, ids))
-    if (passes(collection, ordinal, filter)) yield ordinal
+  const known = ids === undefined ? indexed(collection, filter) : undefined
+  const candidates = known?.bits.toOrdinals() ?? (ids === undefined ? collection.ordinals() : found(collection, ids))
+  for (const ordinal of candidates) if (known?.isExact || passes(collection, ordinal, filter)) yield ordinal
 }
 
 function* found(collection: Collection, ids: readonly PointId[]): Iterable<number> {
@@ -51,22 +60,59 @@ function* found(collection: Collection, ids: readonly PointId[]): Iterable<numbe
   }
 }
 
+/** Records looked at one by one before the indexes are asked: a page of a filter that most records pass is full by then. */
+const LOOKS_FIRST = 256
+/** Fewer matches than one in so many records are sorted; of more, the records are walked in order. */
+const SORTED_SHARE = 16
+
 /** As `matching`, by ascending id, from `from` (inclusive). */
 export function* matchingInOrder(
   collection: Collection,
   filter: ReadFilter | undefined,
   from?: PointId,
 ): Iterable<number> {
+  const isWanted = (id: PointId): boolean => from === undefined || compareIds(id, from) >= 0
   const ids = filter && idsOf(filter.filter)
-  const candidates =
-    ids === undefined
-      ? collection.inOrder(from)
-      : found(collection, ids.filter((id) => from === undefined || compareIds(id, from) >= 0).sort(compareIds))
-  for (const ordinal of candidates) if (passes(collection, ordinal, filter)) yield ordinal
+  if (ids !== undefined) {
+    for (const ordinal of found(collection, ids.filter(isWanted).sort(compareIds)))
+      if (passes(collection, ordinal, filter)) yield ordinal
+    return
+  }
+  let looked = 0
+  let known: Matching | undefined
+  let after: PointId | undefined
+  for (const ordinal of collection.inOrder(from)) {
+    if (filter !== undefined && looked++ === LOOKS_FIRST) {
+      known = indexed(collection, filter)
+      if (known !== undefined && known.bits.count * SORTED_SHARE < collection.liveCount) {
+        after = collection.id(ordinal)
+        break
+      }
+    }
+    if (known === undefined ? passes(collection, ordinal, filter) : passesKnown(collection, ordinal, filter, known))
+      yield ordinal
+  }
+  if (known === undefined || after === undefined) return
+  const left: { readonly id: PointId; readonly ordinal: number }[] = []
+  for (const ordinal of known.bits.toOrdinals()) {
+    const id = collection.id(ordinal)
+    if (compareIds(id, after) >= 0) left.push({ id, ordinal })
+  }
+  left.sort((a, b) => compareIds(a.id, b.id))
+  for (const { ordinal } of left) if (passesKnown(collection, ordinal, filter, known)) yield ordinal
 }
+
+const passesKnown = (
+  collection: Collection,
+  ordinal: number,
+  filter: ReadFilter | undefined,
+  { bits, isExact }: Matching,
+): boolean => bits.has(ordinal) && (isExact || passes(collection, ordinal, filter))
 
 export const countMatching = (collection: Collection, filter: ReadFilter | undefined): number => {
   if (filter === undefined || isEmpty(filter.filter)) return collection.liveCount
+  const known = idsOf(filter.filter) === undefined ? indexed(collection, filter) : undefined
+  if (known?.isExact) return known.bits.count
   let count = 0
   for (const _ of matching(collection, filter)) count++
   return count

@@ -10,6 +10,8 @@ import { optional, readArray, readInteger, readMap, readText, refuseUnknown } fr
 export interface ReadFilter {
   readonly filter: Filter
   readonly matches: Predicate
+  /** `matches` asks for more than `filter` says. */
+  readonly isNarrower?: true
 }
 
 const CLAUSES = ['must', 'should', 'must_not', 'min_should']

@@ -109,8 +109,9 @@ const visiting = (key: string, test: Test): Predicate => {
   return (_id, payload) => path(payload, test)
 }
 
-const isFull: Test = (value) => value !== null && !(Array.isArray(value) && value.length === 0)
-const isNull: Test = (value) => value === null || (Array.isArray(value) && value.includes(null))
+/** Of `is_empty`, which holds where no value passes. */
+export const isFull: Test = (value) => value !== null && !(Array.isArray(value) && value.length === 0)
+export const isNull: Test = (value) => value === null || (Array.isArray(value) && value.includes(null))
 const isObject = (value: JsonValue): value is JsonObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
 
