@@ -126,6 +126,8 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     using _admitted = route.isProbe ? undefined : gate.enter()
     const hasBody = !route.ignoresBody && ['PUT', 'POST', 'PATCH'].includes(ctx.method)
     const body = hasBody ? await bodies.json(ctx.req) : undefined
+    // A body may take its time, and an alias be moved meanwhile.
+    if (hasBody && !isOpen) checkAccess(grant, route, params.collection, resolve)
     const bodyBytes = ctx.request.length ?? 0
     const query = new URLSearchParams(ctx.querystring)
     const result = await withReadLimits(region.config, () =>

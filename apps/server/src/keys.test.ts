@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -75,6 +76,58 @@ test('[HT16] a key of one collection sees only it in the list, and cannot look v
   const peeking = { query: 1, lookup_from: { collection: 'b' } }
   expect(await as(kit, 'report-key')('POST', '/collections/a/points/query', peeking)).toBe(403)
   expect(await as(kit, 'writer-key')('POST', '/collections/a/points/query', peeking)).toBe(200)
+})
+
+test('[HT16] a key of one collection goes where an alias of it leads, and nowhere else', async () => {
+  using file = fileOf(KEYS)
+  await using kit = await openKit({ flags: { keys: file.path } })
+  const root = as(kit, 'root-key')
+  for (const name of ['a', 'b']) await root('PUT', `/collections/${name}`, SPACE)
+  const move = (to: string, alias = 'latest') =>
+    root('POST', '/collections/aliases', { actions: [{ create_alias: { alias_name: alias, collection_name: to } }] })
+  const use = async (name: string): Promise<number[]> => [
+    await as(kit, 'shop-key')('PUT', `/collections/${name}/points`, POINT),
+    await as(kit, 'report-key')('POST', `/collections/${name}/points/scroll`, {}),
+    await as(kit, 'report-key')('GET', `/collections/${name}`),
+    await as(kit, 'report-key')('POST', '/collections/a/points/query', { query: 1, lookup_from: { collection: name } }),
+  ]
+  await move('a')
+  expect(await use('latest')).toEqual([200, 200, 200, 200])
+  await move('b')
+  expect(await use('latest')).toEqual([403, 403, 403, 403])
+  expect(await use('a')).toEqual([200, 200, 200, 200])
+
+  // The name of a collection that was, taken by an alias of another.
+  expect(await root('DELETE', '/collections/a')).toBe(200)
+  expect(await move('b', 'a')).toBe(200)
+  expect((await use('a')).slice(0, 3)).toEqual([403, 403, 403])
+  expect(await root('GET', '/collections/a')).toBe(200)
+})
+
+test('[HT16] an alias that is moved while a body is under way opens nothing', async () => {
+  using file = fileOf(KEYS)
+  await using kit = await openKit({ flags: { keys: file.path } })
+  const root = as(kit, 'root-key')
+  for (const name of ['a', 'b']) await root('PUT', `/collections/${name}`, SPACE)
+  const move = (to: string) =>
+    root('POST', '/collections/aliases', { actions: [{ create_alias: { alias_name: 'latest', collection_name: to } }] })
+  await move('a')
+  const body = JSON.stringify(POINT)
+  const answered = new Promise<number>((resolve, reject) => {
+    const call = request(`${kit.url}/collections/latest/points`, {
+      method: 'PUT',
+      headers: { 'api-key': 'shop-key', 'content-type': 'application/json', expect: '100-continue' },
+    })
+    call.on('error', reject).on('response', (response) => resolve(response.resume().statusCode!))
+    // The region has seen the headers and waits for the body.
+    call.on('continue', () => {
+      call.write(body.slice(0, 5))
+      move('b').then(() => call.end(body.slice(5)), reject)
+    })
+  })
+  expect(await answered).toBe(403)
+  const counted = await kit.send('POST', '/collections/b/points/count', {}, { 'api-key': 'root-key' })
+  expect(counted.json.result).toEqual({ count: 0 })
 })
 
 test('[HT16] a refusal for lack of access is plain text and names the key, not its text', async () => {

@@ -25,16 +25,13 @@ export const checkAccess = (
 ): void => {
   const need = needOf(route)
   if (route.isForAnyKey && allows({ ...grant, collections: undefined }, need, undefined)) return
-  if (!allows(grant, need, collection === undefined ? undefined : namesOf(grant, collection, resolve)))
+  if (!allows(grant, need, collection === undefined ? undefined : (resolve(collection) ?? collection)))
     throw forbidden(grant, need)
 }
 
-/** A key that names a collection opens it under its aliases too. */
+/**
+ * A key that names a collection opens it under its aliases too. The collection that is meant decides, never the name that was sent:
+ * an alias that has the name of a collection that was, or that is moved to another collection, opens nothing more.
+ */
 export const mayRead = (grant: Grant, name: string, resolve: (name: string) => string | undefined): boolean =>
-  allows(grant, 'read', namesOf(grant, name, resolve))
-
-const namesOf = (grant: Grant, name: string, resolve: (name: string) => string | undefined): string[] => {
-  if (grant.collections === undefined) return [name]
-  const meant = resolve(name)
-  return meant === undefined ? [name] : [name, meant]
-}
+  allows(grant, 'read', resolve(name) ?? name)

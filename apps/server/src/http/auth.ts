@@ -71,10 +71,10 @@ export const keyOf = (headers: IncomingHttpHeaders): string | undefined => {
   return /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
 }
 
-/** `names`: what a collection goes by, in the request and in the catalog; `undefined` when a route is of no single collection. */
-export const allows = (grant: Grant, need: Need, names: readonly string[] | undefined): boolean => {
+/** `collection`: its name in the catalog, no alias; `undefined` when a route is of no single collection. */
+export const allows = (grant: Grant, need: Need, collection: string | undefined): boolean => {
   if (RANK[grant.access] < RANK[need]) return false
-  return grant.collections === undefined || (names?.some((name) => grant.collections!.includes(name)) ?? false)
+  return grant.collections === undefined || (collection !== undefined && grant.collections.includes(collection))
 }
 
 export const forbidden = (grant: Grant, need: Need): StoreError =>
