@@ -4,7 +4,7 @@ import { CommitQueue, type Effects } from './commit-queue.js'
 import { DataDirectory } from './data-directory.js'
 import { type RangeOptions, rangeOf } from './key-range.js'
 import { openValue, sealValue } from './sealed-value.js'
-import { commitError, hasLessThan, readError } from './storage-error.js'
+import { commitError, readError } from './storage-error.js'
 
 export interface LmdbStorageOptions {
   /** Made if it is not there. Held by one process at a time. */
@@ -19,8 +19,6 @@ const MAP_BYTES_DEFAULT = 2 ** 30
 const MAP_BYTES_MAX = 2 ** 44
 /** Keys fetched at a time: no cursor, and so no snapshot that keeps old pages from reuse, stays open between two steps. */
 const KEYS_AT_A_TIME = 256
-/** With less room than this beyond the batch, a write error is taken for a full disk. */
-const SPARE_BYTES = 4 * 1024 * 1024
 
 /** Keys as plain bytes; LMDB compares those bytewise. */
 const KEY_ENCODER = {
@@ -150,17 +148,15 @@ export class LmdbStorage implements Storage {
   }
 
   async #write(effects: Effects): Promise<void> {
-    let bytes = SPARE_BYTES
     try {
       await this.#db.batch(() => {
         for (const [key, value] of effects) {
-          bytes += value?.length ?? 0
           if (value === undefined) this.#db.remove(key)
           else this.#db.put(key, value)
         }
       })
     } catch (error) {
-      const failed = commitError(await causeOf(error), () => hasLessThan(this.#directory.path, bytes))
+      const failed = commitError(await causeOf(error))
       this.#log.error({ error_code: failed.code, directory: this.#directory.path }, failed.message)
       throw failed
     }

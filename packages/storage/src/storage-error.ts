@@ -1,8 +1,7 @@
-import { statfsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { StoreError } from '@meridian/core'
 
-const { EDQUOT, EFBIG, EIO, ENOSPC } = constants.errno
+const { EDQUOT, EFBIG, ENOSPC } = constants.errno
 
 /** LMDB's own codes, from `lmdb.h`. */
 const MDB_CORRUPTED = -30796
@@ -16,16 +15,13 @@ const FULL = new Set([ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL, MDB_TXN_FULL])
 const CORRUPT = new Set([MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_VERSION_MISMATCH, MDB_INVALID])
 
 /**
- * A failed commit as the port's error. LMDB reports the short write that precedes ENOSPC as EIO, so an EIO counts as a full
- * disk when `isFull` says that there is no room. Refusing for space may be tried again: LMDB aborts the transaction before
- * its root moves, and writes all pages of the next one anew, so no page of an earlier failed flush is ever relied upon.
+ * A failed commit as the port's error. Refusing for space may be tried again: LMDB aborts the transaction before its root moves,
+ * and writes all pages of the next one anew, so no page of an earlier failed flush is ever relied upon.
  */
-export const commitError = (cause: Error, isFull: () => boolean): StoreError => {
-  const code = codeOf(cause)
-  return FULL.has(code) || (code === EIO && isFull())
+export const commitError = (cause: Error): StoreError =>
+  FULL.has(codeOf(cause))
     ? new StoreError('STORAGE_FULL', `no space for the batch: ${cause.message}`, { cause })
     : new StoreError('STORAGE_FAILED', `the batch may not be on stable storage: ${cause.message}`, { cause })
-}
 
 /** A failed read, or a file that cannot be opened, as the port's error. */
 export const readError = (what: string, cause: unknown): StoreError => {
@@ -33,16 +29,6 @@ export const readError = (what: string, cause: unknown): StoreError => {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const kind = CORRUPT.has(codeOf(error)) ? 'STORAGE_CORRUPT' : 'STORAGE_FAILED'
   return new StoreError(kind, `cannot read ${what}: ${error.message}`, { cause: error })
-}
-
-/** Whether the disk of `directory` has room for less than `bytes`. False where that cannot be told. */
-export const hasLessThan = (directory: string, bytes: number): boolean => {
-  try {
-    const { bavail, bsize } = statfsSync(directory)
-    return bavail * bsize < bytes
-  } catch {
-    return false
-  }
 }
 
 const codeOf = (error: Error): number => ('code' in error && typeof error.code === 'number' ? error.code : Number.NaN)

@@ -1,5 +1,6 @@
 /* Stands before the C library of one process and plays a medium that goes bad, at the word of files: while FULL_WHILE names one,
- * pages are refused for lack of space; the first flush after FLUSH_FAILS_AT names one fails, and takes that file away. */
+ * pages are refused for lack of space, every other time only after half of them were taken; while BROKEN_WHILE names one they are
+ * refused with EIO; the first flush after FLUSH_FAILS_AT names one fails, and takes that file away. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,24 +14,38 @@ static const char *there(const char *variable) {
 	return path && access(path, F_OK) == 0 ? path : NULL;
 }
 
-static int is_full_for(int fd) {
+/* 0, or why the pages of a file are refused. */
+static int refusal_for(int fd) {
 	struct stat about;
 	int before = errno;
-	int is_full = there("FULL_WHILE") && fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
-	errno = is_full ? ENOSPC : before;
-	return is_full;
+	int refusal = fstat(fd, &about) || !S_ISREG(about.st_mode) ? 0 : there("BROKEN_WHILE") ? EIO : there("FULL_WHILE") ? ENOSPC : 0;
+	errno = refusal ? refusal : before;
+	return refusal;
 }
 
-ssize_t writev(int fd, const struct iovec *parts, int count) {
-	static ssize_t (*real)(int, const struct iovec *, int);
-	if (!real) real = dlsym(RTLD_NEXT, "writev");
-	return is_full_for(fd) ? -1 : real(fd, parts, count);
+static int takes_half(int refusal, size_t count) {
+	static int turn;
+	return refusal == ENOSPC && count > 1 && turn++ % 2 == 0;
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
 	static ssize_t (*real)(int, const void *, size_t, off64_t);
 	if (!real) real = dlsym(RTLD_NEXT, "pwrite64");
-	return is_full_for(fd) ? -1 : real(fd, bytes, count, at);
+	int refusal = refusal_for(fd);
+	if (takes_half(refusal, count)) return real(fd, bytes, count / 2, at);
+	return refusal ? -1 : real(fd, bytes, count, at);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+	static ssize_t (*real)(int, const struct iovec *, int);
+	if (!real) real = dlsym(RTLD_NEXT, "writev");
+	int refusal = refusal_for(fd);
+	if (takes_half(refusal, parts[0].iov_len)) {
+		struct iovec half = {parts[0].iov_base, parts[0].iov_len / 2};
+		/* And a whole part before it, where there are two. */
+		return count == 1 ? real(fd, &half, 1) : real(fd, (struct iovec[]){parts[0], {parts[1].iov_base, 1}}, 2);
+	}
+	return refusal ? -1 : real(fd, parts, count);
 }
 
 int fdatasync(int fd) {
