@@ -2,25 +2,23 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import type { VersionVector } from '@meridian/core'
 import type { RunningServer } from '@meridian/server'
-import { until } from '../../e2e/kit/until.js'
 
 /**
- * An HTTP server that hands each request to the next region, unchanged, and gives back its answer, unchanged. Before a region is
- * asked, it must have searchable what every region that answered before had merged by then: what a session token will ask of it.
+ * An HTTP server that hands each request to the next region and gives back its answer. It keeps one session: each request carries
+ * the `meridian-token` of the answers before it. That token is all that makes a region wait for what another has written.
  */
 export class Rotation {
   readonly answered: number[]
   readonly #regions: readonly RunningServer[]
   readonly #server: Server
   #next = 0
-  #seen: VersionVector
+  /** Not yet covered by the token of a later answer. */
+  readonly #tokens = new Set<string>()
 
   private constructor(regions: readonly RunningServer[]) {
     this.#regions = regions
     this.answered = regions.map(() => 0)
-    this.#seen = regions[0]!.replica.status().vectors.merged
     this.#server = createServer((req, res) => {
       this.#forward(req, res).catch((error: unknown) => res.destroy(error instanceof Error ? error : undefined))
     })
@@ -49,22 +47,20 @@ export class Rotation {
   async #forward(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const which = this.#next
     this.#next = (which + 1) % this.#regions.length
-    const { replica, port } = this.#regions[which]!
+    const { port } = this.#regions[which]!
     const body = await buffer(req)
-    const target = this.#seen
-    await until(
-      'the next region has what the last ones had',
-      () => replica.status().vectors.indexed.dominates(target),
-      {
-        everyMs: 2,
-      },
-    )
-    const { method, url, headers } = req
-    const onward = request({ host: '127.0.0.1', port, method, path: url, headers: { ...headers, connection: 'close' } })
+    const sent = [...this.#tokens]
+    const token = sent.length === 0 ? {} : { 'meridian-token': sent.join(',') }
+    const headers = { ...req.headers, ...token, connection: 'close' }
+    const onward = request({ host: '127.0.0.1', port, method: req.method, path: req.url, headers })
     onward.end(body)
     const [answer] = (await once(onward, 'response')) as [IncomingMessage]
     const content = await buffer(answer)
-    this.#seen = this.#seen.join(replica.status().vectors.merged)
+    const given = answer.headers['meridian-token']
+    if (typeof given === 'string') {
+      for (const each of sent) this.#tokens.delete(each)
+      this.#tokens.add(given)
+    }
     this.answered[which]!++
     const { connection: _, 'keep-alive': __, 'transfer-encoding': ___, ...kept } = answer.headers
     res.writeHead(answer.statusCode!, kept).end(content)
