@@ -1,6 +1,7 @@
 import type { IndexHit, IndexQuery, SpaceStats, VectorParams } from '@meridian/core'
 import { fitsGraph } from './graph.js'
 import { Layer, NO_LABEL, NO_ROW } from './layer.js'
+import { FILTERED_WIDTH, planSearch } from './planner.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
 import { NO_ORDINAL, Rows } from './rows.js'
 import { TopK } from './top-k.js'
@@ -15,12 +16,6 @@ const OUTGROWN_MIN = 1000
 const OUTGROWN_SHARE_MAX = 0.01
 /** While a rebuild runs, the serving graph is brought up to date only beyond this many missing rows. */
 const BACKLOG_MAX = 2000
-/** A filter that leaves at most this many, or this share, is scanned: below it a filtered walk costs more and finds less. */
-const AMONG_SCAN_MAX = 10_000
-const AMONG_SCAN_SHARE = 0.2
-/** When the walk would look at more than this share of all vectors, a scan is no dearer. */
-const EF_SHARE_MAX = 0.125
-
 /**
  * The searchable copy of one vector space, as plain synchronous logic. Invariants:
  *  1. Exactly the vectors set and not removed are found: each is in the graph under a living label, or scanned.
@@ -113,15 +108,14 @@ export class Space {
     const candidates = Math.min(live, among?.length ?? live)
     const limit = Math.min(query.limit, candidates)
     if (limit === 0) return []
-    const ef = Math.max(query.ef ?? EF_DEFAULT, limit)
+    const ef = Math.max(query.ef ?? EF_DEFAULT * (among ? FILTERED_WIDTH : 1), limit)
     const best = new TopK(this.params.metric, limit)
     const layer = this.#current
     const scan =
       query.exact === true ||
       layer === undefined ||
       layer.graph.live === 0 ||
-      ef > live * EF_SHARE_MAX ||
-      (among !== undefined && (candidates <= AMONG_SCAN_MAX || candidates <= live * AMONG_SCAN_SHARE)) ||
+      planSearch({ live, allowed: among?.length, dims: this.params.size, ef: layer.embedding.ef(ef) }) === 'scan' ||
       !fitsGraph(vector)
     if (!scan) this.#walk(layer, vector, ef, among, best)
     else if (among) this.rows.offerAmong(vector, among, best)
