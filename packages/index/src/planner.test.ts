@@ -33,7 +33,7 @@ test('[PL2] the plan is never dearer than the other, and one threshold parts the
 test('[PL3] where all that match lie far from the query, a filtered walk still finds 0.99', () => {
   const vectors = clustered(8000, 96, 11)
   const space = new Space(paramsOf(96, 'Euclid'))
-  vectors.forEach((vector, ordinal) => space.set(ordinal, String(ordinal), '1', vector))
+  for (const [ordinal, vector] of vectors.entries()) space.set(ordinal, String(ordinal), '1', vector)
   while (space.hasWork) space.step(() => true)
   const query = vectors[0]!
   const distance = (vector: Float32Array): number => vector.reduce((sum, x, i) => sum + (x - query[i]!) ** 2, 0)
