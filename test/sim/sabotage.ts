@@ -7,7 +7,7 @@ import {
   type VectorIndex,
   VersionVector,
 } from '@meridian/core'
-import { Barriers, decodeMessage, encodeMessage } from '@meridian/replica'
+import { Barriers, decodeMessage, encodeMessage, Purge } from '@meridian/replica'
 import { MergedView } from '@meridian/shard'
 import type { Check, Sabotage } from '@meridian/sim'
 
@@ -97,6 +97,27 @@ const answersFromMemory = (): (() => void) => {
   }
   return () => {
     Barriers.prototype.frontier = original
+  }
+}
+
+/** A delete is forgotten as soon as all have acknowledged it, whatever is left of what it hides. */
+const purgesOnCoverage = (): (() => void) => {
+  const { upToMs, isHeldByAll } = Purge.prototype
+  Purge.prototype.upToMs = () => Number.POSITIVE_INFINITY
+  Purge.prototype.isHeldByAll = () => true
+  const undo = patched(
+    'isForgettable',
+    () =>
+      function (this: MergedView, slot, { mine, stable }) {
+        const newest = slot < this.slotCount && !this.isLive(slot) && this.stamp(slot) !== undefined
+        if (!newest) return false
+        const { origin, seq } = this.history(slot)[0]!
+        return origin === mine && stable.covers({ replica: origin, seq })
+      },
+  )
+  return () => {
+    Object.assign(Purge.prototype, { upToMs, isHeldByAll })
+    undo()
   }
 }
 
@@ -197,6 +218,11 @@ export const BROKEN: readonly Broken[] = [
       )
       return { sabotage: {}, undo }
     },
+  },
+  {
+    what: 'a delete is forgotten once all have it',
+    noticedBy: ['coverage', 'regression', 'convergence'],
+    make: () => ({ sabotage: {}, undo: purgesOnCoverage() }),
   },
   {
     what: 'a state transfer leaves out a part and says it is complete',

@@ -1,6 +1,6 @@
 import { simulate } from '@meridian/sim'
 import { expect, test } from 'vitest'
-import { failuresOf, PINNED_BARRIER_SEEDS, PINNED_FOR_MS, PINNED_SEEDS, range } from './seeds.js'
+import { failuresOf, PINNED_BARRIER_SEEDS, PINNED_FOR_MS, PINNED_SEEDS, PURGE_SEEDS, range } from './seeds.js'
 
 test('[SM1] seeds that once found a bug pass', () => {
   expect(failuresOf(PINNED_SEEDS, { forMs: PINNED_FOR_MS, barriers: false })).toEqual([])
@@ -10,6 +10,11 @@ test('[SM1] seeds that once found a bug pass', () => {
 test('[SM1] seeds 1 to 95 keep every promise', () => {
   expect(failuresOf(range(1, 95))).toEqual([])
 }, 240_000)
+
+test('[SM13] deletes are forgotten, and seeds that found a bug in that pass', () => {
+  expect(failuresOf(PURGE_SEEDS)).toEqual([])
+  expect(simulate({ seed: 58 }).purged).toBeGreaterThan(10)
+}, 120_000)
 
 test('[SM12] searches under a barrier are asked for and answered', () => {
   const answered = range(1, 3).map((seed) => simulate({ seed }).barriers)

@@ -13,6 +13,14 @@ export const PINNED_SEEDS = [3, 8, 1022, 1027, 1057]
 /** The barrier checker took what had just been let in, or told anew to the late index, for missing. */
 export const PINNED_BARRIER_SEEDS = [409, 466, 853, 7010]
 
+/**
+ * Seeds that found a bug in forgetting when it was there:
+ *  11   a slot was let go twice
+ *  58   a region that caught up kept a record of which only a patch was left in the lanes
+ *  115  a region that caught up let go of a record before what superseded it had come
+ */
+export const PURGE_SEEDS = [11, 58, 115]
+
 /** `PINNED_SEEDS` found them in runs of this length, before there were clients that ask for guarantees (`barriers: false`). */
 export const PINNED_FOR_MS = 8000
 

@@ -44,6 +44,12 @@ export class Metrics {
   readonly #linked = this.#gauge('replication_linked', '1 while a live link with the peer exists', ['peer'])
   readonly #records = this.#gauge('records', 'Live records', ['collection'])
   readonly #tombstones = this.#gauge('tombstones', 'Deleted records whose deletion is remembered', ['collection'])
+  readonly #purgeBlocked = this.#gauge(
+    'purge_blocked_by',
+    'Seconds for which the region has kept deletes from being forgotten; absent when it does not',
+    ['peer'],
+  )
+  readonly #purged = this.#counter('tombstones_purged_total', 'Deletes that were forgotten for good in the own lanes')
   readonly #logBytes = this.#gauge('log_bytes', 'Bytes of log entries kept', [])
   readonly #blockBytes = this.#gauge('block_bytes', 'Bytes of blocks', [])
   readonly #dropped = this.#counter('frames_dropped_total', 'Frames of peers dropped as duplicates or out of order')
@@ -64,7 +70,8 @@ export class Metrics {
   /** The exposition text, with the gauges as of now. */
   text(region: Region): Promise<string> {
     const status = region.replica.status()
-    for (const gauge of [this.#lag, this.#queue, this.#linked, this.#records, this.#tombstones]) gauge.reset()
+    for (const gauge of [this.#lag, this.#queue, this.#linked, this.#records, this.#tombstones, this.#purgeBlocked])
+      gauge.reset()
     for (const peer of status.peers) {
       this.#lag.set({ peer: peer.region }, peer.behind.seconds)
       this.#queue.set({ peer: peer.region }, peer.behind.writes)
@@ -74,6 +81,8 @@ export class Metrics {
       this.#records.set({ collection: collection.name }, collection.liveCount)
       this.#tombstones.set({ collection: collection.name }, collection.tombstoneCount)
     }
+    for (const { region: peer, forSeconds } of status.purgeBlockedBy) this.#purgeBlocked.set({ peer }, forSeconds)
+    advance(this.#purged, status.counters.tombstonesPurged)
     this.#logBytes.set(status.storage.logBytes)
     this.#blockBytes.set(status.storage.blockBytes)
     advance(this.#dropped, status.counters.framesDropped)

@@ -95,6 +95,7 @@ const compose = async (
     timers: systemTimers,
     random: systemRandom,
     log,
+    expects: config.peers.map(({ region }) => region),
     events: {
       indexed: (seconds) => metrics.refreshSeconds.observe(seconds),
       replicated: (peer, seconds) => metrics.replicationSeconds.observe({ peer }, seconds),

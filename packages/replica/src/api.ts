@@ -14,9 +14,10 @@ import type {
 } from '@meridian/core'
 import type { AliasAction, IndexSchema, Setting } from '@meridian/catalog'
 import type { Contribution } from '@meridian/shard'
+import type { PurgeBlocker } from './forgetting/blockers.js'
 import type { StagedCollection } from './staged-collection.js'
 
-export type { AliasAction, Contribution, IndexSchema, Setting }
+export type { AliasAction, Contribution, IndexSchema, PurgeBlocker, Setting }
 
 /** How an operation that had to wait for the disk ended. Exactly one call. */
 export type Done<T> = (
@@ -147,6 +148,13 @@ export interface ReplicaStatus {
   readonly storage: { readonly blockBytes: number; readonly logEntries: number; readonly logBytes: number }
   /** Stamps from the future that wait for their time. */
   readonly deferred: number
+  /**
+   * Records that a region which catches up shows though no lane names them any more: what superseded them is on its way, or was
+   * forgotten by all. It is known which within about a heartbeat after the region has caught up.
+   */
+  readonly orphans: number
+  /** Who has kept deletes from being forgotten for half a minute or more. */
+  readonly purgeBlockedBy: readonly PurgeBlocker[]
 }
 
 /** Monotonic since start. */
@@ -165,6 +173,8 @@ export interface Counters {
   transfersSent: number
   transfersReceived: number
   blocksCleaned: number
+  /** Deletes, and patches without a record, that this replica forgot in its own lanes. */
+  tombstonesPurged: number
 }
 
 /** Facts worth metrics; timings in seconds. */

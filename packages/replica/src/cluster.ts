@@ -13,6 +13,7 @@ import { Barriers, type Member } from './barriers/barriers.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { ownOffsetMs } from './clock-estimate.js'
 import type { DataPlane } from './data-plane.js'
+import { Purge, type PurgePeer } from './forgetting/purge.js'
 import type { FrameSource } from './frame-source.js'
 import { type Identity, stageFence } from './identity.js'
 import type { Inbox } from './inbox.js'
@@ -43,6 +44,8 @@ export interface ClusterParts {
   readonly settings: Settings
   readonly counters: Counters
   readonly logger: Log
+  /** Regions that the configuration names as peers. */
+  readonly expects: readonly RegionId[]
   /** What a search of this replica finds. */
   indexed(): VersionVector
 }
@@ -63,6 +66,8 @@ export class Cluster implements ClusterParts {
   readonly counters
   readonly logger
   readonly indexed
+  readonly expects
+  readonly purge: Purge
   readonly barriers: Barriers
   readonly #peers = new Map<ReplicaId, Peer>()
   readonly #sessions = new Set<Session>()
@@ -87,6 +92,7 @@ export class Cluster implements ClusterParts {
     this.counters = parts.counters
     this.logger = parts.logger
     this.indexed = parts.indexed
+    this.expects = parts.expects
     this.barriers = new Barriers({
       self: parts.identity.replica,
       timers: parts.timers,
@@ -96,6 +102,38 @@ export class Cluster implements ClusterParts {
       peer: (replica) => this.#peers.get(replica),
       ask: (replica, nonce) => this.#peers.get(replica)?.session?.ask(nonce),
     })
+    this.purge = new Purge({
+      identity: this.identity,
+      data: this.data,
+      catalog: this.catalog,
+      log: this.log,
+      clock: this.clock,
+      timers: this.timers,
+      settings: this.settings,
+      counters: this.counters,
+      logger: this.logger,
+      stable: () => this.stable(),
+      members: () => this.#purgePeers(),
+      missing: () => this.#missingRegions(),
+      pledged: () => {
+        for (const session of this.#sessions) session.pledge()
+      },
+    })
+  }
+
+  #purgePeers(): PurgePeer[] {
+    return this.activeMembers()
+      .filter(({ replica }) => replica !== this.identity.replica)
+      .map(({ region, replica }) => {
+        const peer = this.#peers.get(replica)
+        const acked = peer?.acked ?? VersionVector.ZERO
+        return { region, replica, acked, heardDurable: peer?.heardDurable ?? [] }
+      })
+  }
+
+  #missingRegions(): RegionId[] {
+    const known = new Set<string>(this.catalog.document.members().map(({ region }) => region))
+    return this.expects.filter((region) => region !== this.identity.region && !known.has(region))
   }
 
   attach(link: PeerLink, isDialed: boolean): LinkHandler {

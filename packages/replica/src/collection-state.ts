@@ -205,6 +205,41 @@ export class CollectionState implements Collection {
     }
   }
 
+  /** Ids that no lane names, or that rest on removed blocks. */
+  get looseCount(): number {
+    return this.views.reduce((sum, view) => sum + view.looseCount, 0)
+  }
+
+  /** Live records among them. */
+  get orphanCount(): number {
+    return this.views.reduce((sum, view) => sum + view.orphanCount, 0)
+  }
+
+  /** Begins a round of `letGo`. */
+  collectLoose(max: number): void {
+    for (const view of this.views) view.collectLoose(max)
+  }
+
+  /**
+   * Lets go of what rests on removed blocks since the round began, at most `max` ids. Returns how many it looked at. While a write
+   * waits for its time, what it supersedes stays.
+   */
+  letGo(max: number): number {
+    let count = 0
+    for (const [shard, view] of this.views.entries()) {
+      if (view.deferredCount > 0) continue
+      const slots = view.looseSlots(max - count)
+      const changed = slots.filter((slot) => view.letGo(slot))
+      if (changed.length > 0) this.changed(shard, changed, true)
+      const seen = this.#seen[shard]!
+      const gone = slots.filter((slot) => view.free(slot) && seen[slot] === 1)
+      for (const slot of gone) seen[slot] = 0
+      this.#ordered.remove(gone.map((slot) => slot * this.config.shards + shard))
+      count += slots.length
+    }
+    return count
+  }
+
   #feed(vector: string, view: MergedView, slot: number, ordinal: number): void {
     const fed = this.#fedFor(vector, ordinal)
     const version = view.isLive(slot) ? view.vectorVersion(slot, vector) : undefined

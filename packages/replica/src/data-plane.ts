@@ -59,6 +59,11 @@ export class DataPlane {
     return [...this.#collections.values()]
   }
 
+  /** Whether a state is one of `collections`: another takes its place when the catalog changes what is folded into it. */
+  isCurrent(state: CollectionState): boolean {
+    return this.#byUid.get(state.uid) === state
+  }
+
   /** By visible name or alias. @throws StoreError `COLLECTION_NOT_FOUND`. */
   collection(name: string): CollectionState {
     const found = this.lookUp(name)

@@ -48,7 +48,7 @@ const recorded = () => {
   again.cut()
   time.run(2000)
   expect([...kinds.keys()].sort()).toEqual(
-    ['acked', 'catalog', 'chunk', 'end', 'got', 'heartbeat', 'hello', 'offer', 'update', 'want'].sort(),
+    ['acked', 'catalog', 'chunk', 'end', 'got', 'heartbeat', 'hello', 'offer', 'pledge', 'update', 'want'].sort(),
   )
   return { time, us, frames }
 }

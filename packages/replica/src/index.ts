@@ -1,6 +1,7 @@
 export * from './api.js'
 export { type Acknowledgement, Barriers } from './barriers/barriers.js'
 export type { Level } from './barriers/level.js'
+export { Purge } from './forgetting/purge.js'
 export { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
 export { Replica, type ReplicaOptions } from './replica.js'
 export { DEFAULT_SETTINGS, type Settings } from './settings.js'

@@ -2,6 +2,7 @@ import {
   ByteReader,
   ByteWriter,
   type Block,
+  COUNTER_MAX,
   type Clock,
   decodeEntryHead,
   HLC_ZERO,
@@ -51,6 +52,12 @@ export class LocalClock {
     return this.#state.ms - this.wallMs
   }
 
+  /** Every stamp that `next` gives from now on is of a later millisecond than the returned one. Durable once the mark is staged. */
+  settle(): number {
+    this.observe(this.#state.ms)
+    return this.#state.ms
+  }
+
   next(): Stamp {
     this.#state = tick(this.#state, this.wallMs)
     return { ...this.#state, writer: this.writer }
@@ -61,7 +68,7 @@ export class LocalClock {
    * mark is staged with it: a local write wins over what its writer saw, and nothing visible is set aside at the next start.
    */
   observe(stampMs: number): void {
-    if (stampMs <= this.horizonMs) this.#state = observe(this.#state, { ms: stampMs, counter: 0xffff })
+    if (stampMs <= this.horizonMs) this.#state = observe(this.#state, { ms: stampMs, counter: COUNTER_MAX })
   }
 
   /** As `observe`, for every entry of blocks that are about to become visible. */

@@ -43,6 +43,7 @@ export class Maintenance {
       isLast: true,
       stage: (stage) => {
         this.#isQueued = false
+        this.#forget(stage)
         this.#clean(stage)
         this.#trim(stage)
         this.#purge(stage)
@@ -52,6 +53,12 @@ export class Maintenance {
         this.#isQueued = false
       },
     })
+  }
+
+  /** Deletes that hide nothing any more are forgotten. */
+  #forget(stage: Stage): void {
+    const { cluster } = this.parts
+    if (cluster.fenced === undefined && cluster.clockFault() === undefined) cluster.purge.step(stage)
   }
 
   /**

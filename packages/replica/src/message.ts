@@ -43,6 +43,7 @@ export interface DocCursor {
  *   offer ─► want ─► catalog chunk* end   state of one origin, when the log no longer reaches back; `got` after the disk
  *   heartbeat              once a second
  *   ask ──► answer         what the other has at that moment
+ *   pledge                 with a heartbeat, and when it grows: what the sender will never write any more
  */
 export type Message =
   | {
@@ -106,6 +107,8 @@ export type Message =
       readonly durable: VersionVector
       readonly indexed: VersionVector
     }
+  /** Own transactions of the sender after `seq` are all stamped later than `ms`. */
+  | { readonly type: 'pledge'; readonly seq: number; readonly ms: number }
 
 /** What is encoded. The type byte and version of `hello`, and all of `refuse`, stay as they are in every version. */
 export type Sent = Exclude<Message, { type: 'stranger' }>
@@ -124,6 +127,7 @@ const TYPE = {
   got: 11,
   ask: 12,
   answer: 13,
+  pledge: 14,
 } as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
@@ -199,6 +203,9 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       out.u32(message.nonce)
       message.durable.write(out)
       message.indexed.write(out)
+      break
+    case 'pledge':
+      out.varuint(message.seq).u48(message.ms)
       break
   }
   return sealFrame(out.finish())
@@ -286,6 +293,8 @@ const readMessage = (input: ByteReader): Message => {
         durable: VersionVector.read(input),
         indexed: VersionVector.read(input),
       }
+    case TYPE.pledge:
+      return { type: 'pledge', seq: input.varuint(), ms: input.u48() }
     default:
       throw malformed(`message type ${type}`)
   }

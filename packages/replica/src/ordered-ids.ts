@@ -1,15 +1,22 @@
 import { compareIds, type PointId } from '@meridian/core'
 
-/** Ordinals in id order, sorted when somebody asks: appends are remembered and merged in by the next reader. */
+/** Ordinals in id order, sorted when somebody asks: appends and removals are remembered and merged in by the next reader. */
 export class OrderedIds {
   #sorted: number[] = []
-  #added: number[] = []
+  #added = new Set<number>()
+  /** Of those in `#sorted`. */
+  readonly #removed = new Set<number>()
 
   constructor(readonly idOf: (ordinal: number) => PointId) {}
 
   /** Each ordinal once. */
   add(ordinal: number): void {
-    this.#added.push(ordinal)
+    this.#added.add(ordinal)
+  }
+
+  /** Ordinals that were added; each may be added again, with another id. */
+  remove(ordinals: readonly number[]): void {
+    for (const ordinal of ordinals) if (!this.#added.delete(ordinal)) this.#removed.add(ordinal)
   }
 
   /** From the first id not below `from`, ascending. */
@@ -22,15 +29,17 @@ export class OrderedIds {
   }
 
   #settle(): void {
-    if (this.#added.length === 0) return
+    if (this.#added.size === 0 && this.#removed.size === 0) return
     const byId = (a: number, b: number) => compareIds(this.idOf(a), this.idOf(b))
-    const added = this.#added.sort(byId)
-    const old = this.#sorted
+    const added = [...this.#added].sort(byId)
+    const removed = this.#removed
+    const old = removed.size === 0 ? this.#sorted : this.#sorted.filter((ordinal) => !removed.has(ordinal))
     const merged: number[] = new Array(old.length + added.length)
     for (let i = 0, j = 0, k = 0; k < merged.length; k++)
       merged[k] = j >= added.length || (i < old.length && byId(old[i]!, added[j]!) <= 0) ? old[i++]! : added[j++]!
     this.#sorted = merged
-    this.#added = []
+    this.#added.clear()
+    removed.clear()
   }
 
   #lowerBound(id: PointId): number {

@@ -61,6 +61,8 @@ export interface ReplicaOptions {
    */
   readonly searchable?: (done: () => void) => void
   readonly settings?: Partial<Settings>
+  /** Regions that are configured as peers: nothing is forgotten for good before each has been heard of. */
+  readonly expects?: readonly RegionId[]
 }
 
 /**
@@ -121,6 +123,7 @@ export class Replica {
       transfersSent: 0,
       transfersReceived: 0,
       blocksCleaned: 0,
+      tombstonesPurged: 0,
     }
     const counters = this.#counters
     this.#clock = new LocalClock(identity.replica, options.clock, storage, settings.clockGuardMs)
@@ -169,6 +172,7 @@ export class Replica {
       inbox: this.#inbox,
       frames,
       random,
+      expects: options.expects ?? [],
       indexed: () => this.#indexed,
     })
     this.#writer = new LocalWriter(
@@ -518,6 +522,8 @@ export class Replica {
       readOnly: this.readOnlyReason()?.message,
       storage: { blockBytes: this.#data.blockBytes, logEntries, logBytes },
       deferred: this.#data.deferred,
+      orphans: this.#data.collections.reduce((sum, { orphanCount }) => sum + orphanCount, 0),
+      purgeBlockedBy: this.#cluster.purge.blockers(),
     }
   }
 

@@ -169,6 +169,9 @@ export class Session {
         peer.indexed = peer.indexed.join(message.indexed)
         this.cluster.barriers.answered(peer, message.nonce, message.durable)
         break
+      case 'pledge':
+        this.cluster.purge.heard(peer.replica, message)
+        break
     }
   }
 
@@ -325,9 +328,16 @@ export class Session {
         links: cluster.liveReplicas(),
       }),
     )
+    this.pledge()
     for (const out of this.#out.values()) out.offer()
     this.#in?.checkStall()
     this.pump()
+  }
+
+  /** Tells the peer what we shall never write any more. */
+  pledge(): void {
+    const { pledge } = this.cluster.purge
+    if (this.#peer !== undefined && pledge !== undefined) this.send(encodeMessage({ type: 'pledge', ...pledge }))
   }
 
   /** What was just committed came over this or another link. */

@@ -74,6 +74,7 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
   got: { type: 'got', transfer: 1, number: 3 },
   ask: { type: 'ask', nonce: 0xfedcba98 },
   answer: { type: 'answer', nonce: 1, durable: vector(1, 300), indexed: vector(1, 2) },
+  pledge: { type: 'pledge', seq: 300, ms: 1_700_000_000_123 },
 }
 
 export const GOLDEN_LOG_ENTRIES: Readonly<Record<string, LogEntry>> = {

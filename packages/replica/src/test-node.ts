@@ -5,6 +5,7 @@ import {
   parseRegionId,
   parseReplicaId,
   type PointId,
+  type RegionId,
   type RecordOp,
   type Storage,
   type StorageOp,
@@ -71,6 +72,8 @@ export interface NodeOptions {
   readonly commitMs?: number
   readonly contents?: MemoryContents
   /** As of `ReplicaOptions`. */
+  readonly expects?: readonly RegionId[]
+  /** As of `ReplicaOptions`. */
   readonly searchable?: (done: () => void) => void
 }
 
@@ -110,6 +113,7 @@ export class TestNode {
       random: new SeededRandom(this.number * 1000 + this.time.nowMs),
       log: { info() {}, warn, error: warn },
       ...(this.options.searchable === undefined ? {} : { searchable: this.options.searchable }),
+      ...(this.options.expects === undefined ? {} : { expects: this.options.expects }),
       ...(this.options.settings === undefined ? {} : { settings: this.options.settings }),
     })
   }

@@ -25,6 +25,8 @@ export interface BlockRow {
   /** Of its entries alone. */
   readonly entryBytes: number
   readonly entries: number
+  /** The slot of each entry's id; `NO_SLOT` for one that says nothing. */
+  readonly slots: Uint32Array
   /** Entries that the state of some record needs, or that wait for their time. */
   live: number
   liveBytes: number
@@ -41,10 +43,14 @@ export interface LaneBlocks {
   readonly rows: Set<BlockRow>
   entryBytes: number
   liveBytes: number
+  entries: number
+  liveEntries: number
   /** Rows with nothing live. */
   dead: number
   small: number
 }
+
+export const NO_SLOT = 0xffffffff
 
 export const isSmall = (row: BlockRow): boolean => row.entries < SMALL_ENTRIES && row.bytes < SMALL_BYTES
 
@@ -83,7 +89,8 @@ export class BlockTable {
     return this.#lanes.get(doc * 256 + origin)
   }
 
-  add(ref: BlockRef, seq: number, bytes: number, entries: number, entryBytes: number): BlockRow {
+  add(ref: BlockRef, seq: number, bytes: number, slots: Uint32Array, entryBytes: number): BlockRow {
+    const entries = slots.length
     const index = this.#free.pop() ?? this.#rows.length
     const { doc, client, clock } = ref
     const row: BlockRow = {
@@ -94,6 +101,7 @@ export class BlockTable {
       bytes,
       entryBytes,
       entries,
+      slots,
       live: 0,
       liveBytes: 0,
       isDropped: false,
@@ -108,6 +116,7 @@ export class BlockTable {
     const lane = this.#laneOf(row)
     lane.rows.add(row)
     lane.entryBytes += entryBytes
+    lane.entries += entries
     lane.dead++
     if (isSmall(row)) lane.small++
     this.#logBytes += bytes
@@ -121,6 +130,7 @@ export class BlockTable {
       const lane = this.#laneOf(row)
       if (row.live === 0) lane.dead--
       lane.liveBytes += length
+      lane.liveEntries++
     }
     row.live++
     row.liveBytes += length
@@ -136,6 +146,7 @@ export class BlockTable {
     if (row.isDropped) return this.#freeIfDead(row)
     const lane = this.#laneOf(row)
     lane.liveBytes -= length
+    lane.liveEntries--
     if (row.live === 0) lane.dead++
     return false
   }
@@ -150,6 +161,8 @@ export class BlockTable {
     lane.rows.delete(row)
     lane.entryBytes -= row.entryBytes
     lane.liveBytes -= row.liveBytes
+    lane.entries -= row.entries
+    lane.liveEntries -= row.live
     if (row.live === 0) lane.dead--
     if (isSmall(row)) lane.small--
     this.#logBytes -= row.bytes
@@ -181,7 +194,15 @@ export class BlockTable {
     const key = row.ref.doc * 256 + row.origin
     const known = this.#lanes.get(key)
     if (known !== undefined) return known
-    const lane: LaneBlocks = { rows: new Set(), entryBytes: 0, liveBytes: 0, dead: 0, small: 0 }
+    const lane: LaneBlocks = {
+      rows: new Set(),
+      entryBytes: 0,
+      liveBytes: 0,
+      entries: 0,
+      liveEntries: 0,
+      dead: 0,
+      small: 0,
+    }
     this.#lanes.set(key, lane)
     return lane
   }

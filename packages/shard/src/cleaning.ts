@@ -8,7 +8,7 @@ export interface CleaningOptions {
   /** What every active member has durably: the meet of their acked vectors. */
   readonly stable: VersionVector
   readonly doc: number
-  /** Partly dead blocks are rewritten while the lane's entries exceed its live ones by this factor. Above 1. */
+  /** Partly dead blocks are rewritten while the lane's entries exceed its live ones by this factor, in bytes or number. Above 1. */
   readonly amplificationMax?: number
   /** Most blocks of a step, small ones apart. */
   readonly blocksMax?: number
@@ -22,6 +22,9 @@ export interface CleaningPlan {
   /** Encoded entries to append again as they are, in blocks marked `moved`, in the transaction that drops. May be empty. */
   readonly moved: Uint8Array[]
 }
+
+/** So many dead entries more than the factor allows are no bloat: blocks of a small lane need not be rewritten for them. */
+const SPARE_ENTRIES = 1024
 
 /** What cleaning asks of the view. */
 export interface CleaningView {
@@ -38,7 +41,8 @@ export interface CleaningView {
  * may be dropped by somebody who never heard of this one, and its entries with it. Everything else is a survivor: live, deferred, and dead but not yet droppable. Tombstones are live.
  *
  *  1. Blocks without survivors go first.
- *  2. While the lane is bloated, the block with the least live share goes, if at least 1 - 1/amplification of it is gained.
+ *  2. While the lane is bloated, by bytes or by entries, the block with the least live share goes, if at least
+ *     1 - 1/amplification of it is gained. A dead entry costs every replica memory, however few bytes it has.
  *  3. Many small blocks are merged, oldest first.
  *
  * The work of a call is bounded by the block counts of `options`; call again until it returns `undefined`.
@@ -51,25 +55,30 @@ export const planCleaning = (
   const { mine, stable, doc, amplificationMax = 2, blocksMax = 32, smallBlocksMax = 64 } = options
   const lane = table.lane(doc, mine)
   if (lane === undefined) return undefined
-  const isBloated = (gained: number): boolean => lane.entryBytes - gained > amplificationMax * lane.liveBytes
-  if (lane.dead === 0 && lane.small < smallBlocksMax && !isBloated(0)) return undefined
+  const gained = { bytes: 0, entries: 0 }
+  const isBloated = (): boolean =>
+    lane.entryBytes - gained.bytes > amplificationMax * lane.liveBytes ||
+    lane.entries - gained.entries > amplificationMax * lane.liveEntries + SPARE_ENTRIES
+  if (lane.dead === 0 && lane.small < smallBlocksMax && !isBloated()) return undefined
 
   const chosen = new Map<BlockRow, Uint8Array[]>()
   const rows = stableRows(lane, mine, stable)
-  let gained = 0
   let looksLeft = blocksMax * 2
   for (const row of rows.filter(hasDead).sort(byLiveShare)) {
     if (chosen.size === blocksMax || looksLeft === 0) break
-    if (row.live > 0 && !isBloated(gained)) break
+    if (row.live > 0 && !isBloated()) break
     if (row.pinnedAt?.equals(stable)) continue
     looksLeft--
     const survivors = survivorsOf(row, stable, table, view)
-    const gain = row.entryBytes - survivors.reduce((sum, entry) => sum + entry.length, 0)
-    const isWorth = isBloated(gained) && gain >= row.entryBytes * (1 - 1 / amplificationMax)
+    const bytes = row.entryBytes - survivors.reduce((sum, entry) => sum + entry.length, 0)
+    const entries = row.entries - survivors.length
+    const least = 1 - 1 / amplificationMax
+    const isWorth = isBloated() && (bytes >= row.entryBytes * least || entries >= row.entries * least)
     if (survivors.length > 0 && !isWorth) row.pinnedAt = stable
     else {
       chosen.set(row, survivors)
-      gained += gain
+      gained.bytes += bytes
+      gained.entries += entries
     }
   }
   const small = rows.filter((row) => isSmall(row) && !chosen.has(row)).sort(byPlace)
@@ -85,7 +94,8 @@ const stableRows = (lane: LaneBlocks, mine: ReplicaId, stable: VersionVector): B
   [...lane.rows].filter(({ seq }) => stable.covers({ replica: mine, seq }))
 
 const hasDead = (row: BlockRow): boolean => row.live < row.entries
-const byLiveShare = (a: BlockRow, b: BlockRow): number => a.liveBytes / a.entryBytes - b.liveBytes / b.entryBytes
+const liveShare = (row: BlockRow): number => Math.min(row.liveBytes / row.entryBytes, row.live / row.entries)
+const byLiveShare = (a: BlockRow, b: BlockRow): number => liveShare(a) - liveShare(b)
 const byPlace = (a: BlockRow, b: BlockRow): number => a.ref.client - b.ref.client || a.ref.clock - b.ref.clock
 
 const survivorsOf = (row: BlockRow, stable: VersionVector, table: BlockTable, view: CleaningView): Uint8Array[] => {

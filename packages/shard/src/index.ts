@@ -1,5 +1,6 @@
 export type { BlockRef } from './block-table.js'
 export type { CleaningOptions, CleaningPlan } from './cleaning.js'
+export type { ForgettingOptions } from './forgetting.js'
 export type { Contribution } from './history.js'
 export * from './keys.js'
 export * from './lane.js'

@@ -19,11 +19,13 @@ import {
   type VectorValue,
 } from '@meridian/core'
 import { BlockCache } from './block-cache.js'
-import { type BlockRef, type BlockRow, BlockTable } from './block-table.js'
+import { type BlockRef, type BlockRow, BlockTable, NO_SLOT } from './block-table.js'
 import { type CleaningOptions, type CleaningPlan, planCleaning } from './cleaning.js'
 import { DeferredEntries } from './deferred-entries.js'
+import { type ForgettingOptions, isForgettable } from './forgetting.js'
 import { type Contribution, contributionsOf } from './history.js'
 import {
+  dropPatchAt,
   dropPatchBelow,
   foldPatch,
   hashPatch,
@@ -34,6 +36,7 @@ import {
   patchCells,
 } from './patch-state.js'
 import { ShapeTable } from './shape-table.js'
+import { SlotBook } from './slot-book.js'
 import { ALIVE, type EntryRef, PATCHED, PRESENT, SlotColumns } from './slot-columns.js'
 
 export interface FoldOptions {
@@ -51,10 +54,11 @@ const CACHE_BYTES = 256 * 1024
 
 /**
  * What all blocks amount to: a fold of every entry with the meaning of core's `merge`, as compact as can be searched and
- * served from. A slot is the number of an id, dense from 0, for the life of the view. Values stay in the blocks: a slot knows
+ * served from. A slot is the number of an id, from 0, until no lane names the id and `free` lets it go. Values stay in the blocks: a slot knows
  * where they lie.
  *
- *  1. For any set of folded blocks, in any order, the state of each id is core's `merge` of its entries.
+ *  1. For any set of folded blocks, in any order, the state of each id is core's `merge` of its entries, those apart that were
+ *     forgotten. Who forgets sees to it that they never mattered again.
  *  2. `drop` never changes the state of any id.
  *  3. An entry is live when the state of its id refers to it, or while it is deferred. Of two copies of one write the one in
  *     the later place is live (`BlockTable.isLater`).
@@ -64,8 +68,7 @@ const CACHE_BYTES = 256 * 1024
  */
 export class MergedView {
   readonly #read: (ref: BlockRef) => Uint8Array
-  readonly #slots = new Map<PointId, number>()
-  readonly #ids: PointId[] = []
+  readonly #book = new SlotBook()
   readonly #columns = new SlotColumns()
   readonly #shapes = new ShapeTable()
   readonly #patches = new Map<number, PatchState>()
@@ -89,7 +92,8 @@ export class MergedView {
     const { seq, entries } = decodeBlock(own)
     const heads = entries.map(decodeEntryHead)
     const entryBytes = entries.reduce((sum, entry) => sum + entry.length, 0)
-    const row = this.#blocks.add(ref, seq, own.length, entries.length, entryBytes)
+    const slots = Uint32Array.from(heads, (head) => this.#counted(head))
+    const row = this.#blocks.add(ref, seq, own.length, slots, entryBytes)
     this.#cache.set(row.index, own)
     const changed = new Set<number>()
     for (const [i, entry] of entries.entries()) {
@@ -169,6 +173,12 @@ export class MergedView {
         if (!(error instanceof StoreError)) throw error
       }
     }
+    for (const slot of row.slots) {
+      if (slot === NO_SLOT) continue
+      const isLast = this.#columns.countEntries(slot, -1) === 0
+      if (isLast || (row.live > 0 && this.#stateRefs(slot).some((ref) => ref.row === row.index)))
+        this.#book.loosen(slot)
+    }
     if (this.#blocks.drop(row)) this.#cache.delete(row.index)
   }
 
@@ -178,13 +188,11 @@ export class MergedView {
 
   /** The slot of an id that some entry named, live or not. */
   find(id: PointId): number | undefined {
-    return this.#slots.get(id)
+    return this.#book.find(id)
   }
 
   id(slot: number): PointId {
-    const id = this.#ids[slot]
-    assert(id !== undefined, `slot ${slot} exists`)
-    return id
+    return this.#book.id(slot)
   }
 
   isLive(slot: number): boolean {
@@ -200,8 +208,104 @@ export class MergedView {
     return this.#tombstones
   }
 
+  /** Slots that ever stood for an id; each is below. */
   get slotCount(): number {
     return this.#columns.count
+  }
+
+  /** Slots whose ids no lane names, or whose states rest on blocks that left their lanes. */
+  get looseCount(): number {
+    return this.#book.looseCount
+  }
+
+  /** Live records among them: what superseded them has not come, waits for its time, or was forgotten. */
+  get orphanCount(): number {
+    let count = 0
+    for (const slot of this.#book.loose()) if (this.isLive(slot) && this.#isStale(slot)) count++
+    return count
+  }
+
+  #isStale(slot: number): boolean {
+    return this.#stateRefs(slot).some(({ row }) => this.#blocks.row(row).isDropped)
+  }
+
+  /** Whether the owner of a lane may forget what it has of an id that is not live: see `isForgettable`. */
+  isForgettable(slot: number, options: ForgettingOptions): boolean {
+    if (!this.#book.isUsed(slot) || this.isLive(slot)) return false
+    const isPresent = this.#columns.has(slot, PRESENT)
+    const patch = this.#columns.has(slot, PATCHED) ? this.#patches.get(slot)! : undefined
+    if (!isPresent && patch === undefined) return false
+    const stamps = patch === undefined ? [] : [...patchCells(patch)].map(({ stamp }) => stamp)
+    if (isPresent) stamps.push(this.#columns.stamp(slot)!)
+    const state = { refs: this.#stateRefs(slot), stamps, entries: this.#columns.entries(slot) }
+    return isForgettable(state, options, this.#blocks)
+  }
+
+  /** Text that changes with every write that the state of an id is made of; empty without any. */
+  stateVersion(slot: number): string {
+    return this.history(slot)
+      .map(({ what, name, stamp }) => `${what}${name ?? ''}${formatStamp(stamp)}`)
+      .join()
+  }
+
+  /** The id is as if nothing had ever been written of it; its entries that still lie in lanes are dead from now on. */
+  forget(slot: number): void {
+    this.#forgetAt(slot, () => true)
+  }
+
+  /** Begins a round of `letGo`, of at most `max` slots. */
+  collectLoose(max: number): void {
+    this.#book.collect(max)
+  }
+
+  /** Slots, at most `max`, that have been loose since the round began. */
+  looseSlots(max: number): number[] {
+    return this.#book.due(max)
+  }
+
+  /**
+   * Takes out of a loose slot's state what lies in no lane any more. Only when nothing is deferred, and everything is here that
+   * superseded it anywhere: then its own superseder was forgotten. Returns whether a live record changed. `free` follows.
+   */
+  letGo(slot: number): boolean {
+    return this.#forgetAt(slot, ({ row }) => this.#blocks.row(row).isDropped)
+  }
+
+  /** After `letGo`: if no lane names the id, it is gone, and another gets the number after the next round has begun. */
+  free(slot: number): boolean {
+    const isFree = this.#columns.entries(slot) === 0
+    if (isFree) this.#book.free(slot)
+    else this.#book.keep(slot)
+    return isFree
+  }
+
+  #forgetAt(slot: number, isGone: (ref: EntryRef) => boolean): boolean {
+    const before = this.#refs(slot)
+    if (!before.some(isGone)) return false
+    const wasLive = this.isLive(slot)
+    const leaf = leafOf(this.id(slot))
+    const hash = this.#hash(slot)
+    if (hash !== undefined) this.#digest.toggle(leaf, hash)
+    if (this.#columns.has(slot, PRESENT) && isGone(this.#columns.ref(slot))) {
+      if (wasLive) this.#live--
+      else this.#tombstones--
+      this.#columns.setFlag(slot, PRESENT, false)
+      this.#columns.setFlag(slot, ALIVE, false)
+    }
+    const patch = this.#patches.get(slot)
+    if (patch !== undefined) {
+      dropPatchAt(patch, isGone)
+      this.#settlePatch(slot, patch)
+    }
+    const next = this.#hash(slot)
+    if (next !== undefined) this.#digest.toggle(leaf, next)
+    const after = this.#refs(slot)
+    for (const ref of before) {
+      if (includes(after, ref)) continue
+      this.#blocks.row(ref.row).pinnedAt = undefined
+      this.#releaseRef(ref)
+    }
+    return wasLive
   }
 
   /** Ascending. */
@@ -284,7 +388,7 @@ export class MergedView {
     return planCleaning(options, this.#blocks, {
       bytes: (row) => this.#bytes(row),
       refs: (id) => {
-        const slot = this.#slots.get(id)
+        const slot = this.#book.find(id)
         return slot === undefined ? [] : this.#refs(slot)
       },
       isDeferred: (row, offset) => this.#deferred.has(row.index, offset),
@@ -294,7 +398,8 @@ export class MergedView {
   #foldEntry(head: EntryHead, place: EntryRef, changed: Set<number>): void {
     if (head.stamp.ms > this.#newestMs) this.#newestMs = head.stamp.ms
     if (isEmptyHead(head)) return
-    const slot = this.#slots.get(head.id) ?? this.#addSlot(head.id)
+    const slot = this.#book.find(head.id)
+    assert(slot !== undefined, 'the id of an entry was given a slot when its block came')
     const presence = this.#columns.stamp(slot)
     const order = presence === undefined ? 1 : compareStamps(head.stamp, presence)
     if (order < 0) return
@@ -347,15 +452,22 @@ export class MergedView {
     this.#columns.setFlag(slot, PATCHED, !isEmpty)
   }
 
-  #addSlot(id: PointId): number {
-    const slot = this.#columns.add()
-    this.#slots.set(id, slot)
-    this.#ids.push(id)
+  /** The slot of an entry that came into a lane. */
+  #counted(head: EntryHead): number {
+    if (isEmptyHead(head)) return NO_SLOT
+    const slot = this.#book.find(head.id) ?? this.#book.take(head.id, () => this.#columns.add())
+    this.#columns.countEntries(slot, 1)
+    this.#book.touch(slot)
     return slot
   }
 
   /** The entries that the state of the slot refers to, each once. */
   #refs(slot: number): EntryRef[] {
+    return this.#stateRefs(slot)
+  }
+
+  /** Of those, the ones that say what the record is: its newest put or delete and the patches on it. */
+  #stateRefs(slot: number): EntryRef[] {
     const refs = this.#columns.has(slot, PRESENT) ? [this.#columns.ref(slot)] : []
     if (this.#columns.has(slot, PATCHED))
       for (const cell of patchCells(this.#patches.get(slot)!)) if (!includes(refs, cell.ref)) refs.push(cell.ref)

@@ -79,6 +79,13 @@ export const dropPatchBelow = (patch: PatchState, presence: Stamp): void => {
   dropBelow(patch.payload, presence)
 }
 
+/** Takes out the cells that rest on `isGone` places. */
+export const dropPatchAt = (patch: PatchState, isGone: (ref: EntryRef) => boolean): void => {
+  if (patch.cleared !== undefined && isGone(patch.cleared.ref)) patch.cleared = undefined
+  for (const cells of [patch.vectors, patch.payload])
+    for (const [name, { ref }] of cells) if (isGone(ref)) cells.delete(name)
+}
+
 export function* patchCells(patch: PatchState): Iterable<PatchCell> {
   if (patch.cleared !== undefined) yield patch.cleared
   yield* patch.vectors.values()

@@ -14,7 +14,7 @@ const FIRST_CAPACITY = 64
 const GROWTH = 1.5
 
 /**
- * The newest put or delete of every slot in typed arrays: 28 bytes a slot, nothing for the garbage collector to walk. They
+ * The newest put or delete of every slot in typed arrays: 32 bytes a slot, nothing for the garbage collector to walk. They
  * grow by half, so at most a third of them is spare.
  */
 export class SlotColumns {
@@ -27,7 +27,9 @@ export class SlotColumns {
   #offset = new Uint32Array(FIRST_CAPACITY)
   #length = new Uint32Array(FIRST_CAPACITY)
   #shape = new Uint32Array(FIRST_CAPACITY)
+  #entries = new Uint32Array(FIRST_CAPACITY)
 
+  /** Slots ever added: the numbers in use are below. */
   get count(): number {
     return this.#count
   }
@@ -71,6 +73,17 @@ export class SlotColumns {
     this.#length[slot] = ref.length
   }
 
+  /** How many entries of the slot's id lie in lanes: live, dead and deferred ones. */
+  entries(slot: number): number {
+    return this.#entries[slot]!
+  }
+
+  /** `by` more entries, or fewer. Returns how many there are then. */
+  countEntries(slot: number, by: 1 | -1): number {
+    this.#entries[slot]! += by
+    return this.#entries[slot]!
+  }
+
   /** Number of the list of vector names that the put has. */
   shape(slot: number): number {
     return this.#shape[slot]!
@@ -89,5 +102,6 @@ export class SlotColumns {
     this.#offset = grown(new Uint32Array(capacity), this.#offset)
     this.#length = grown(new Uint32Array(capacity), this.#length)
     this.#shape = grown(new Uint32Array(capacity), this.#shape)
+    this.#entries = grown(new Uint32Array(capacity), this.#entries)
   }
 }

@@ -36,7 +36,16 @@ const replay = (seed: number): number => {
 
 const runMany = (from: number, seeds: number): number => {
   const startedAt = performance.now()
-  const totals = { acknowledged: 0, refused: 0, boots: 0, transfers: 0, cleaned: 0, resyncs: 0, framesRefused: 0 }
+  const totals = {
+    acknowledged: 0,
+    refused: 0,
+    boots: 0,
+    transfers: 0,
+    cleaned: 0,
+    purged: 0,
+    resyncs: 0,
+    framesRefused: 0,
+  }
   const failed: number[] = []
   let slowestHealMs = 0
   for (let seed = from; seed < from + seeds; seed++) {

@@ -37,6 +37,8 @@ interface Seen {
  *     peer arrives; less while a write of its future waits, since what that supersedes may never arrive, and before a new
  *     region has caught up (`Bootstrap`).
  *  3. It shows no less than at the last look, restarts included: no record blinks out, none comes back from the dead.
+ *
+ * A delete that its vector covers may be forgotten, as long as nothing shows because of that.
  */
 export class RecordWatch {
   readonly #shadow: Shadow
@@ -68,12 +70,25 @@ export class RecordWatch {
       for (const id of new Set([...states.keys(), ...seen.keys()]))
         seen.set(
           id,
-          this.#checkRecord(collection, id, seen.get(id), !isWhole || waiting.has(id) ? undefined : states.get(id)),
+          this.#checkRecord(
+            collection,
+            id,
+            seen.get(id),
+            !isWhole || waiting.has(id) ? undefined : states.get(id),
+            waiting.has(id) ? this.#shadow.withWaiting(uids, id) : (states.get(id) ?? EMPTY_STATE),
+          ),
         )
     }
   }
 
-  #checkRecord(collection: Collection, id: PointId, before: Seen | undefined, atLeast: RecordState | undefined): Seen {
+  #checkRecord(
+    collection: Collection,
+    id: PointId,
+    before: Seen | undefined,
+    atLeast: RecordState | undefined,
+    /** What its vector covers, whether it shows yet or not. */
+    covered: RecordState,
+  ): Seen {
     const where = `${this.node.region}, ${collection.name}, record ${id}`
     const history = collection.history(id)
     const key = history
@@ -90,9 +105,10 @@ export class RecordWatch {
         )
       state = merge(state, stateOf(entry))
     }
-    if (before !== undefined && !covers(state, before.state))
-      throw new Violation('regression', `${where}: showed ${before.key}; now ${key || 'nothing'}`)
-    if (atLeast !== undefined && !covers(state, atLeast))
+    const shown = before?.state ?? EMPTY_STATE
+    const isKept = [shown, merge(covered, shown)].some((known) => covers(withForgotten(state, known), shown))
+    if (!isKept) throw new Violation('regression', `${where}: showed ${before!.key}; now ${key || 'nothing'}`)
+    if (atLeast !== undefined && !covers(withForgotten(state, atLeast), atLeast))
       throw new Violation(
         'coverage',
         `${where}: shows ${key || 'nothing'}; its vector covers ${describeState(atLeast)}`,
@@ -102,8 +118,17 @@ export class RecordWatch {
     const record = visible(state)
     const wanted = record === undefined ? 'absent' : describe(record)
     if (found !== wanted) throw new Violation('coverage', `${where}: is ${found}, written was ${wanted}`)
-    return { state, key, atLeast }
+    return { state: withForgotten(state, merge(atLeast ?? EMPTY_STATE, shown)), key, atLeast }
   }
+}
+
+/** The state with what of a deleted record may have been forgotten: none of it makes a difference to what shows. */
+const withForgotten = (state: RecordState, covered: RecordState): RecordState => {
+  if (visible(covered) !== undefined) return state
+  const whole = merge(state, covered)
+  const shows = (of: RecordState): string =>
+    JSON.stringify(visible(of) === undefined ? undefined : describe(visible(of)!))
+  return shows(whole) === shows(state) ? whole : state
 }
 
 /** Whether merging `less` into `state` changes nothing. */

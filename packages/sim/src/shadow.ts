@@ -36,6 +36,13 @@ export class Shadow {
     this.#waiting = waiting
   }
 
+  /** The state of one record with the writes that wait counted in. */
+  withWaiting(uids: readonly CollectionUid[], id: PointId): RecordState {
+    const entries = this.#waiting.filter(({ uid, entry }) => entry.id === id && uids.includes(uid))
+    const state = this.states(uids).get(id) ?? EMPTY_STATE
+    return entries.reduce((all, { entry }) => merge(all, stateOf(entry)), state)
+  }
+
   /** Records of which a write waits. Writes that it supersedes may be gone from their lanes before it shows. */
   waiting(uids: readonly CollectionUid[]): Set<PointId> {
     return new Set(this.#waiting.filter(({ uid }) => uids.includes(uid)).map(({ entry }) => entry.id))

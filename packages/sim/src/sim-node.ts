@@ -44,6 +44,8 @@ export class SimNode {
     readonly hooks: NodeHooks,
     /** Draws how late the late index is; none without. */
     readonly lateness: SeededRandom | undefined,
+    /** Regions that its configuration names. */
+    readonly expects: readonly string[] = [],
   ) {
     this.index = new ExactIndex()
   }
@@ -81,6 +83,7 @@ export class SimNode {
       random: this.random,
       log: this.#log(),
       settings: this.settings,
+      expects: this.expects.map(parseRegionId),
     })
     this.trace(this.region, `started, boot ${this.replica.identity.boot}`)
   }

@@ -38,6 +38,8 @@ export interface SimulationReport {
   readonly boots: number
   readonly transfers: number
   readonly cleaned: number
+  /** Deletes and lone patches that were forgotten for good. */
+  readonly purged: number
   readonly resyncs: number
   readonly framesRefused: number
   readonly networkBytes: number
@@ -61,6 +63,7 @@ class Simulation {
   readonly #random: SeededRandom
   readonly #time = new VirtualTime()
   readonly #network: SimNetwork
+  readonly #regions: readonly string[]
   readonly #nodes: SimNode[]
   readonly #oracle = new Oracle()
   readonly #watch: Watch
@@ -88,7 +91,8 @@ class Simulation {
     }
     this.#settings = this.#drawSettings()
     const regions = random.pick([2, 3, 3, 3, 4, 5])
-    this.#nodes = REGIONS.slice(0, regions).map((region, number) => this.#node(region, number))
+    this.#regions = REGIONS.slice(0, regions)
+    this.#nodes = this.#regions.map((region, number) => this.#node(region, number))
     this.#watch = new Watch(
       this.#oracle,
       this.#nodes,
@@ -146,6 +150,7 @@ class Simulation {
       this.#trace,
       this.options.sabotage ?? {},
       this.#withBarriers ? new SeededRandom(this.options.seed * 31 + number) : undefined,
+      this.#regions,
     )
   }
 
@@ -271,8 +276,13 @@ class Simulation {
 
   #isSettled(): boolean {
     const [first, ...rest] = this.#nodes.map((node) => node.replica?.status())
-    if (first === undefined || first.deferred > 0) return false
-    return rest.every((status) => status?.deferred === 0 && status.vectors.merged.equals(first.vectors.merged))
+    if (first === undefined || first.deferred + first.orphans > 0) return false
+    return rest.every(
+      (status) =>
+        status !== undefined &&
+        status.deferred + status.orphans === 0 &&
+        status.vectors.merged.equals(first.vectors.merged),
+    )
   }
 
   #describe(): string {
@@ -282,7 +292,7 @@ class Simulation {
         const peers = status?.peers
           .map((peer) => `${peer.region} ${peer.state} ${peer.transfer} ${peer.lastError ?? ''}`)
           .join(', ')
-        return `${node.region} ${JSON.stringify(status?.vectors.merged)} deferred ${status?.deferred} (${peers})`
+        return `${node.region} ${JSON.stringify(status?.vectors.merged)} deferred ${status?.deferred} orphans ${status?.orphans} (${peers})`
       })
       .join('; ')
   }
@@ -298,6 +308,7 @@ class Simulation {
       boots: this.#nodes.reduce((total, node) => total + node.boots, 0),
       transfers: sum((each) => each.transfersReceived),
       cleaned: sum((each) => each.blocksCleaned),
+      purged: sum((each) => each.tombstonesPurged),
       resyncs: sum((each) => each.resyncs),
       framesRefused: sum((each) => each.framesRefused),
       networkBytes: this.#network.bytes,
