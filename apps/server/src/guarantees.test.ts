@@ -165,6 +165,11 @@ test('[GU65] a write by filter sees what its session saw; one that names its poi
   const filter = { filter: { must: [{ key: 'where', match: { value: 'gone' } }] } }
   expect((await us.send('POST', '/collections/c/points/delete?timeout=1', filter, headers)).status).toBe(408)
   expect((await us.send('POST', '/collections/c/points/delete?timeout=1', { points: [5] }, headers)).status).toBe(200)
+  expect((await us.send(...PUT, point(5), headers)).status).toBe(200)
+  const seen = { keys: ['where'], points: [1] }
+  expect((await us.send('POST', '/collections/c/points/payload/delete?timeout=1', seen, headers)).status).toBe(408)
+  expect((await us.send('DELETE', '/collections/c?timeout=1', undefined, headers)).status).toBe(408)
+  await us.send('POST', '/collections/c/points/delete', { points: [5] })
   await cut(true)
   const removed = await us.send('POST', '/collections/c/points/delete?timeout=30', filter, headers)
   const count = await eu.send('POST', '/collections/c/points/count', {}, { 'meridian-token': token(removed) })

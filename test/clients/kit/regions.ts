@@ -7,8 +7,11 @@ import { MemoryStorage } from '@meridian/storage'
 import { freePort } from '../../e2e/kit/free-port.js'
 import { until } from '../../e2e/kit/until.js'
 import { Rotation } from './rotation.js'
+import { openSlowLink, type SlowLink } from './slow-link.js'
 
 const NAMES = ['eu', 'us', 'ap']
+/** One way, between regions of a rotation: longer than a request takes, so that only a session token makes its next one see it. */
+const LINK_DELAY_MS = 60
 
 /** Regions in this process, their data in memory, linked with one another, and the one address that a client is given. */
 export interface Regions extends AsyncDisposable {
@@ -20,15 +23,21 @@ export interface Regions extends AsyncDisposable {
   readonly answered: readonly number[]
 }
 
-export const openServers = async (count: number, directory?: string): Promise<RunningServer[]> => {
+/** @param peerUrl the address that regions reach one of them at; its own when absent */
+export const openServers = async (
+  count: number,
+  directory?: string,
+  peerUrl: (port: number) => Promise<string> = async (port) => `http://127.0.0.1:${port}`,
+): Promise<RunningServer[]> => {
   const places = await Promise.all(
-    NAMES.slice(0, count).map(async (region) => ({ region, port: String(await freePort()) })),
+    NAMES.slice(0, count).map(async (region) => {
+      const port = await freePort()
+      return { region, port: String(port), url: await peerUrl(port) }
+    }),
   )
   const servers = await Promise.all(
     places.map(({ region, port }) => {
-      const peer = places
-        .filter((other) => other.region !== region)
-        .map((other) => `${other.region}=http://127.0.0.1:${other.port}`)
+      const peer = places.filter((other) => other.region !== region).map((other) => `${other.region}=${other.url}`)
       const data = directory === undefined ? {} : { data: join(directory, region) }
       const config = parseConfig({ region, port, peer, 'log-level': 'silent', ...data })
       return startServer(config, createLog(config), {
@@ -43,12 +52,21 @@ export const openServers = async (count: number, directory?: string): Promise<Ru
       return peers.length === count - 1 && peers.every(({ state }) => state === 'linked')
     }),
   )
+  await until('every region has taken in what the others did at their start', () => {
+    const vectors = servers.map(({ replica }) => replica.status().vectors.merged)
+    return vectors.every((each) => vectors.every((other) => each.dominates(other)))
+  })
   return servers
 }
 
 export const openRegions = async (count: number): Promise<Regions> => {
   const directory = mkdtempSync(join(tmpdir(), 'meridian-clients-'))
-  const servers = await openServers(count, directory)
+  const links: SlowLink[] = []
+  const servers = await openServers(count, directory, async (port) => {
+    const link = await openSlowLink(port, LINK_DELAY_MS)
+    links.push(link)
+    return link.url
+  })
   const rotation = count > 1 ? await Rotation.open(servers) : undefined
   const { url, port } = rotation ?? servers[0]!
   return {
@@ -59,6 +77,7 @@ export const openRegions = async (count: number): Promise<Regions> => {
     [Symbol.asyncDispose]: async () => {
       await rotation?.close()
       await Promise.all(servers.map((server) => server.close()))
+      await Promise.all(links.map((link) => link[Symbol.asyncDispose]()))
       rmSync(directory, { recursive: true, force: true })
     },
   }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { StoreError, VersionVector } from '@meridian/core'
 import { type Acknowledgement, type Level, promised } from '@meridian/replica'
+import type { Json, JsonMap } from '../http/json-parse.js'
 import type { Call, Route } from '../http/router.js'
 import { nameOf, type Region } from '../region.js'
 import { CONCERN_KEY, parseConcern } from '../schema/params.js'
@@ -85,7 +86,7 @@ export class Guarantees {
     const level = demand.concern ?? this.#defaultConcern(call.params.collection)
     // Before anything is written: what cannot be reached at all is refused, not tried.
     const needed = barriers.needed(level)
-    await this.#beforeWrite(call, demand, session)
+    await this.#beforeWrite(route, call, demand, session)
     if (needed === 1) return route.handle(call)
     const { result, seq } = await tracked(() => route.handle(call))
     const dot = { replica: identity.replica, seq: seq || replica.vectors.acked.get(identity.replica) }
@@ -109,32 +110,64 @@ export class Guarantees {
     return found === undefined || found.value === null ? 'local' : parseConcern(String(found.value), CONCERN_KEY)
   }
 
-  /** A write that looks at what is there must see what its session has seen; one that names its points need not wait. */
-  async #beforeWrite(call: Call, { token, timeoutMs }: Demand, session: VersionVector): Promise<void> {
+  /**
+   * A write that looks at what is there must see what its session has seen. One that says all itself waits too, lest it go into a
+   * collection that its session has dropped and made anew; but not long, and not for a region that cannot be reached.
+   */
+  async #beforeWrite(route: Route, call: Call, { token, timeoutMs }: Demand, session: VersionVector): Promise<void> {
     if (token === undefined) return
     const name = call.params.collection
     const isUnknown = name !== undefined && nameOf(this.region, name) === undefined
-    if (isUnknown || looksFirst(call.body))
+    const isPatient = isUnknown || !isBlind(route, call.body)
+    if (!isPatient && !this.#isUnderWay(session)) return
+    const waitMs = isPatient ? timeoutMs : Math.min(timeoutMs, BLIND_WAIT_MS)
+    try {
       await unlessGone(
         call,
-        promised((done) => this.region.replica.barriers.covered(session, timeoutMs, done)),
+        promised((done) => this.region.replica.barriers.covered(session, waitMs, done)),
       )
+    } catch (error) {
+      if (isPatient || call.signal.aborted || !(error instanceof StoreError && error.code === 'TIMEOUT')) throw error
+    }
+  }
+
+  /** Something is lacking, and all that is comes from regions that are linked now. */
+  #isUnderWay(session: VersionVector): boolean {
+    const { replica } = this.region
+    const { indexed } = replica.vectors
+    const lacking = session.entries().filter(([origin, seq]) => indexed.get(origin) < seq)
+    if (lacking.length === 0) return false
+    const linked = new Set(replica.status().peers.flatMap((peer) => (peer.state === 'linked' ? [peer.replica] : [])))
+    return lacking.every(([origin]) => linked.has(origin))
   }
 }
 
-const LOOKING = ['filter', 'update_filter', 'update_mode', 'key', 'keys', 'actions']
+/** How long a write that says all itself waits for what its session has seen. */
+const BLIND_WAIT_MS = 1000
 
-/** Whether what is written depends on what is there: by filter, under a condition, below a key, or several in a row. */
-const looksFirst = (body: unknown): boolean => {
-  if (!isMap(body as never)) return false
-  const map = body as Record<string, unknown>
-  if (LOOKING.some((name) => map[name] !== undefined)) return true
-  const operations = map.operations
-  return (
-    Array.isArray(operations) &&
-    operations.some((operation) => isMap(operation) && Object.values(operation).some(looksFirst))
-  )
+/**
+ * Whether what is written says all: points put whole, or deleted by their ids. Every other write looks at what is there, if only
+ * for whether it is there: by filter, below a key, of single vectors or keys, of collections, aliases and indexes.
+ */
+const isBlind = ({ method, path }: Route, body: Json | undefined): boolean => {
+  if (!isMap(body ?? null)) return false
+  const map = body as JsonMap
+  if (method === 'PUT' && path === POINTS) return isWhole(map)
+  if (path === `${POINTS}/delete`) return isByIds(map)
+  const { operations } = map
+  return path === `${POINTS}/batch` && Array.isArray(operations) && operations.every(isBlindOperation)
 }
+
+const POINTS = '/collections/:collection/points'
+
+const isWhole = (upsert: JsonMap): boolean => upsert.update_mode === undefined && upsert.update_filter === undefined
+const isByIds = (selector: JsonMap): boolean => selector.filter === undefined
+
+const isBlindOperation = (operation: Json): boolean =>
+  isMap(operation) &&
+  Object.entries(operation).every(
+    ([kind, value]) => isMap(value) && ((kind === 'upsert' && isWhole(value)) || (kind === 'delete' && isByIds(value))),
+  )
 
 /** The result of a write that has not got everywhere in time: it is durable here and goes on its way. */
 const late = (result: unknown, { needed, durableIn, missingIn }: Acknowledgement): unknown => {
