@@ -15,6 +15,7 @@ import type { ServerLog } from './logging.js'
 import { nameOf, type Region } from './region.js'
 import { aliasRoutes } from './routes/aliases.js'
 import { collectionRoutes } from './routes/collections.js'
+import { conflictRoutes } from './routes/conflicts.js'
 import { indexRoutes } from './routes/indexes.js'
 import { meridianRoutes } from './routes/meridian.js'
 import { withDocument } from './routes/openapi.js'
@@ -42,6 +43,7 @@ export const allRoutes = (region: Region): Route[] => [
   ...queryRoutes(region),
   ...snapshotRoutes(region),
   ...meridianRoutes(region),
+  ...conflictRoutes(region),
 ]
 
 /** A request id that a caller may choose: it ends up in logs and headers. */

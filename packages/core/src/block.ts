@@ -37,22 +37,32 @@ export const encodeBlock = (block: Block): Uint8Array => {
   return out.finish()
 }
 
-/** Entries are split but not decoded. @throws StoreError `DECODE_FAILED`. */
-export const decodeBlock = (bytes: Uint8Array): Block => {
-  const input = new ByteReader(bytes)
+/** What a block says of all its entries. */
+export type BlockHead = Pick<Block, 'seq' | 'seen' | 'moved'>
+
+const readHead = (input: ByteReader): BlockHead => {
   const format = input.u8()
   if (format !== FORMAT) throw malformed(`block format ${format}`)
   const flags = input.u8()
   if (flags > FLAG_MOVED) throw malformed(`block flags ${flags}`)
   const seq = input.varuint()
   if (seq === 0) throw malformed('block with seq 0')
-  const seen = VersionVector.read(input)
+  return { seq, seen: VersionVector.read(input), moved: flags === FLAG_MOVED }
+}
+
+/** As `decodeBlock`, without the entries. For bytes that were checked. */
+export const decodeBlockHead = (bytes: Uint8Array): BlockHead => readHead(new ByteReader(bytes))
+
+/** Entries are split but not decoded. @throws StoreError `DECODE_FAILED`. */
+export const decodeBlock = (bytes: Uint8Array): Block => {
+  const input = new ByteReader(bytes)
+  const head = readHead(input)
   const count = input.varuint(BLOCK_ENTRIES_MAX)
   if (count === 0) throw malformed('empty block')
   const entries: Uint8Array[] = []
   for (let i = 0; i < count; i++) entries.push(input.bytes())
   input.end()
-  return { seq, seen, moved: flags === FLAG_MOVED, entries }
+  return { ...head, entries }
 }
 
 /** Decodes a block from outside and every entry in it. @throws StoreError `DECODE_FAILED` if any byte of it is unsound. */

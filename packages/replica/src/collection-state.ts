@@ -12,9 +12,10 @@ import {
   type VectorIndex,
   type VectorValue,
 } from '@meridian/core'
-import { type Contribution, MergedView } from '@meridian/shard'
+import { ConflictWatch, type Contribution, MergedView, type WriteWindow } from '@meridian/shard'
 import type { Collection, IndexSchema, Setting, ShardDigest } from './api.js'
 import type { ByteCache } from './byte-cache.js'
+import type { ConflictBook } from './conflicts/conflict-book.js'
 import { estimateBytes } from './estimate-bytes.js'
 import type { ShardStore } from './shard-store.js'
 import { RecentChanges } from './recent-changes.js'
@@ -31,6 +32,7 @@ let made = 0
  */
 export class CollectionState implements Collection {
   readonly views: MergedView[]
+  readonly conflicts: ConflictBook
   /** Keys cached payloads: a state that is held while another takes its place numbers its records differently. */
   readonly #number = made++
   readonly #ordered: OrderedIds
@@ -40,6 +42,7 @@ export class CollectionState implements Collection {
   aliases: readonly string[] = []
   indexes: ReadonlyMap<string, IndexSchema> = new Map()
   settings: readonly Setting[] = []
+  readonly #watches: ConflictWatch[] = []
   readonly #seen: Uint8Array[] = []
   /** By vector name: hash of the version that the index holds, by ordinal; 0: none. */
   readonly #fed = new Map<string, Float64Array>()
@@ -51,9 +54,14 @@ export class CollectionState implements Collection {
     readonly stores: ReadonlyMap<CollectionUid, ShardStore[]>,
     readonly index: VectorIndex,
     readonly payloads: ByteCache<string, JsonObject>,
+    openBook: (state: CollectionState) => ConflictBook,
+    readonly window: WriteWindow,
   ) {
+    this.conflicts = openBook(this)
     this.views = Array.from({ length: config.shards }, (_, shard) => {
-      return new MergedView((ref) => this.#store(ref.doc, shard).read(ref.client, ref.clock))
+      const watch = new ConflictWatch(window, this.conflicts)
+      this.#watches.push(watch)
+      return new MergedView((ref) => this.#store(ref.doc, shard).read(ref.client, ref.clock), watch)
     })
     this.#seen = this.views.map(() => new Uint8Array(0))
     this.#ordered = new OrderedIds((ordinal) => this.id(ordinal))
@@ -292,6 +300,11 @@ export class CollectionState implements Collection {
       })
     }
     this.index.openSpace(this.space(vector), params, entries)
+  }
+
+  /** Another state takes over, or the collection is gone. */
+  giveUp(): void {
+    for (const watch of this.#watches) this.window.drop(watch)
   }
 
   dropSpaces(): void {

@@ -5,13 +5,23 @@ import {
   type Log,
   type Storage,
   StoreError,
+  shardOf,
   type VectorIndex,
 } from '@meridian/core'
 import type { ResolvedCollection } from '@meridian/catalog'
-import { blockPrefix, type ClockRange, gonePrefix, type LaneStruct, type MergedView } from '@meridian/shard'
+import {
+  blockPrefix,
+  type ClockRange,
+  gonePrefix,
+  type LaneStruct,
+  type MergedView,
+  WriteWindow,
+} from '@meridian/shard'
 import { ByteCache } from './byte-cache.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { CollectionState } from './collection-state.js'
+import { ConflictBook } from './conflicts/conflict-book.js'
+import { ConflictRows, conflictPrefix } from './conflicts/conflict-rows.js'
 import type { Settings } from './settings.js'
 import { HeldBlocks, heldPrefix } from './held-blocks.js'
 import { ShardStore } from './shard-store.js'
@@ -40,6 +50,8 @@ export class DataPlane {
   readonly #held: HeldBlocks
   #stagedHorizonMs = 0
   readonly #payloads: ByteCache<string, JsonObject>
+  readonly conflictRows: ConflictRows
+  readonly #window: WriteWindow
 
   constructor(
     readonly storage: Storage,
@@ -51,6 +63,8 @@ export class DataPlane {
     readonly horizonMs: () => number,
   ) {
     this.#held = new HeldBlocks(storage)
+    this.conflictRows = new ConflictRows(storage)
+    this.#window = new WriteWindow(settings.conflictWindowWrites)
     this.#blocks = new ByteCache(settings.blockCacheBytes)
     this.#payloads = new ByteCache(settings.payloadCacheBytes)
   }
@@ -107,6 +121,7 @@ export class DataPlane {
     for (const old of this.#collections.values()) {
       if (kept.has(old)) continue
       old.replaced()
+      old.giveUp()
       // One that merely gained an incarnation, or changed its name, has the same spaces: they were opened anew and stay.
       if (byUid.get(old.uid)?.uid !== old.uid) old.dropSpaces()
     }
@@ -137,6 +152,8 @@ export class DataPlane {
       this.#stores,
       this.index,
       this.#payloads,
+      (of) => this.#openBook(of),
+      this.#window,
     )
     for (const uid of resolved.uids)
       for (const store of this.#stores.get(uid)!)
@@ -149,6 +166,12 @@ export class DataPlane {
         }
     state.openSpaces()
     return state
+  }
+
+  #openBook(state: CollectionState): ConflictBook {
+    return new ConflictBook(state.uid, state.uids, this.conflictRows, this.settings, this.log, (id, { place }) =>
+      place === undefined ? undefined : state.views[shardOf(id, state.config.shards)]!.entryAt(place),
+    )
   }
 
   #fold(
@@ -206,6 +229,11 @@ export class DataPlane {
     }
   }
 
+  /** Lets go of conflicts that are too old. */
+  expireConflicts(nowMs: number): void {
+    for (const state of this.collections) state.conflicts.expire(nowMs)
+  }
+
   /** The newest of the stamps that `release(nowMs)` would let in; 0 if there is none. */
   newestDueMs(nowMs: number): number {
     return Math.max(0, ...this.#views().map((view) => view.newestDueMs(nowMs) ?? 0))
@@ -254,9 +282,11 @@ export class DataPlane {
       { type: 'deletePrefix', prefix: blockPrefix(uid) },
       { type: 'deletePrefix', prefix: gonePrefix(uid) },
       { type: 'deletePrefix', prefix: heldPrefix(uid) },
+      { type: 'deletePrefix', prefix: conflictPrefix(uid) },
     )
     stage.durable.push(() => {
       this.#stores.delete(uid)
+      this.conflictRows.forget(uid)
       this.log.info({ collection_uid: uid }, 'purged a dropped collection')
     })
   }

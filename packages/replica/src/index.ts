@@ -6,3 +6,6 @@ export { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from './
 export { Replica, type ReplicaOptions } from './replica.js'
 export { DEFAULT_SETTINGS, type Settings } from './settings.js'
 export { StagedCollection } from './staged-collection.js'
+export * from './conflicts/conflict-book.js'
+export * from './conflicts/conflict-note.js'
+export type { Decision } from './conflicts/resolve.js'

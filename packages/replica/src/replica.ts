@@ -25,6 +25,7 @@ import type {
   RegionReceipt,
   ReplicaEvents,
   ReplicaStatus,
+  ResolveOps,
   Setting,
   WriteReceipt,
   WriteRequest,
@@ -33,6 +34,9 @@ import type { Barriers } from './barriers/barriers.js'
 import { formatToken, parseToken } from './barriers/token.js'
 import { CatalogPlane } from './catalog-plane.js'
 import { Cluster } from './cluster.js'
+import type { ConflictBook } from './conflicts/conflict-book.js'
+import type { Resolution } from './conflicts/conflict-note.js'
+import { type Decision, decide } from './conflicts/resolve.js'
 import { DataPlane } from './data-plane.js'
 import { FrameSource } from './frame-source.js'
 import { claimIdentity, type Identity, markClean, readFence } from './identity.js'
@@ -90,6 +94,7 @@ export class Replica {
   #indexed: VersionVector
   #hasRemote = false
   #isReleasing = false
+  #isWritingConflicts = false
   #isJoining = false
   #state: 'open' | 'closing' | 'stopped' = 'open'
   #whenStopped: (() => void)[] = []
@@ -201,6 +206,8 @@ export class Replica {
     this.#every(settings.maintenanceMs, () => {
       this.#join()
       this.#maintenance.step()
+      this.#data.expireConflicts(this.#clock.wallMs)
+      this.#writeConflicts()
     })
     this.#every(Math.min(settings.heartbeatMs, 200), () => this.#release())
   }
@@ -284,6 +291,7 @@ export class Replica {
     const hasRemote = this.#hasRemote
     this.#hasRemote = false
     this.#cluster.advanced(hasRemote)
+    this.#writeConflicts()
     const merged = this.#log.vector
     const found = (): void => {
       this.#indexed = this.#indexed.join(merged)
@@ -291,6 +299,24 @@ export class Replica {
     }
     if (this.#options.searchable === undefined) found()
     else this.#options.searchable(found)
+  }
+
+  /** What was found while the commit was folded becomes durable in the next one. */
+  #writeConflicts(): void {
+    const { conflictRows } = this.#data
+    if (!conflictRows.hasPending || this.#isWritingConflicts) return
+    this.#isWritingConflicts = true
+    const isOver = (): void => {
+      this.#isWritingConflicts = false
+    }
+    this.#sequencer.push({
+      bytes: 0,
+      stage: (stage) => {
+        conflictRows.stage(stage)
+        stage.durable.push(isOver)
+      },
+      failed: isOver,
+    })
   }
 
   /** Durable here, folded into the views, and found by searches: each covers the next. */
@@ -470,6 +496,30 @@ export class Replica {
   write(request: WriteRequest, done: Done<WriteReceipt>): void {
     this.#checkWritable()
     this.#writer.write(request, done)
+  }
+
+  /** The listed conflicts of a collection, by visible name or alias. @throws StoreError `COLLECTION_NOT_FOUND`. */
+  conflicts(collection: string): ConflictBook {
+    return this.#data.collection(collection).conflicts
+  }
+
+  /**
+   * Carries out a decision as an ordinary write, which every region gets. @throws StoreError as `write`; through `done` also
+   * `POINT_NOT_FOUND` when the conflict is not listed any more, and `VALIDATION`.
+   */
+  resolveConflict(collection: string, id: string, decision: Decision, done: Done<WriteReceipt>): void {
+    let resolution: Resolution | undefined
+    const { name } = this.#data.collection(collection)
+    const ops: ResolveOps = (now) => {
+      const decided = decide(this.conflicts(name), id, decision, now)
+      resolution = decided.resolution
+      return decided.ops
+    }
+    this.write({ collection: name, ops }, (outcome) => {
+      const state = this.#data.lookUp(name)
+      if (outcome.ok && resolution !== undefined) state?.conflicts.resolved(id, resolution)
+      done(outcome)
+    })
   }
 
   /** Takes over a fresh link to any peer; the handshake follows. */

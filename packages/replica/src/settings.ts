@@ -29,6 +29,14 @@ export interface Settings {
   readonly frameCacheBytes: number
   /** Largest encoded record. */
   readonly entryBytesMax: number
+  /** Recent writes that are remembered, of all collections together, to notice concurrent ones whatever order they come in. */
+  readonly conflictWindowWrites: number
+  /** Listed conflicts of a collection; beyond it the settled ones go first, then the oldest. */
+  readonly conflictsMax: number
+  /** Bytes of a collection's listed conflicts: both writes in full. */
+  readonly conflictBytesMax: number
+  /** A conflict is forgotten when its newer write is this old. */
+  readonly conflictAgeMs: number
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -50,4 +58,8 @@ export const DEFAULT_SETTINGS: Settings = {
   payloadCacheBytes: 128 << 20,
   frameCacheBytes: 16 << 20,
   entryBytesMax: 8 << 20,
+  conflictWindowWrites: 32_768,
+  conflictsMax: 10_000,
+  conflictBytesMax: 64 << 20,
+  conflictAgeMs: 30 * 24 * 60 * 60 * 1000,
 }

@@ -1,8 +1,10 @@
 import {
   assert,
+  type BlockHead,
   compareStamps,
   Digest,
   decodeBlock,
+  decodeBlockHead,
   decodeEntryHead,
   decodeEntryPayload,
   decodeEntryVectors,
@@ -21,6 +23,7 @@ import {
 import { BlockCache } from './block-cache.js'
 import { type BlockRef, type BlockRow, BlockTable, NO_SLOT } from './block-table.js'
 import { type CleaningOptions, type CleaningPlan, planCleaning } from './cleaning.js'
+import type { ConflictWatch, EntryPlace, WatchedView } from './conflict-watch.js'
 import { DeferredEntries } from './deferred-entries.js'
 import { type ForgettingOptions, isForgettable } from './forgetting.js'
 import { type Contribution, contributionsOf } from './history.js'
@@ -80,16 +83,28 @@ export class MergedView {
   #tombstones = 0
   #newestMs = 0
 
-  /** `read` gives the bytes of a folded block that was not dropped; the view does not change them. */
-  constructor(read: (ref: BlockRef) => Uint8Array) {
+  readonly #watch: ConflictWatch | undefined
+  readonly #watched: WatchedView = {
+    row: (index) => this.#blocks.row(index),
+    head: (row) => decodeBlockHead(this.#bytes(row)),
+    entry: (ref) => this.#entry(ref),
+  }
+
+  /**
+   * `read` gives the bytes of a folded block that was not dropped; the view does not change them. `watch` is shown every entry
+   * before it is folded.
+   */
+  constructor(read: (ref: BlockRef) => Uint8Array, watch?: ConflictWatch) {
     this.#read = read
+    this.#watch = watch
   }
 
   /** Folds a block; one that is known already is passed over. Returns the slots whose stamps changed, each once. */
   fold(ref: BlockRef, bytes: Uint8Array, options: FoldOptions = {}): number[] {
     if (this.#blocks.find(ref) !== undefined) return []
     const own = ownBytes(bytes)
-    const { seq, entries } = decodeBlock(own)
+    const block = decodeBlock(own)
+    const { seq, entries } = block
     const heads = entries.map(decodeEntryHead)
     const entryBytes = entries.reduce((sum, entry) => sum + entry.length, 0)
     const slots = Uint32Array.from(heads, (head) => this.#counted(head))
@@ -102,7 +117,7 @@ export class MergedView {
       if (options.deferAbove !== undefined && head.stamp.ms > options.deferAbove) {
         this.#deferred.add(head.stamp.ms, place)
         this.#blocks.retain(place)
-      } else this.#foldEntry(head, place, changed)
+      } else this.#foldEntry(head, place, changed, block)
     }
     return [...changed]
   }
@@ -180,6 +195,12 @@ export class MergedView {
         this.#book.loosen(slot)
     }
     if (this.#blocks.drop(row)) this.#cache.delete(row.index)
+  }
+
+  /** The bytes of an entry; `undefined` once its block is gone from its lane. */
+  entryAt({ ref, offset, length }: EntryPlace): Uint8Array | undefined {
+    const row = this.#blocks.find(ref)
+    return row === undefined ? undefined : this.#entry({ row: row.index, offset, length })
   }
 
   isFolded(ref: BlockRef): boolean {
@@ -395,11 +416,12 @@ export class MergedView {
     })
   }
 
-  #foldEntry(head: EntryHead, place: EntryRef, changed: Set<number>): void {
+  #foldEntry(head: EntryHead, place: EntryRef, changed: Set<number>, block?: BlockHead): void {
     if (head.stamp.ms > this.#newestMs) this.#newestMs = head.stamp.ms
     if (isEmptyHead(head)) return
     const slot = this.#book.find(head.id)
     assert(slot !== undefined, 'the id of an entry was given a slot when its block came')
+    this.#watch?.wrote(this.#watched, head, place, block, () => this.#refs(slot))
     const presence = this.#columns.stamp(slot)
     const order = presence === undefined ? 1 : compareStamps(head.stamp, presence)
     if (order < 0) return

@@ -117,7 +117,7 @@ const showVectors = (collection: Collection, ordinal: number, wanted: true | rea
   return '' in shown && Object.keys(shown).length === 1 ? shown[''] : shown
 }
 
-const shownVector = (value: VectorValue): unknown =>
+export const shownVector = (value: VectorValue): unknown =>
   isDense(value)
     ? new Floats(value)
     : isSparse(value)
