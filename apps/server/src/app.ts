@@ -15,6 +15,7 @@ import type { ServerLog } from './logging.js'
 import { nameOf, type Region } from './region.js'
 import { aliasRoutes } from './routes/aliases.js'
 import { collectionRoutes } from './routes/collections.js'
+import { conflictPolicyRoutes } from './routes/conflict-policy.js'
 import { conflictRoutes } from './routes/conflicts.js'
 import { indexRoutes } from './routes/indexes.js'
 import { meridianRoutes } from './routes/meridian.js'
@@ -44,6 +45,7 @@ export const allRoutes = (region: Region): Route[] => [
   ...snapshotRoutes(region),
   ...meridianRoutes(region),
   ...conflictRoutes(region),
+  ...conflictPolicyRoutes(region),
 ]
 
 /** A request id that a caller may choose: it ends up in logs and headers. */

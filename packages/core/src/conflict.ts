@@ -1,3 +1,4 @@
+import { NO_MARK } from './content-mark.js'
 import type { EntryHead } from './entry-codec.js'
 import { Hash64 } from './hash.js'
 import { compareStamps, formatStamp, type Stamp } from './hlc.js'
@@ -22,8 +23,11 @@ export type ConflictCell =
   | { readonly kind: 'vectors' }
   | { readonly kind: 'payload'; readonly key?: string }
 
-/** Why one of two writes won: it is newer; or as new, by a writer of a higher number; or a delete hides what it did not see. */
-export type ConflictRule = 'newest' | 'writer' | 'delete'
+/**
+ * Why one of two writes won. Under every policy: it is newer; or as new, by a writer of a higher number; or it is a delete, which
+ * hides what it did not see. By content: somebody went back on purpose; it is of a higher content version, or of a better model.
+ */
+export type ConflictRule = 'newest' | 'writer' | 'delete' | 'decision' | 'content-version' | 'model'
 
 export interface FoundConflict<W extends KnownWrite = KnownWrite> {
   readonly cell: ConflictCell
@@ -114,7 +118,7 @@ export const conflictsAmong = <W extends KnownWrite>(
   const found: FoundConflict<W>[] = []
   const add = (winner: W, loser: W, cell: ConflictCell): void => {
     if (winner === loser || !areConcurrent(winner, loser) || isReplaced(loser, cell)) return
-    found.push({ cell, winner, loser, rule: ruleOf(winner, loser) })
+    found.push({ cell, winner, loser, rule: ruleOf(winner, loser, order) })
   }
   for (const write of writes)
     for (const cell of cellsOf(write)) {
@@ -126,8 +130,14 @@ export const conflictsAmong = <W extends KnownWrite>(
   return found
 }
 
-const ruleOf = (winner: KnownWrite, loser: KnownWrite): ConflictRule => {
+const ANY: Stamp = { ms: 0, counter: 0, writer: 1 as Stamp['writer'] }
+
+const ruleOf = (winner: KnownWrite, loser: KnownWrite, order: StampOrder): ConflictRule => {
   const [a, b] = [winner.head.stamp, loser.head.stamp]
   if (winner.head.kind === 'delete' && loser.head.kind === 'patch') return 'delete'
+  const [x, y] = [a.content ?? NO_MARK, b.content ?? NO_MARK]
+  // Of writes made at one and the same time by one writer, only what they were made from tells them apart.
+  const isByContent = order({ ...ANY, content: x }, { ...ANY, content: y }) > 0
+  if (isByContent) return x.generation > y.generation ? 'decision' : x.version > y.version ? 'content-version' : 'model'
   return a.ms === b.ms && a.counter === b.counter ? 'writer' : 'newest'
 }

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter, malformed } from './bytes.js'
+import { readMark, writeMark } from './content-mark.js'
 import type { Entry } from './entry.js'
 import { StoreError } from './errors.js'
 import { readStamp, type Stamp, writeStamp } from './hlc.js'
@@ -17,7 +18,8 @@ import {
 /*
  * Layout (big-endian; v = LEB128 integer; text and bytes are length-prefixed):
  *
- *   entry   kind u8 · stamp (ms u48, counter u16, writer u8) · id · body
+ *   entry   kind u8 (+ 16: marked) · stamp (ms u48, counter u16, writer u8) · [mark] · id · body
+ *   mark    generation v · content version v · model text
  *   put     vectors · payload JSON text
  *   delete  nothing
  *   patch   flags u8 (1 = clear) · vectors · dropped names (v, text...) · set JSON text · unset keys (v, text...)
@@ -30,6 +32,7 @@ import {
  */
 
 const KIND = { put: 1, delete: 2, patch: 3 } as const
+const MARKED = 16
 const FLAG_CLEAR = 1
 const FORM = { dense: 0, sparse: 1, multi: 2 } as const
 
@@ -40,8 +43,10 @@ const CELLS_MAX = 100_000
 /** @throws StoreError `VALIDATION` if the payload is nested deeper than `JSON_DEPTH_MAX`: nobody could read it. */
 export const encodeEntry = (entry: Entry): Uint8Array => {
   const out = new ByteWriter(512)
-  out.u8(KIND[entry.kind])
+  const { content } = entry.stamp
+  out.u8(KIND[entry.kind] + (content === undefined ? 0 : MARKED))
   writeStamp(out, entry.stamp)
+  if (content !== undefined) writeMark(out, content)
   writeId(out, entry.id)
   if (entry.kind === 'put') {
     writeVectors(out, entry.vectors)
@@ -131,10 +136,13 @@ export const decodeEntryVectors = (bytes: Uint8Array): Map<string, VectorValue> 
 }
 
 const readPrefix = (input: ByteReader): { kind: Entry['kind']; stamp: Stamp; id: PointId } => {
-  const tag = input.u8()
+  const first = input.u8()
+  const tag = first & ~MARKED
   const kind = tag === KIND.put ? 'put' : tag === KIND.delete ? 'delete' : tag === KIND.patch ? 'patch' : undefined
-  if (kind === undefined) throw malformed(`entry kind ${tag}`)
-  return { kind, stamp: readStamp(input), id: readId(input) }
+  if (kind === undefined) throw malformed(`entry kind ${first}`)
+  const stamp = readStamp(input)
+  if (first === tag) return { kind, stamp, id: readId(input) }
+  return { kind, stamp: { ...stamp, content: readMark(input) }, id: readId(input) }
 }
 
 const readFlags = (input: ByteReader): boolean => {

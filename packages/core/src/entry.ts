@@ -1,3 +1,4 @@
+import type { ContentMark } from './content-mark.js'
 import type { Stamp } from './hlc.js'
 import type { JsonObject } from './json.js'
 import type { PointId } from './point-id.js'
@@ -39,4 +40,7 @@ export interface PatchEntry {
 }
 
 /** An entry before its stamp is drawn: what the write path is handed. */
-export type RecordOp = Omit<PutEntry, 'stamp'> | Omit<DeleteEntry, 'stamp'> | Omit<PatchEntry, 'stamp'>
+export type RecordOp = (Omit<PutEntry, 'stamp'> | Omit<DeleteEntry, 'stamp'> | Omit<PatchEntry, 'stamp'>) & {
+  /** What it was made from; without it, the write belongs to the content that it changes. */
+  readonly content?: Pick<ContentMark, 'version' | 'model'>
+}

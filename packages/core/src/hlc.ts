@@ -1,5 +1,6 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 import { malformed } from './bytes.js'
+import type { ContentMark } from './content-mark.js'
 import type { ReplicaId } from './ids.js'
 
 /**
@@ -11,6 +12,8 @@ export interface Stamp {
   readonly ms: number
   readonly counter: number
   readonly writer: ReplicaId
+  /** Which content the write belongs to; not part of what tells two writes apart. Absent when nothing is known. */
+  readonly content?: ContentMark
 }
 
 export const MS_MAX = 2 ** 48 - 1

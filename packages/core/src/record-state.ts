@@ -1,5 +1,6 @@
 import type { Entry } from './entry.js'
-import { compareStamps, newestStamp, type Stamp } from './hlc.js'
+import type { StampOrder } from './conflict.js'
+import { compareStamps, type Stamp } from './hlc.js'
 import { type JsonObject, type JsonValue, setOwn } from './json.js'
 import type { VectorValue } from './vector-value.js'
 
@@ -60,38 +61,49 @@ export const stateOf = (entry: Entry): RecordState => {
 }
 
 /**
- * The newest of each cell: commutative, associative, idempotent, and blind to arrival order, wall time and who asks.
+ * The newest of each cell, or the highest under the collection's policy: commutative, associative, idempotent, and blind to
+ * arrival order, wall time and who asks.
  * (A map of last-writer-wins registers; Shapiro et al., "A comprehensive study of Convergent and Commutative Replicated Data
  * Types", 2011.)
  */
-export const merge = (a: RecordState, b: RecordState): RecordState => {
-  const presence = newerPresence(a.presence, b.presence)
-  const cleared = onlyNewer(newestStamp(a.cleared, b.cleared), presence?.stamp)
-  return {
-    presence,
-    cleared,
-    vectors: mergeCells(a.vectors, b.vectors, presence?.stamp),
-    payload: mergeCells(a.payload, b.payload, cleared ?? presence?.stamp),
+export const mergeUnder =
+  (order: StampOrder) =>
+  (a: RecordState, b: RecordState): RecordState => {
+    const presence = newerPresence(a.presence, b.presence, order)
+    const cleared = onlyNewer(newer(a.cleared, b.cleared, order), presence?.stamp, order)
+    return {
+      presence,
+      cleared,
+      vectors: mergeCells(a.vectors, b.vectors, presence?.stamp, order),
+      payload: mergeCells(a.payload, b.payload, cleared ?? presence?.stamp, order),
+    }
   }
-}
 
-const newerPresence = (a: RecordState['presence'], b: RecordState['presence']): RecordState['presence'] =>
-  a === undefined ? b : b === undefined || compareStamps(a.stamp, b.stamp) >= 0 ? a : b
+/** Under the default policy: the newest of each cell. */
+export const merge = mergeUnder(compareStamps)
 
-const onlyNewer = (stamp: Stamp | undefined, floor: Stamp | undefined): Stamp | undefined =>
-  stamp !== undefined && (floor === undefined || compareStamps(stamp, floor) > 0) ? stamp : undefined
+type Presence = RecordState['presence']
+const newerPresence = (a: Presence, b: Presence, order: StampOrder): Presence =>
+  a === undefined ? b : b === undefined || order(a.stamp, b.stamp) >= 0 ? a : b
+
+const newer = (a: Stamp | undefined, b: Stamp | undefined, order: StampOrder): Stamp | undefined =>
+  a === undefined ? b : b === undefined || order(a, b) >= 0 ? a : b
+
+const onlyNewer = (stamp: Stamp | undefined, floor: Stamp | undefined, order: StampOrder): Stamp | undefined =>
+  stamp !== undefined && (floor === undefined || order(stamp, floor) > 0) ? stamp : undefined
 
 const mergeCells = <T>(
   a: ReadonlyMap<string, Cell<T>>,
   b: ReadonlyMap<string, Cell<T>>,
   floor: Stamp | undefined,
+  order: StampOrder,
 ): ReadonlyMap<string, Cell<T>> => {
   const merged = new Map<string, Cell<T>>()
   for (const cells of [a, b])
     for (const [name, cell] of cells) {
-      if (floor !== undefined && compareStamps(cell.stamp, floor) < 0) continue
+      if (floor !== undefined && order(cell.stamp, floor) < 0) continue
       const other = merged.get(name)
-      if (other === undefined || compareStamps(cell.stamp, other.stamp) > 0) merged.set(name, cell)
+      if (other === undefined || order(cell.stamp, other.stamp) > 0) merged.set(name, cell)
     }
   return merged
 }

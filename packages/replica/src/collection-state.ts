@@ -2,8 +2,11 @@ import {
   assert,
   type CollectionUid,
   type CollectionConfig,
+  type ConflictPolicy,
+  type ContentMark,
   hash32,
   type JsonObject,
+  orderOf,
   type PointId,
   type SpaceRef,
   shardOf,
@@ -56,12 +59,14 @@ export class CollectionState implements Collection {
     readonly payloads: ByteCache<string, JsonObject>,
     openBook: (state: CollectionState) => ConflictBook,
     readonly window: WriteWindow,
+    readonly policy: ConflictPolicy,
   ) {
+    const order = orderOf(policy)
     this.conflicts = openBook(this)
     this.views = Array.from({ length: config.shards }, (_, shard) => {
-      const watch = new ConflictWatch(window, this.conflicts)
+      const watch = new ConflictWatch(window, this.conflicts, order)
       this.#watches.push(watch)
-      return new MergedView((ref) => this.#store(ref.doc, shard).read(ref.client, ref.clock), watch)
+      return new MergedView((ref) => this.#store(ref.doc, shard).read(ref.client, ref.clock), watch, order)
     })
     this.#seen = this.views.map(() => new Uint8Array(0))
     this.#ordered = new OrderedIds((ordinal) => this.id(ordinal))
@@ -131,6 +136,13 @@ export class CollectionState implements Collection {
   version(ordinal: number): number {
     const { view, slot } = this.#place(ordinal)
     return view.newestSeq(slot)
+  }
+
+  /** Of the write that a new one of the record would have to win over. */
+  newestContent(id: PointId): ContentMark | undefined {
+    const view = this.views[shardOf(id, this.config.shards)]!
+    const slot = view.find(id)
+    return slot === undefined ? undefined : view.newestContent(slot)
   }
 
   history(id: PointId): Contribution[] {

@@ -22,6 +22,7 @@ import type { CatalogPlane } from './catalog-plane.js'
 import { CollectionState } from './collection-state.js'
 import { ConflictBook } from './conflicts/conflict-book.js'
 import { ConflictRows, conflictPrefix } from './conflicts/conflict-rows.js'
+import { isSamePolicy, policyOf } from './conflicts/policy-setting.js'
 import type { Settings } from './settings.js'
 import { HeldBlocks, heldPrefix } from './held-blocks.js'
 import { ShardStore } from './shard-store.js'
@@ -140,6 +141,8 @@ export class DataPlane {
   #keep(resolved: ResolvedCollection): CollectionState | undefined {
     const state = this.#byUid.get(resolved.uid)
     if (state === undefined || state.uids.join() !== resolved.uids.join()) return undefined
+    // Another policy shows other writes: everything is folded anew.
+    if (!isSamePolicy(state.policy, policyOf(resolved.settings))) return undefined
     state.name = resolved.name
     return state
   }
@@ -154,6 +157,7 @@ export class DataPlane {
       this.#payloads,
       (of) => this.#openBook(of),
       this.#window,
+      policyOf(resolved.settings),
     )
     for (const uid of resolved.uids)
       for (const store of this.#stores.get(uid)!)

@@ -1,6 +1,7 @@
 import {
   type Entry,
   encodeEntry,
+  isNoMark,
   type RecordOp,
   type ReplicaId,
   StoreError,
@@ -166,7 +167,8 @@ class WriteJob implements Job {
         )
       const ops = resolved(request.ops, collection, staging)
       const encoded = ops.map((op) => {
-        const stamp = clock.next()
+        const content = staging.mark(collection, op)
+        const stamp = content === undefined || isNoMark(content) ? clock.next() : { ...clock.next(), content }
         const bytes = encodeEntry({ ...op, stamp } as Entry)
         if (bytes.length > settings.entryBytesMax)
           throw new StoreError(

@@ -2,6 +2,7 @@ import {
   type Clock,
   type CollectionConfig,
   type CollectionUid,
+  type ConflictPolicy,
   clientIdOf,
   type LinkHandler,
   type Log,
@@ -36,6 +37,7 @@ import { CatalogPlane } from './catalog-plane.js'
 import { Cluster } from './cluster.js'
 import type { ConflictBook } from './conflicts/conflict-book.js'
 import type { Resolution } from './conflicts/conflict-note.js'
+import { type PolicyEffect, policyEffect } from './conflicts/policy-effect.js'
 import { type Decision, decide } from './conflicts/resolve.js'
 import { DataPlane } from './data-plane.js'
 import { FrameSource } from './frame-source.js'
@@ -520,6 +522,11 @@ export class Replica {
       if (outcome.ok && resolution !== undefined) state?.conflicts.resolved(id, resolution)
       done(outcome)
     })
+  }
+
+  /** What shows under which write wins: see `policyEffect`. To be run in steps. @throws StoreError `COLLECTION_NOT_FOUND`. */
+  policyEffect(collection: string, policy: ConflictPolicy): Generator<undefined, PolicyEffect> {
+    return policyEffect(this.#data.collection(collection), policy, this.#clock.horizonMs)
   }
 
   /** Takes over a fresh link to any peer; the handshake follows. */

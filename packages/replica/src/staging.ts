@@ -1,4 +1,4 @@
-import type { RecordOp } from '@meridian/core'
+import { type ContentMark, markOver, type PointId, type RecordOp } from '@meridian/core'
 import type { CollectionState } from './collection-state.js'
 import { StagedCollection } from './staged-collection.js'
 import type { Stage } from './stage.js'
@@ -9,6 +9,8 @@ import type { Stage } from './stage.js'
  * commit is not seen: to this write it is concurrent, as the blocks say.
  */
 export class Staging {
+  /** Marks of the records that were staged, by collection and id. */
+  #marks = new Map<CollectionState, Map<PointId, ContentMark | undefined>>()
   #stage: Stage | undefined
   #staged = new Map<CollectionState, { readonly ops: (readonly RecordOp[])[]; view: StagedCollection | undefined }>()
 
@@ -17,6 +19,18 @@ export class Staging {
     if (this.#stage === stage) return
     this.#stage = stage
     this.#staged = new Map()
+    this.#marks = new Map()
+  }
+
+  /** The mark that the op is written with: of its own, or carried on from what is below it. */
+  mark(collection: CollectionState, { id, content }: RecordOp): ContentMark | undefined {
+    const marks = this.#marks.get(collection)
+    const below = marks?.has(id) ? marks.get(id) : collection.newestContent(id)
+    const mark = markOver(collection.policy, below, content)
+    if (mark === undefined && below === undefined) return undefined
+    if (marks === undefined) this.#marks.set(collection, new Map([[id, mark]]))
+    else marks.set(id, mark)
+    return mark
   }
 
   add(collection: CollectionState, ops: readonly RecordOp[]): void {

@@ -87,10 +87,10 @@ export class ConflictWatch {
       return
     }
     const parties = this.sink.parties(id)
-    if (sameWrite(parties, head) !== undefined) return
-    const write = this.#read(view, ref, head, block)
+    const party = sameWrite(parties, head)
+    const write = party ?? this.#read(view, ref, head, block)
     if (write === undefined) return
-    this.#remember(id, write)
+    if (party === undefined) this.#remember(id, write)
     const shown = before()
     const knew = ({ row: index }: EntryRef): boolean => {
       const { origin, seq } = view.row(index)
@@ -98,7 +98,7 @@ export class ConflictWatch {
     }
     // A write that knew of everything wins what it names, and disputes nothing.
     if (parties.length === 0 && known.every((each) => hasSeen(write, each)) && shown.every(knew)) return
-    for (const party of parties) if (sameWrite(known, party.head) === undefined) known.push(party)
+    for (const each of parties) if (sameWrite(known, each.head) === undefined) known.push(each)
     for (const ref of shown) {
       const each = this.#read(view, ref)
       if (each === undefined || sameWrite(known, each.head) !== undefined) continue
@@ -106,7 +106,7 @@ export class ConflictWatch {
       // It may stop to show with this write, and still tell something about the next.
       this.#remember(id, each)
     }
-    known.push(write)
+    if (party === undefined) known.push(write)
     this.sink.found(id, conflictsAmong(known, this.order), known)
   }
 

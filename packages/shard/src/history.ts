@@ -1,4 +1,4 @@
-import { compareStamps, type ReplicaId, type Stamp } from '@meridian/core'
+import type { ReplicaId, Stamp, StampOrder } from '@meridian/core'
 import type { BlockTable } from './block-table.js'
 import type { PatchCell, PatchState } from './patch-state.js'
 import type { EntryRef } from './slot-columns.js'
@@ -21,6 +21,7 @@ export const contributionsOf = (
   presence: { readonly stamp: Stamp; readonly ref: EntryRef; readonly isAlive: boolean } | undefined,
   patch: PatchState | undefined,
   blocks: BlockTable,
+  order: StampOrder,
 ): Contribution[] => {
   const all: Contribution[] = []
   const add = (what: Contribution['what'], cell: PatchCell, name?: string): void => {
@@ -33,5 +34,5 @@ export const contributionsOf = (
   if (patch?.cleared !== undefined) add('clear', patch.cleared)
   for (const [name, cell] of patch?.vectors ?? []) add('vector', cell, name)
   for (const [key, cell] of patch?.payload ?? []) add('payload', cell, key)
-  return all.sort((a, b) => compareStamps(b.stamp, a.stamp))
+  return all.sort((a, b) => order(b.stamp, a.stamp))
 }

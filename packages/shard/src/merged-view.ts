@@ -1,6 +1,7 @@
 import {
   assert,
   type BlockHead,
+  type ContentMark,
   compareStamps,
   Digest,
   decodeBlock,
@@ -16,6 +17,7 @@ import {
   type PointId,
   recordHash,
   type Stamp,
+  type StampOrder,
   StoreError,
   setOwn,
   type VectorValue,
@@ -92,9 +94,13 @@ export class MergedView {
 
   /**
    * `read` gives the bytes of a folded block that was not dropped; the view does not change them. `watch` is shown every entry
-   * before it is folded.
+   * before it is folded. `order` says which of two writes wins; the default is core's.
    */
-  constructor(read: (ref: BlockRef) => Uint8Array, watch?: ConflictWatch) {
+  constructor(
+    read: (ref: BlockRef) => Uint8Array,
+    watch?: ConflictWatch,
+    readonly order: StampOrder = compareStamps,
+  ) {
     this.#read = read
     this.#watch = watch
   }
@@ -339,6 +345,15 @@ export class MergedView {
     return this.#columns.stamp(slot)
   }
 
+  /** Of the write that a new one of the record would have to win over. */
+  newestContent(slot: number): ContentMark | undefined {
+    let newest = this.#columns.stamp(slot)
+    if (this.#columns.has(slot, PATCHED))
+      for (const { stamp } of patchCells(this.#patches.get(slot)!))
+        if (newest === undefined || this.order(stamp, newest) > 0) newest = stamp
+    return newest?.content
+  }
+
   /** The transaction number (of its own replica) of the block with the newest write of the record; 0 without any. */
   newestSeq(slot: number): number {
     if (this.#columns.has(slot, PATCHED)) return this.history(slot)[0]!.seq
@@ -387,7 +402,7 @@ export class MergedView {
   history(slot: number): Contribution[] {
     const stamp = this.stamp(slot)
     const presence = stamp && { stamp, ref: this.#columns.ref(slot), isAlive: this.isLive(slot) }
-    return contributionsOf(presence, this.#patches.get(slot), this.#blocks)
+    return contributionsOf(presence, this.#patches.get(slot), this.#blocks, this.order)
   }
 
   /** Bytes of all blocks in all lanes. */
@@ -423,7 +438,7 @@ export class MergedView {
     assert(slot !== undefined, 'the id of an entry was given a slot when its block came')
     this.#watch?.wrote(this.#watched, head, place, block, () => this.#refs(slot))
     const presence = this.#columns.stamp(slot)
-    const order = presence === undefined ? 1 : compareStamps(head.stamp, presence)
+    const order = presence === undefined ? 1 : this.order(head.stamp, presence)
     if (order < 0) return
     if (order === 0 && (head.kind === 'patch' || !this.#blocks.isLater(place, this.#columns.ref(slot)))) return
     const before = this.#refs(slot)
@@ -454,7 +469,7 @@ export class MergedView {
     this.#columns.setRef(slot, place)
     const patch = this.#patches.get(slot)
     if (patch !== undefined) {
-      dropPatchBelow(patch, head.stamp)
+      dropPatchBelow(patch, head.stamp, this.order)
       this.#settlePatch(slot, patch)
     }
     return true
@@ -462,7 +477,7 @@ export class MergedView {
 
   #foldPatch(slot: number, head: EntryHead, place: EntryRef): boolean {
     const patch = this.#patches.get(slot) ?? newPatchState()
-    const isChanged = foldPatch(patch, head, place, (a, b) => this.#blocks.isLater(a, b))
+    const isChanged = foldPatch(patch, head, place, (a, b) => this.#blocks.isLater(a, b), this.order)
     this.#settlePatch(slot, patch)
     return isChanged
   }

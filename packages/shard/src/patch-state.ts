@@ -1,4 +1,4 @@
-import { compareStamps, type EntryHead, type Hash64, hashStamp, type Stamp } from '@meridian/core'
+import { type EntryHead, type Hash64, hashStamp, type Stamp, type StampOrder } from '@meridian/core'
 import type { EntryRef } from './slot-columns.js'
 
 export interface PatchCell {
@@ -33,18 +33,24 @@ export const isEmptyHead = (head: EntryHead): boolean =>
 export type IsLater = (a: EntryRef, b: EntryRef) => boolean
 
 /** Folds a patch that is newer than the record's presence. Returns whether a stamp changed; a moved reference is no change. */
-export const foldPatch = (patch: PatchState, head: EntryHead, ref: EntryRef, isLater: IsLater): boolean => {
+export const foldPatch = (
+  patch: PatchState,
+  head: EntryHead,
+  ref: EntryRef,
+  isLater: IsLater,
+  order: StampOrder,
+): boolean => {
   const { stamp } = head
   let isChanged = false
   if (head.clear) {
-    const next = newer(patch.cleared, { stamp, ref, isRemoved: true }, isLater)
+    const next = newer(patch.cleared, { stamp, ref, isRemoved: true }, isLater, order)
     isChanged = next?.stamp !== patch.cleared?.stamp
     patch.cleared = next
-    if (isChanged) dropBelow(patch.payload, stamp)
+    if (isChanged) dropBelow(patch.payload, stamp, order)
   }
   const foldCell = (cells: Map<string, PatchCell>, name: string, isRemoved: boolean): void => {
     const known = cells.get(name)
-    const next = newer(known, { stamp, ref, isRemoved }, isLater)
+    const next = newer(known, { stamp, ref, isRemoved }, isLater, order)
     cells.set(name, next)
     if (next.stamp !== known?.stamp) isChanged = true
   }
@@ -52,7 +58,7 @@ export const foldPatch = (patch: PatchState, head: EntryHead, ref: EntryRef, isL
   const gone = new Set(head.dropVectors)
   for (const name of gone) foldCell(patch.vectors, name, true)
   for (const name of head.vectors) if (!gone.has(name)) foldCell(patch.vectors, name, false)
-  if (patch.cleared !== undefined && compareStamps(stamp, patch.cleared.stamp) < 0) return isChanged
+  if (patch.cleared !== undefined && order(stamp, patch.cleared.stamp) < 0) return isChanged
   const unset = new Set(head.unset)
   for (const key of unset) foldCell(patch.payload, key, true)
   for (const key of head.set) if (!unset.has(key)) foldCell(patch.payload, key, false)
@@ -60,23 +66,23 @@ export const foldPatch = (patch: PatchState, head: EntryHead, ref: EntryRef, isL
 }
 
 /** The newer cell. Of two copies of one write the known stamp object stays, which is how the caller tells a move. */
-const newer = (known: PatchCell | undefined, cell: PatchCell, isLater: IsLater): PatchCell => {
+const newer = (known: PatchCell | undefined, cell: PatchCell, isLater: IsLater, compare: StampOrder): PatchCell => {
   if (known === undefined) return cell
-  const order = compareStamps(cell.stamp, known.stamp)
+  const order = compare(cell.stamp, known.stamp)
   if (order > 0) return cell
   if (order === 0 && isLater(cell.ref, known.ref)) return { ...known, ref: cell.ref }
   return known
 }
 
-const dropBelow = (cells: Map<string, PatchCell>, floor: Stamp): void => {
-  for (const [name, cell] of cells) if (compareStamps(cell.stamp, floor) < 0) cells.delete(name)
+const dropBelow = (cells: Map<string, PatchCell>, floor: Stamp, order: StampOrder): void => {
+  for (const [name, cell] of cells) if (order(cell.stamp, floor) < 0) cells.delete(name)
 }
 
 /** A newer put or delete came: everything older is gone. */
-export const dropPatchBelow = (patch: PatchState, presence: Stamp): void => {
-  if (patch.cleared !== undefined && compareStamps(patch.cleared.stamp, presence) <= 0) patch.cleared = undefined
-  dropBelow(patch.vectors, presence)
-  dropBelow(patch.payload, presence)
+export const dropPatchBelow = (patch: PatchState, presence: Stamp, order: StampOrder): void => {
+  if (patch.cleared !== undefined && order(patch.cleared.stamp, presence) <= 0) patch.cleared = undefined
+  dropBelow(patch.vectors, presence, order)
+  dropBelow(patch.payload, presence, order)
 }
 
 /** Takes out the cells that rest on `isGone` places. */

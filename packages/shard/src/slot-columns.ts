@@ -1,4 +1,4 @@
-import type { ReplicaId, Stamp } from '@meridian/core'
+import type { ContentMark, ReplicaId, Stamp } from '@meridian/core'
 
 /** Where the bytes of one entry lie: in which row of the block table, and where in the block. */
 export interface EntryRef {
@@ -28,6 +28,8 @@ export class SlotColumns {
   #length = new Uint32Array(FIRST_CAPACITY)
   #shape = new Uint32Array(FIRST_CAPACITY)
   #entries = new Uint32Array(FIRST_CAPACITY)
+  /** Few records have one, unless a collection decides by it. */
+  readonly #contents = new Map<number, ContentMark>()
 
   /** Slots ever added: the numbers in use are below. */
   get count(): number {
@@ -50,7 +52,9 @@ export class SlotColumns {
   /** `undefined` until the first put or delete. */
   stamp(slot: number): Stamp | undefined {
     if (!this.has(slot, PRESENT)) return undefined
-    return { ms: this.#ms[slot]!, counter: this.#counter[slot]!, writer: this.#writer[slot]! as ReplicaId }
+    const content = this.#contents.get(slot)
+    const stamp = { ms: this.#ms[slot]!, counter: this.#counter[slot]!, writer: this.#writer[slot]! as ReplicaId }
+    return content === undefined ? stamp : { ...stamp, content }
   }
 
   setPresence(slot: number, stamp: Stamp, isAlive: boolean, shape: number): void {
@@ -58,6 +62,8 @@ export class SlotColumns {
     this.#counter[slot] = stamp.counter
     this.#writer[slot] = stamp.writer
     this.#shape[slot] = shape
+    if (stamp.content !== undefined) this.#contents.set(slot, stamp.content)
+    else this.#contents.delete(slot)
     this.setFlag(slot, PRESENT, true)
     this.setFlag(slot, ALIVE, isAlive)
   }

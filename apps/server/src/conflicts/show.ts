@@ -5,6 +5,10 @@ import type { Region } from '../region.js'
 
 export const shownStamp = ({ ms, counter, writer }: Stamp) => ({ ms, counter, writer })
 
+/** What a write was made from, in the words of a request. */
+export const shownContent = ({ content }: Stamp) =>
+  content === undefined ? {} : { meridian: { content_version: content.version, model: content.model } }
+
 export const regionOf = (region: Region) => {
   const { members } = region.replica.status()
   return (stamp: Stamp): string | undefined => members.find(({ replica }) => replica === stamp.writer)?.region
@@ -21,6 +25,7 @@ export const shownConflict = (
   const side = (entry: Entry) => ({
     region: writerOf(entry.stamp),
     stamp: shownStamp(entry.stamp),
+    ...shownContent(entry.stamp),
     value: shownValue(cellValue(entry, note.cell), withVectors),
   })
   const { settledBy, resolution } = note
@@ -33,7 +38,7 @@ export const shownConflict = (
     rule: note.rule,
     winner: side(winner),
     loser: side(loser),
-    ...cosines(cellValue(winner, note.cell), cellValue(loser, note.cell)),
+    ...cosines(cellValue(winner, note.cell), cellValue(loser, note.cell), isSameModel(winner.stamp, loser.stamp)),
     ...(settledBy === undefined ? {} : { settled_by: { region: writerOf(settledBy), stamp: shownStamp(settledBy) } }),
     ...(resolution === undefined ? {} : { kept: resolution.kept, new_id: resolution.newId }),
   }
@@ -48,8 +53,12 @@ const shownValue = ({ isRemoved, vectors, dropped, payload }: CellValue, withVec
     : { vectors: [...vectors.keys()] }),
 })
 
+/** Vectors of different models are of different spaces, and their cosine would say nothing. */
+const isSameModel = (a: Stamp, b: Stamp): boolean => a.content?.model === b.content?.model
+
 /** By vector name, of those that both have. */
-const cosines = (a: CellValue, b: CellValue): { cosine?: Record<string, number> } => {
+const cosines = (a: CellValue, b: CellValue, areComparable: boolean): { cosine?: Record<string, number> } => {
+  if (!areComparable) return {}
   const found = [...a.vectors].flatMap(([name, vector]) => {
     const other = b.vectors.get(name)
     const cosine = other === undefined ? undefined : cosineOf(vector, other)

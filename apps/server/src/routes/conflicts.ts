@@ -131,6 +131,8 @@ const LIST_DOC: Operation = {
     region: 'wrote the winner or the loser',
     point_id: 'of this record only',
     with_vector: 'true: vectors in full; else their names',
+    consistency: 'number of regions, majority, quorum or all',
+    timeout: 'whole seconds',
   },
 }
 const SHOW_DOC: Operation = { summary: 'One conflict, vectors in full', tag: 'Meridian', result: Conflict }
@@ -143,4 +145,5 @@ const RESOLVE_DOC: Operation = {
     undo: z.boolean().nullish(),
   }),
   result: z.looseObject({ operation_id: z.number(), status: z.string() }),
+  query: { wait: 'true or false', ordering: 'weak or medium', timeout: 'whole seconds' },
 }

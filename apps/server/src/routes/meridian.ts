@@ -2,6 +2,7 @@ import { parseRegionId, StoreError } from '@meridian/core'
 import { noPoint } from '../http/errors.js'
 import type { Route } from '../http/router.js'
 import { collectionOf, indexedCounts, type Region } from '../region.js'
+import { shownContent } from '../conflicts/show.js'
 import { parsePointId } from '../schema/point-id.js'
 import { readFlag, readMap } from '../schema/read.js'
 import { API_VERSION, VERSION } from '../version.js'
@@ -41,6 +42,7 @@ export const meridianRoutes = (region: Region): Route[] => [
           name,
           removed: isRemoved,
           stamp: { ms: stamp.ms, counter: stamp.counter, writer: stamp.writer },
+          ...shownContent(stamp),
           region: members.find((member) => member.replica === stamp.writer)?.region,
         })),
       }

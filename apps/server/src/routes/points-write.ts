@@ -3,6 +3,7 @@ import { badRequest, formatError, invalid, noPoint } from '../http/errors.js'
 import type { Call, Route } from '../http/router.js'
 import { passes, selected } from '../query/matching.js'
 import { collectionOf, type Region } from '../region.js'
+import { readContent } from '../schema/content.js'
 import { type ReadFilter, readFilter, readSelector } from '../schema/filter.js'
 import { readWait } from '../schema/params.js'
 import { readPointId } from '../schema/point-id.js'
@@ -81,13 +82,14 @@ export const updateVectors: ReadPlan = (body, collection, { config }) => {
   const updates = points.map((item, i) => {
     const map = readMap(item, `points[${i}]`)
     const id = readPointId(map.id, `points[${i}].id`)
-    return { id, vectors: readVectors(map.vector, `points[${i}].vector`, collection.config) }
+    const content = readContent(map.meridian, `points[${i}].meridian`)
+    return { id, vectors: readVectors(map.vector, `points[${i}].vector`, collection.config), content }
   })
   return (now) =>
-    updates.flatMap(({ id, vectors }) => {
+    updates.flatMap(({ id, vectors, content }) => {
       const ordinal = now.find(id)
       if (ordinal === undefined) throw noPoint(id)
-      return passes(now, ordinal, filter) ? [patch(id, { vectors })] : []
+      return passes(now, ordinal, filter) ? [{ ...patch(id, { vectors }), ...content }] : []
     })
 }
 

@@ -1,6 +1,7 @@
 import type { CollectionConfig, JsonObject, PointId, RecordOp, VectorValue } from '@meridian/core'
 import { badRequest, formatError, invalid } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
+import { readContent } from './content.js'
 import { readPayload } from './payload.js'
 import { readPointId } from './point-id.js'
 import { isMap, optional, readArray, readMap, refuseFields, NO_SHARD_KEYS } from './read.js'
@@ -15,12 +16,12 @@ export const readPoints = (body: JsonMap, config: CollectionConfig, pointsMax: n
   return ops
 }
 
-const put = (id: PointId, vectors: ReadonlyMap<string, VectorValue>, payload: JsonObject): RecordOp => ({
-  kind: 'put',
-  id,
-  vectors,
-  payload,
-})
+const put = (
+  id: PointId,
+  vectors: ReadonlyMap<string, VectorValue>,
+  payload: JsonObject,
+  content: Pick<RecordOp, 'content'>,
+): RecordOp => ({ kind: 'put', id, vectors, payload, ...content })
 
 const readList = (value: Json | undefined, config: CollectionConfig): RecordOp[] => {
   if (value === undefined) throw formatError('missing field `points`; send points, or a batch')
@@ -33,6 +34,7 @@ const readList = (value: Json | undefined, config: CollectionConfig): RecordOp[]
       id,
       readVectors(point.vector ?? point.vectors, `${path}.vector`, config),
       optional(point.payload, `${path}.payload`, {}, readPayload),
+      readContent(point.meridian, `${path}.meridian`),
     )
   })
 }
@@ -41,17 +43,20 @@ const readBatch = (batch: JsonMap, config: CollectionConfig): RecordOp[] => {
   refuseFields(batch, 'batch', { shard_key: NO_SHARD_KEYS })
   const ids = readArray(batch.ids, 'batch.ids').map((id, i) => readPointId(id, `batch.ids[${i}]`))
   const payloads = optional(batch.payloads, 'batch.payloads', undefined, readArray)
+  const contents = optional(batch.meridian, 'batch.meridian', undefined, readArray)
   const columns = readColumns(batch.vectors, config)
   for (const [path, length] of [
     ...columns.map(({ path, rows }) => [path, rows.length] as const),
     ...(payloads ? [['batch.payloads', payloads.length] as const] : []),
+    ...(contents ? [['batch.meridian', contents.length] as const] : []),
   ])
     if (length !== ids.length) throw invalid(path, `${length} of them for ${ids.length} ids, send one for each id`)
   return ids.map((id, i) => {
     const vectors = new Map<string, VectorValue>()
     for (const { name, path, rows } of columns)
       vectors.set(name, readVector(rows[i], `${path}[${i}]`, spaceParams(config, name)))
-    return put(id, vectors, optional(payloads?.[i], `batch.payloads[${i}]`, {}, readPayload))
+    const payload = optional(payloads?.[i], `batch.payloads[${i}]`, {}, readPayload)
+    return put(id, vectors, payload, readContent(contents?.[i], `batch.meridian[${i}]`))
   })
 }
 

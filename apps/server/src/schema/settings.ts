@@ -1,5 +1,6 @@
 import { type CollectionConfig, isSparseSpace, type JsonObject, type JsonValue, setOwn } from '@meridian/core'
-import type { Setting } from '@meridian/replica'
+import { POLICY_PATH, type Setting } from '@meridian/replica'
+import { readPolicy } from './content.js'
 import { CONCERN_KEY, parseConcern } from './params.js'
 import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
@@ -144,6 +145,7 @@ const metadataSettings = (metadata: JsonObject): Setting[] =>
   Object.entries(metadata).map(([key, value]) => {
     // Not only shown: it is how writes of the collection are answered.
     if (key === CONCERN_KEY && value !== null) parseConcern(String(value), `metadata.${key}`)
+    if (key === POLICY_PATH[1] && value !== null) readPolicy(value, `metadata.${key}`)
     return { path: ['metadata', key], value }
   })
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import type { Block } from '../block.js'
+import { type ContentMark, isNoMark } from '../content-mark.js'
 import type { DeleteEntry, Entry, PatchEntry, PutEntry } from '../entry.js'
 import { encodeEntry } from '../entry-codec.js'
 import type { Stamp } from '../hlc.js'
@@ -91,6 +92,27 @@ const closeStamp: fc.Arbitrary<Stamp> = fc.record({
   counter: fc.integer({ min: 0, max: 2 }),
   writer: fewReplicas,
 })
+
+/** Few enough that they meet. */
+export const anyMark: fc.Arbitrary<ContentMark | undefined> = fc.option(
+  fc
+    .record({
+      generation: fc.nat({ max: 1 }),
+      version: fc.oneof(fc.nat({ max: 2 }), fc.maxSafeNat()),
+      model: fc.constantFrom('', 'old', 'new', '__proto__'),
+    })
+    .filter((mark) => !isNoMark(mark)),
+  { nil: undefined },
+)
+
+/** As `anyHistory`, of a collection whose writes say what they were made from. */
+export const anyMarkedHistory = (maxLength: number): fc.Arbitrary<Entry[]> =>
+  fc.tuple(anyHistory(maxLength), fc.array(anyMark, { minLength: maxLength, maxLength })).map(([entries, marks]) =>
+    entries.map((entry, i) => {
+      const content = marks[i]
+      return content === undefined ? entry : { ...entry, stamp: { ...entry.stamp, content } }
+    }),
+  )
 
 /** Writes of one id by a few writers within a few milliseconds. No two share a stamp: a writer never issues one twice. */
 export const anyHistory = (maxLength: number): fc.Arbitrary<Entry[]> =>

@@ -88,6 +88,18 @@ export const GOLDEN_ENTRIES: Readonly<Record<string, Entry>> = {
     ...{ kind: 'patch', id: 6, stamp: NOON, clear: false, set: {}, unset: [], dropVectors: [] },
     vectors: new Map([['words', { indices: Uint32Array.of(42), values: Float32Array.of(1.5) }]]),
   },
+  'put-marked': {
+    ...{ kind: 'put', id: 7, payload: { text: 'v300' }, vectors: new Map([['', Float32Array.of(0.5)]]) },
+    stamp: { ...NOON, content: { generation: 0, version: 300, model: 'textembedding-gecko@003' } },
+  },
+  'delete-marked': {
+    ...{ kind: 'delete', id: 8 },
+    stamp: { ...NOON, content: { generation: 1, version: Number.MAX_SAFE_INTEGER, model: '' } },
+  },
+  'patch-marked': {
+    ...{ kind: 'patch', id: 9, clear: false, set: { a: 1 }, unset: [], vectors: NO_VECTORS, dropVectors: [] },
+    stamp: { ...NOON, content: { generation: 0, version: 0, model: 'naïve' } },
+  },
 }
 
 const entries = Object.values(GOLDEN_ENTRIES).map(encodeEntry)

@@ -136,15 +136,22 @@ export class ConflictBook implements ConflictSink {
       wanted.set(conflictIdOf(point, each.cell, each.winner.head.stamp, each.loser.head.stamp), each)
     const fresh: ConflictRow[] = []
     for (const [id, each] of wanted) {
-      if (known.some((note) => note.id === id)) continue
+      const before = known.find((note) => note.id === id)
+      if (before !== undefined) {
+        // The same write wins for another reason: the policy was changed.
+        if (before.settledBy === undefined && before.rule !== each.rule) this.#update(before, { rule: each.rule })
+        continue
+      }
       const row = this.#rowOf(id, point, each)
       if (row !== undefined) fresh.push(row)
     }
     for (const note of [...known]) {
       if (note.settledBy !== undefined || wanted.has(note.id)) continue
+      // Against another winner, or, under another policy, as the winner.
       const isStillLost = open.some(
-        ({ cell, loser }) =>
-          formatCell(cell) === formatCell(note.cell) && compareStamps(loser.head.stamp, note.loser.head.stamp) === 0,
+        ({ cell, winner, loser }) =>
+          formatCell(cell) === formatCell(note.cell) &&
+          [winner, loser].some(({ head }) => compareStamps(head.stamp, note.loser.head.stamp) === 0),
       )
       if (isStillLost) this.#remove(note)
       else this.#settle(note, among)
@@ -197,11 +204,16 @@ export class ConflictBook implements ConflictSink {
       .sort(compareStamps)
       .at(-1)
     // Without one, a write that was replaced long ago had known the loser: there is nothing to decide any more.
+    this.#update(note, { settledBy: by ?? note.winner.head.stamp })
+  }
+
+  /** A note whose row is damaged goes: its values could not be shown. */
+  #update(note: ConflictNote, change: Partial<Pick<ConflictNote, 'rule' | 'settledBy'>>): void {
     try {
-      this.#replace({ ...this.#row(note.id), note: { ...note, settledBy: by ?? note.winner.head.stamp } })
+      this.#replace({ ...this.#row(note.id), note: { ...note, ...change } })
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      this.log.error({ error_code: error.code }, `a settled conflict is not listed any more: ${error.message}`)
+      this.log.error({ error_code: error.code }, `a conflict is not listed any more: ${error.message}`)
       this.#remove(note)
     }
   }

@@ -51,7 +51,7 @@ export interface ConflictRow {
 }
 
 const FORMAT = 1
-const RULES: readonly ConflictRule[] = ['newest', 'writer', 'delete']
+const RULES: readonly ConflictRule[] = ['newest', 'writer', 'delete', 'decision', 'content-version', 'model']
 const KEPT: readonly Resolution['kept'][] = ['winner', 'loser', 'both', 'undone']
 const SETTLED = 1
 const RESOLVED = 2

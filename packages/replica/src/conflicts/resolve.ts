@@ -47,9 +47,13 @@ export const decide = (book: ConflictBook, id: string, decision: Decision, now: 
     before: encodeEntry({ ...before, stamp: NO_STAMP } as Entry),
   }
   if (decision.keep !== 'both')
-    return { ops: [decision.keep === 'winner' ? before : applied(now, loser, note.cell)], resolution }
-  return { ops: [copyOf(now, loser, note.cell, decision.newId), before], resolution }
+    return { ops: [decision.keep === 'winner' ? before : marked(applied(now, loser, note.cell), loser)], resolution }
+  return { ops: [marked(copyOf(now, loser, note.cell, decision.newId), loser), before], resolution }
 }
+
+/** With the mark of the write that the value is from. */
+const marked = (op: RecordOp, { stamp: { content } }: Entry): RecordOp =>
+  content === undefined ? op : { ...op, content: { version: content.version, model: content.model } }
 
 const NO_STAMP = { ms: 0, counter: 0, writer: 1 as ReplicaId }
 
@@ -128,11 +132,11 @@ const undo = ({ note, winner }: ConflictDetail, newId: PointId | undefined, now:
   const copy = resolution?.newId ?? newId
   const ops: RecordOp[] =
     copy !== undefined && now.find(copy) !== undefined && copy !== note.point ? [{ kind: 'delete', id: copy }] : []
-  if (resolution?.before === undefined) ops.push(applied(now, winner, note.cell))
+  if (resolution?.before === undefined) ops.push(marked(applied(now, winner, note.cell), winner))
   else {
     const { stamp: _, ...before } = decodeEntry(resolution.before)
     const isPart = before.kind === 'patch' && now.find(note.point) === undefined
-    ops.push(isPart ? applied(now, winner, note.cell) : (before as RecordOp))
+    ops.push(marked(isPart ? applied(now, winner, note.cell) : (before as RecordOp), winner))
   }
   return { ops, resolution: { kept: 'undone', newId: undefined, before: undefined } }
 }
