@@ -7,7 +7,7 @@ import {
   type VectorIndex,
   VersionVector,
 } from '@meridian/core'
-import { Barriers, decodeMessage, encodeMessage, Purge } from '@meridian/replica'
+import { Barriers, decodeMessage, type Done, encodeMessage, Purge, Register } from '@meridian/replica'
 import { MergedView } from '@meridian/shard'
 import type { Check, Sabotage } from '@meridian/sim'
 
@@ -119,6 +119,13 @@ const purgesOnCoverage = (): (() => void) => {
     Object.assign(Purge.prototype, { upToMs, isHeldByAll })
     undo()
   }
+}
+
+/** A phase of the register takes no time and does nothing. */
+const withoutPhase = (phase: 'writeBack' | 'beforeWrite'): (() => void) => {
+  const original = Register.prototype[phase]
+  Register.prototype[phase] = (...args: readonly unknown[]) => (args.at(-1) as Done<true>)({ ok: true, value: true })
+  return () => Object.assign(Register.prototype, { [phase]: original })
 }
 
 /** The digit after a `t`: payloads hold `t0` to `t8`. */
@@ -257,5 +264,15 @@ export const BROKEN: readonly Broken[] = [
     what: 'an answer counts that was given before the question',
     noticedBy: ['barrier'],
     make: () => ({ sabotage: {}, undo: answersFromMemory() }),
+  },
+  {
+    what: 'a linearizable read is answered before a majority has what it shows',
+    noticedBy: ['linearizability'],
+    make: () => ({ sabotage: {}, undo: withoutPhase('writeBack') }),
+  },
+  {
+    what: 'a linearizable write is stamped without asking a majority',
+    noticedBy: ['linearizability'],
+    make: () => ({ sabotage: {}, undo: withoutPhase('beforeWrite') }),
   },
 ]

@@ -139,8 +139,7 @@ test('[GU64] what cannot be promised is refused with a sentence, and nothing is 
   const refusals: [Record<string, string>, RegExp][] = [
     [{ 'meridian-write-concern': '3' }, /3 regions were asked for and 2 are active/],
     [{ 'meridian-write-concern': 'most' }, /send local, quorum, all or a number/],
-    [{ 'meridian-consistency': 'strong' }, /send local, quorum or all/],
-    [{ 'meridian-consistency': 'linearizable' }, /not supported yet/],
+    [{ 'meridian-consistency': 'strong' }, /send local, quorum, all or linearizable/],
     [{ 'meridian-max-staleness-ms': '-1' }, /send whole milliseconds/],
     [{ 'meridian-allow-stale': 'yes' }, /send true or false/],
     [{ 'meridian-token': 'x' }, /damaged/],
@@ -199,4 +198,65 @@ test('[GU67] a collection has a write concern of its own, which a request may lo
   expect((await eu.send(...PUT, point(2))).json.result.status).toBe('wait_timeout')
   const lowered = await eu.send(...PUT, point(3), { 'meridian-write-concern': 'local' })
   expect(lowered.json.result.status).toBe('acknowledged')
+})
+
+test('[GU90] linearizable writes and reads of whole points go through every region in the order of their answers', async () => {
+  const at = { 'meridian-consistency': 'linearizable' }
+  const written = await eu.send('PUT', '/collections/c/points?ordering=strong', point(1))
+  expect(written.headers.get('meridian-write-status')).toBe('completed')
+  expect(written.headers.get('meridian-durable-in')?.split(',').sort()).toEqual(['eu', 'us'])
+  const seen = await us.send('GET', '/collections/c/points/1', undefined, at)
+  expect(seen.json.result.payload).toEqual({ where: 'a' })
+  expect(seen.headers.get('meridian-served-by')).toMatch(/^region=us; level=linearizable; vector=/)
+  const strong = { 'meridian-write-concern': 'linearizable' }
+  const deleted = await us.send('POST', '/collections/c/points/delete', { points: [1] }, strong)
+  expect(deleted.headers.get('meridian-write-status')).toBe('completed')
+  expect((await eu.send('GET', '/collections/c/points/1', undefined, at)).status).toBe(404)
+  const batch = { operations: [{ upsert: point(2) }, { delete: { points: [3] } }, { upsert: point(3) }] }
+  await us.send('POST', '/collections/c/points/batch', batch, strong)
+  const several = await eu.send('POST', '/collections/c/points', { ids: [1, 2, 3] }, at)
+  expect(several.json.result.map(({ id }: { id: number }) => id)).toEqual([2, 3])
+})
+
+test('[GU91] linearizable is refused for what is not of whole points by id, with what to send instead, and nothing is written', async () => {
+  await eu.send(...PUT, point(1))
+  const reads = ['/points/scroll', '/points/count', '/points/query', '/facet', '/points/query/batch']
+  for (const path of reads) {
+    const reply = await eu.send('POST', `/collections/c${path}`, {}, { 'meridian-consistency': 'linearizable' })
+    expect([path, reply.status, reply.json.status.error]).toEqual([path, 400, expect.stringContaining('send quorum')])
+  }
+  const writes: [string, string, unknown][] = [
+    ['POST', '/points/payload', { payload: { where: 'b' }, points: [1] }],
+    ['PUT', '/points/vectors', { points: [{ id: 1, vector: [5, 5] }] }],
+    ['POST', '/points/delete', { filter: {} }],
+    ['PUT', '/points', { ...point(4), update_mode: 'insert_only' }],
+    ['POST', '/points/batch', { operations: [{ upsert: point(4) }, { delete: { filter: {} } }] }],
+    ['PUT', '/index', { field_name: 'where', field_schema: 'keyword' }],
+  ]
+  for (const [method, path, body] of writes) {
+    const reply = await eu.send(method, `/collections/c${path}?ordering=strong`, body)
+    expect([path, reply.status, reply.json.status.error]).toEqual([path, 400, expect.stringContaining('send quorum')])
+  }
+  const left = await eu.ok('POST', '/collections/c/points/scroll', { with_payload: true })
+  expect(left.points).toEqual([{ id: 1, payload: { where: 'a' } }])
+  const unknown = await eu.send('PUT', '/collections/none/points?ordering=strong', point(1))
+  expect(unknown.status).toBe(404)
+})
+
+test('[GU92] without a majority linearizable is 503 at once, or an answer of this region for who allows it', async () => {
+  await eu.send(...PUT, point(1))
+  await cut(false)
+  const at = { 'meridian-consistency': 'linearizable' }
+  for (const reply of [
+    await us.send('PUT', '/collections/c/points?ordering=strong', point(9)),
+    await us.send('GET', '/collections/c/points/1', undefined, at),
+  ]) {
+    expect(reply.status).toBe(503)
+    expect(reply.json.status.error).toMatch(/1 of 2 regions can be reached and 2 are needed/)
+    expect(reply.headers.get('retry-after')).toBe('1')
+  }
+  expect((await us.send('GET', '/collections/c/points/9')).status).toBe(404)
+  const stale = await us.send('POST', '/collections/c/points', { ids: [1] }, { ...at, 'meridian-allow-stale': 'true' })
+  expect(stale.status).toBe(200)
+  expect(stale.headers.get('meridian-served-by')).toMatch(/level=local/)
 })

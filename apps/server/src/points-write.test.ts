@@ -147,7 +147,7 @@ test('[HT54] named vectors are updated and deleted one by one', async () => {
 test('[HT55] levels that are not there, or that one region cannot reach, are refused, not ignored', async () => {
   await using kit = await withCollection()
   const body = { points: [] }
-  for (const query of ['ordering=strong', 'ordering=x', 'wait=maybe', 'timeout=0'])
+  for (const query of ['ordering=x', 'wait=maybe', 'timeout=0'])
     expect((await kit.send('PUT', `/collections/c/points?${query}`, body)).status, query).toBe(400)
   for (const query of ['consistency=2', 'consistency=0', 'consistency=x', 'timeout=soon'])
     expect((await kit.send('POST', `/collections/c/points/count?${query}`, {})).status, query).toBe(400)

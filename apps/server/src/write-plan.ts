@@ -1,6 +1,7 @@
 import type { JsonObject, PointId, RecordOp, VectorValue } from '@meridian/core'
-import { type Collection, promised, type ResolveOps, type WriteReceipt } from '@meridian/replica'
-import { noteWritten } from './guarantees/written.js'
+import { type Collection, promised, type RegisterWrite, type ResolveOps, type WriteReceipt } from '@meridian/replica'
+import { notWhole } from './guarantees/linearizable.js'
+import { linearizableWrite, noteWritten } from './guarantees/written.js'
 import type { JsonMap } from './http/json-parse.js'
 import type { Region } from './region.js'
 
@@ -26,8 +27,18 @@ export const inOrder = (plans: readonly Plan[]): Plan => {
 
 /** The seq of the transaction that holds the write, or of the newest one if there is nothing to write. */
 export const commit = async (region: Region, collection: Collection, ops: Plan, bodyBytes: number): Promise<number> => {
+  const linearizable = linearizableWrite()
+  if (linearizable !== undefined && typeof ops === 'function') throw notWhole()
   if (typeof ops !== 'function' && ops.length === 0)
     return region.replica.status().vectors.merged.get(region.config.replica)
+  if (linearizable !== undefined) {
+    const whole = ops as readonly RecordOp[]
+    const { receipt, found } = await promised<RegisterWrite>((done) =>
+      region.replica.register.write({ collection: collection.name, ops: whole }, linearizable.linearizableMs, done),
+    )
+    linearizable.found = found
+    return receipt.seq
+  }
   const receipt = await promised<WriteReceipt>((done) =>
     region.replica.write({ collection: collection.name, ops, resolverBytes: bodyBytes }, done),
   )

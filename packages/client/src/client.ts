@@ -99,7 +99,9 @@ export class MeridianClient {
 
   /** Any call by method and path, for routes that have no method here. Returns the envelope's `result`. */
   call<T>(call: Call, options: CallOptions = {}): Promise<T> {
-    const policy = options.retry === false ? NO_RETRY : this.#policy
+    const isOnce =
+      (options as WriteOptions).concern === 'linearizable' ? options.retry !== true : options.retry === false
+    const policy = isOnce ? NO_RETRY : this.#policy
     const tokens = this.#session?.tokens ?? []
     const timed: Call = {
       ...call,

@@ -109,7 +109,7 @@ export interface CallOptions {
   /** `false`: this call is tried once. */
   readonly retry?: boolean
   /** Reads: what the answer must contain, beside what the session has seen. See `docs/guarantees.md`. */
-  readonly consistency?: 'local' | 'quorum' | 'all'
+  readonly consistency?: 'local' | 'quorum' | 'all' | 'linearizable'
   /** Reads: nothing may be missing that any region had so many ms ago. */
   readonly stalenessMaxMs?: number
   /** Reads: answer though that was not reached in time. */
@@ -119,6 +119,9 @@ export interface CallOptions {
 export interface WriteOptions extends CallOptions {
   /** Wait until local searches see it. Default true. */
   readonly wait?: boolean
-  /** How many regions must have it on disk. Late is no error: `status` is then `wait_timeout`. */
-  readonly concern?: 'local' | 'quorum' | 'all' | number
+  /**
+   * How many regions must have it on disk. Late is no error: `status` is then `wait_timeout`. A `linearizable` write, of whole
+   * points by id, is sent once unless `retry` is true: one that is repeated may take effect twice.
+   */
+  readonly concern?: 'local' | 'quorum' | 'all' | 'linearizable' | number
 }

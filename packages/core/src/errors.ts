@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'BODY_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'TIMEOUT'
+  | 'NO_QUORUM'
   | 'CLOCK_SKEW'
   | 'STORAGE_FAILED'
   | 'STORAGE_FULL'

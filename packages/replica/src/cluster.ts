@@ -101,6 +101,8 @@ export class Cluster implements ClusterParts {
       indexed: parts.indexed,
       peer: (replica) => this.#peers.get(replica),
       ask: (replica, nonce) => this.#peers.get(replica)?.session?.ask(nonce),
+      need: (replica, vector) => this.#peers.get(replica)?.session?.need(vector),
+      carry: (replica, vector) => this.#peers.get(replica)?.session?.carry(vector),
     })
     this.purge = new Purge({
       identity: this.identity,

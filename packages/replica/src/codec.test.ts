@@ -60,7 +60,12 @@ describe.each(Object.entries(CODECS))('%s', (kind, { values, encode, decode }) =
     expect(Object.fromEntries(latest)).toEqual(
       Object.fromEntries(Object.entries(values).map(([name, value]) => [name, hex(encode(value as never))])),
     )
-    for (const [name, bytes] of lines) expect(plain(decode(bytes)), name).toEqual(plain(values[name]))
+    for (const [name, bytes] of lines) {
+      const value: unknown = decode(bytes)
+      // A hello of an earlier version is read as far as its version.
+      const isStranger = (value as { type?: string }).type === 'stranger'
+      if (!isStranger) expect(plain(value), name).toEqual(plain(values[name]))
+    }
   })
 })
 

@@ -103,6 +103,11 @@ export class CollectionState implements Collection {
     return slot === undefined || !view.isLive(slot) ? undefined : slot * this.config.shards + shard
   }
 
+  /** Whether a write of the id is here and not shown, because its stamp waits for its time. */
+  isDeferred(id: PointId): boolean {
+    return this.views[shardOf(id, this.config.shards)]!.isDeferred(id)
+  }
+
   isLive(ordinal: number): boolean {
     const { view, slot } = this.#place(ordinal)
     return slot < view.slotCount && view.isLive(slot)

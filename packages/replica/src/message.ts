@@ -16,7 +16,7 @@ import {
 } from '@meridian/core'
 
 /** Spoken on peer links. A peer with another version is refused in the handshake, by both sides. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 const DOCS_MAX = 1_000_000
 const CLIENTS_MAX = 100_000
@@ -44,6 +44,7 @@ export interface DocCursor {
  *   heartbeat              once a second
  *   ask ──► answer         what the other has at that moment
  *   pledge                 with a heartbeat, and when it grows: what the sender will never write any more
+ *   need                   send me this, whoever wrote it: it was answered, and has not come
  */
 export type Message =
   | {
@@ -109,6 +110,8 @@ export type Message =
     }
   /** Own transactions of the sender after `seq` are all stamped later than `ms`. */
   | { readonly type: 'pledge'; readonly seq: number; readonly ms: number }
+  /** What is missing of an answer, and has not come by itself: its writer may be gone, or the link with it. */
+  | { readonly type: 'need'; readonly vector: VersionVector }
 
 /** What is encoded. The type byte and version of `hello`, and all of `refuse`, stay as they are in every version. */
 export type Sent = Exclude<Message, { type: 'stranger' }>
@@ -128,6 +131,7 @@ const TYPE = {
   ask: 12,
   answer: 13,
   pledge: 14,
+  need: 15,
 } as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
@@ -206,6 +210,9 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       break
     case 'pledge':
       out.varuint(message.seq).u48(message.ms)
+      break
+    case 'need':
+      message.vector.write(out)
       break
   }
   return sealFrame(out.finish())
@@ -295,6 +302,8 @@ const readMessage = (input: ByteReader): Message => {
       }
     case TYPE.pledge:
       return { type: 'pledge', seq: input.varuint(), ms: input.u48() }
+    case TYPE.need:
+      return { type: 'need', vector: VersionVector.read(input) }
     default:
       throw malformed(`message type ${type}`)
   }

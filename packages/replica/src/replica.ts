@@ -46,6 +46,7 @@ import { Inbox } from './inbox.js'
 import { LocalClock } from './local-clock.js'
 import { LocalWriter } from './local-writer.js'
 import { Maintenance } from './maintenance.js'
+import { Register } from './register/register.js'
 import { Sequencer } from './sequencer.js'
 import { DEFAULT_SETTINGS, type Settings } from './settings.js'
 import { TransactionLog } from './transaction-log.js'
@@ -91,6 +92,8 @@ export class Replica {
   readonly #inbox: Inbox
   readonly #cluster: Cluster
   readonly #maintenance: Maintenance
+  /** Points as linearizable registers. */
+  readonly register: Register
   readonly #counters: Counters
   #timers: Disposable[] = []
   #indexed: VersionVector
@@ -194,6 +197,13 @@ export class Replica {
       },
     )
     this.#maintenance = new Maintenance({ ...shared, catalog: this.#catalog, cluster: this.#cluster, transactions })
+    this.register = new Register({
+      timers,
+      barriers: this.#cluster.barriers,
+      collection: (name) => this.#data.lookUp(name),
+      isLinked: ({ region }) => this.#cluster.isLinked(region),
+      write: (request, done) => this.write(request, done),
+    })
     this.#follow()
     // Even if nothing is written: the name of the directory is told to peers.
     this.#sequencer.push({

@@ -22,6 +22,8 @@ export class Session {
   #isOver = false
   #sent: VersionVector = VersionVector.ZERO
   readonly #window = new Window()
+  /** What this peer must get from us though it may come from elsewhere: somebody waits for it. */
+  #urgent: VersionVector = VersionVector.ZERO
   #isAcknowledging = false
   #lastResyncAt = Number.NEGATIVE_INFINITY
   readonly #out = new Map<ReplicaId, TransferOut>()
@@ -154,6 +156,9 @@ export class Session {
       case 'got':
         this.#got(message.transfer, message.number)
         break
+      case 'need':
+        this.carry(message.vector)
+        break
       case 'ask':
         this.send(
           encodeMessage({
@@ -231,6 +236,17 @@ export class Session {
     if (this.#peer !== undefined) this.send(encodeMessage({ type: 'ask', nonce }))
   }
 
+  /** Asks for what the peer has, whoever wrote it. */
+  need(vector: VersionVector): void {
+    if (this.#peer !== undefined) this.send(encodeMessage({ type: 'need', vector }))
+  }
+
+  /** Sends what is held here of this, whoever wrote it, until the peer has it: somebody waits. */
+  carry(vector: VersionVector): void {
+    this.#urgent = this.#urgent.join(vector)
+    this.pump()
+  }
+
   /** Something was lost: everything after `durable` is sent again. */
   #rewind(durable: VersionVector): void {
     this.#sent = durable
@@ -251,7 +267,8 @@ export class Session {
   }
 
   #mayCarry(peer: Peer, origin: ReplicaId): boolean {
-    return origin === this.cluster.identity.replica || this.cluster.isRelay(peer, origin)
+    if (origin === this.cluster.identity.replica || this.cluster.isRelay(peer, origin)) return true
+    return peer.acked.get(origin) < this.#urgent.get(origin)
   }
 
   #pumpOrigin(origin: ReplicaId, end: number): void {

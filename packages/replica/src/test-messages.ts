@@ -73,6 +73,7 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
   end: { type: 'end', transfer: 1, number: 3, seq: 123_456_789 },
   got: { type: 'got', transfer: 1, number: 3 },
   ask: { type: 'ask', nonce: 0xfedcba98 },
+  need: { type: 'need', vector: vector(1, 300) },
   answer: { type: 'answer', nonce: 1, durable: vector(1, 300), indexed: vector(1, 2) },
   pledge: { type: 'pledge', seq: 300, ms: 1_700_000_000_123 },
 }

@@ -1,8 +1,10 @@
+import type { PointId } from '@meridian/core'
 import type { EntryRef } from './slot-columns.js'
 
 interface Deferred {
   readonly ms: number
   readonly ref: EntryRef
+  readonly id: PointId
 }
 
 /** Entries of the future, by time. Kept sorted: they come nearly in order, and there are few unless a clock is badly wrong. */
@@ -10,6 +12,8 @@ export class DeferredEntries {
   #entries: Deferred[] = []
   /** Row to the offsets of its entries. */
   readonly #places = new Map<number, Set<number>>()
+  /** How many entries name an id. */
+  readonly #byId = new Map<PointId, number>()
 
   get size(): number {
     return this.#entries.length
@@ -24,8 +28,14 @@ export class DeferredEntries {
     return this.#entries[this.#countUpTo(ms) - 1]?.ms
   }
 
-  add(ms: number, ref: EntryRef): void {
-    this.#entries.splice(this.#countUpTo(ms), 0, { ms, ref })
+  /** Whether an entry of this record waits. */
+  names(id: PointId): boolean {
+    return this.#byId.has(id)
+  }
+
+  add(ms: number, ref: EntryRef, id: PointId): void {
+    this.#entries.splice(this.#countUpTo(ms), 0, { ms, ref, id })
+    this.#byId.set(id, (this.#byId.get(id) ?? 0) + 1)
     const offsets = this.#places.get(ref.row)
     if (offsets === undefined) this.#places.set(ref.row, new Set([ref.offset]))
     else offsets.add(ref.offset)
@@ -38,7 +48,8 @@ export class DeferredEntries {
 
   /** Takes out everything at or before `nowMs`: what `due` named. */
   takeDue(nowMs: number): void {
-    for (const { ref } of this.#entries.splice(0, this.#countUpTo(nowMs))) {
+    for (const { ref, id } of this.#entries.splice(0, this.#countUpTo(nowMs))) {
+      this.#forget(id)
       const offsets = this.#places.get(ref.row)!
       offsets.delete(ref.offset)
       if (offsets.size === 0) this.#places.delete(ref.row)
@@ -50,7 +61,14 @@ export class DeferredEntries {
     if (!this.#places.delete(row)) return []
     const taken = this.#entries.filter(({ ref }) => ref.row === row)
     this.#entries = this.#entries.filter(({ ref }) => ref.row !== row)
+    for (const { id } of taken) this.#forget(id)
     return taken.map(({ ref }) => ref)
+  }
+
+  #forget(id: PointId): void {
+    const left = this.#byId.get(id)! - 1
+    if (left === 0) this.#byId.delete(id)
+    else this.#byId.set(id, left)
   }
 
   has(row: number, offset: number): boolean {

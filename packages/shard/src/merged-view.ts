@@ -121,7 +121,7 @@ export class MergedView {
       const place = { row: row.index, offset: entry.byteOffset - own.byteOffset, length: entry.length }
       const head = heads[i]!
       if (options.deferAbove !== undefined && head.stamp.ms > options.deferAbove) {
-        this.#deferred.add(head.stamp.ms, place)
+        this.#deferred.add(head.stamp.ms, place, head.id)
         this.#blocks.retain(place)
       } else this.#foldEntry(head, place, changed, block)
     }
@@ -143,6 +143,11 @@ export class MergedView {
   /** Time of the earliest deferred entry. */
   nextDeferredMs(): number | undefined {
     return this.#deferred.nextMs()
+  }
+
+  /** Whether a write of this record is deferred: what is shown of it is then not the newest that is here. */
+  isDeferred(id: PointId): boolean {
+    return this.#deferred.names(id)
   }
 
   /** Time of the latest deferred entry that `release(nowMs)` would fold. */

@@ -1,3 +1,4 @@
+export { isLinearizable, type Operation } from './linearizability.js'
 export { Oracle } from './oracle.js'
 export { SimClock } from './sim-clock.js'
 export { SimDisk } from './sim-disk.js'

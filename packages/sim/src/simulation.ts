@@ -4,6 +4,7 @@ import { type Counters, DEFAULT_SETTINGS, type Settings } from '@meridian/replic
 import { BarrierWatch } from './barrier-watch.js'
 import { checkAcknowledged, checkConverged } from './final-check.js'
 import { Oracle, stampKey } from './oracle.js'
+import { RegisterWatch } from './register-watch.js'
 import { SimClock } from './sim-clock.js'
 import { SimDisk } from './sim-disk.js'
 import { Nemesis } from './nemesis.js'
@@ -45,6 +46,8 @@ export interface SimulationReport {
   readonly networkBytes: number
   /** Searches under a barrier that were answered in time, and checked. */
   readonly barriers: number
+  /** Linearizable calls that were answered in time. */
+  readonly registers: number
   /** Virtual time from healing to equality. */
   readonly healedInMs: number
 }
@@ -71,6 +74,7 @@ class Simulation {
   readonly #settings: Partial<Settings>
   readonly #workload: Workload
   readonly #barriers: BarrierWatch
+  readonly #registers: RegisterWatch
   readonly #forMs: number
   readonly #lossy: NetworkFaults
 
@@ -103,6 +107,7 @@ class Simulation {
     this.#barriers = new BarrierWatch([...this.#nodes], new SeededRandom(options.seed ^ 0x2c1b3c6d), (receipt, id) =>
       this.#workload.acknowledged.push({ receipt, ids: [id], saw: new Map() }),
     )
+    this.#registers = new RegisterWatch([...this.#nodes], new SeededRandom(options.seed ^ 0x1b873593), this.#trace)
     this.#nemesis = new Nemesis(this.#nodes, this.#time, this.#network, random.fork(), this.#trace)
   }
 
@@ -169,6 +174,7 @@ class Simulation {
     this.#time.runUntil(this.#forMs)
     const healedInMs = this.#heal()
     checkAcknowledged(this.#workload.acknowledged, this.#oracle)
+    this.#registers.check()
     this.#checkEqual()
     this.#joinLate()
     if (this.options.trace !== undefined) this.#traceWinners()
@@ -229,7 +235,8 @@ class Simulation {
     const random = new SeededRandom(this.options.seed ^ 0x5bd1e995)
     const probe = (): void => {
       if (this.#time.nowMs >= this.#forMs) return
-      this.#barriers.step()
+      if (random.chance(0.7)) this.#barriers.step()
+      else this.#registers.step()
       this.#time.at(random.int(120), probe)
     }
     probe()
@@ -313,6 +320,7 @@ class Simulation {
       framesRefused: sum((each) => each.framesRefused),
       networkBytes: this.#network.bytes,
       barriers: this.#barriers.answered,
+      registers: this.#registers.answered,
       healedInMs,
     }
   }

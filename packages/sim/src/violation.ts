@@ -7,6 +7,7 @@ export type Check =
   | 'coverage'
   | 'search'
   | 'barrier'
+  | 'linearizability'
   | 'memory'
   | 'convergence'
   | 'liveness'

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Level } from '@meridian/replica'
-import { badRequest, unsupported } from '../http/errors.js'
+import { badRequest } from '../http/errors.js'
 import { CONCERN_KEY, parseConcern, readConsistency, readOrdering, readTimeout } from '../schema/params.js'
 
 /** A wait without a bound of its own ends after this. */
@@ -12,8 +12,8 @@ const AGE_MAX_MS = 24 * 60 * 60 * 1000
 /** What a caller asks for beyond an answer of this region as it is now. */
 export interface Demand {
   /** `undefined` when the caller leaves it to the collection. */
-  readonly concern: Level | undefined
-  readonly consistency: Level
+  readonly concern: Level | 'linearizable' | undefined
+  readonly consistency: Level | 'linearizable'
   /** As sent. */
   readonly token: string | undefined
   readonly stalenessMaxMs: number | undefined
@@ -22,7 +22,7 @@ export interface Demand {
   readonly timeoutMs: number
 }
 
-/** Headers win over Qdrant's query parameters. @throws StoreError `BAD_REQUEST`, `UNSUPPORTED`. */
+/** Headers win over Qdrant's query parameters. @throws StoreError `BAD_REQUEST`. */
 export const readDemand = (headers: IncomingHttpHeaders, query: URLSearchParams): Demand => {
   const header = (name: string): string | undefined => {
     const value = headers[name]
@@ -35,7 +35,7 @@ export const readDemand = (headers: IncomingHttpHeaders, query: URLSearchParams)
   if (stale !== undefined && stale !== 'true' && stale !== 'false')
     throw badRequest(`meridian-allow-stale ${cut(stale)}: send true or false`)
   return {
-    concern: concern === undefined ? readOrdering(query) : parseConcern(concern, CONCERN_KEY),
+    concern: concern === undefined ? readOrdering(query) : parseDemanded(concern),
     consistency: consistency === undefined ? readConsistency(query) : parseConsistency(consistency),
     token: header('meridian-token'),
     stalenessMaxMs: staleness === undefined ? undefined : parseAge(staleness),
@@ -44,11 +44,13 @@ export const readDemand = (headers: IncomingHttpHeaders, query: URLSearchParams)
   }
 }
 
-const parseConsistency = (text: string): Level => {
-  if (text === 'local' || text === 'quorum' || text === 'all') return text
-  if (text === 'linearizable')
-    throw unsupported('meridian-consistency: linearizable is not supported yet; send local, quorum or all')
-  throw badRequest(`meridian-consistency ${cut(text)}: send local, quorum or all`)
+/** `linearizable` is asked for by a request, never by a collection. */
+const parseDemanded = (text: string): Level | 'linearizable' =>
+  text === 'linearizable' ? text : parseConcern(text, CONCERN_KEY)
+
+const parseConsistency = (text: string): Level | 'linearizable' => {
+  if (text === 'local' || text === 'quorum' || text === 'all' || text === 'linearizable') return text
+  throw badRequest(`meridian-consistency ${cut(text)}: send local, quorum, all or linearizable`)
 }
 
 const parseAge = (text: string): number => {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { StoreError, VersionVector } from '@meridian/core'
+import { type ErrorCode, StoreError, VersionVector } from '@meridian/core'
 import { type Acknowledgement, type Level, promised } from '@meridian/replica'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import type { Call, Route } from '../http/router.js'
@@ -8,6 +8,7 @@ import { CONCERN_KEY, parseConcern } from '../schema/params.js'
 import { isMap } from '../schema/read.js'
 import { type Demand, readDemand } from './demand.js'
 import { kindOf } from './kind.js'
+import { checkLinearizableWrite, linearizableIds } from './linearizable.js'
 import { tracked } from './written.js'
 
 /** Headers of the answer, whatever becomes of it. */
@@ -37,15 +38,42 @@ export class Guarantees {
   }
 
   async #read(route: Route, call: Call, demand: Demand, session: VersionVector, told: Told): Promise<unknown> {
-    const level = await this.#barrier(call, demand, session)
     const { replica, config } = this.region
-    const vector = replica.vectors.indexed.entries().map(([origin, seq]) => `${origin}:${seq}`)
-    told['meridian-served-by'] = `region=${config.region}; level=${level}; vector=${vector.join(',')}`
-    return route.handle(call)
+    const { consistency, timeoutMs } = demand
+    const isLinearizable = consistency === 'linearizable'
+    const ids = isLinearizable ? linearizableIds(route, call, config.limitMax) : []
+    const until = performance.now() + timeoutMs
+    const reached = await this.#barrier(
+      call,
+      { ...demand, consistency: isLinearizable ? 'local' : consistency },
+      session,
+    )
+    const look = (more: readonly string[] = []): unknown => {
+      const level = [...reached, ...more].join('+') || 'local'
+      const vector = replica.vectors.indexed.entries().map(([origin, seq]) => `${origin}:${seq}`)
+      told['meridian-served-by'] = `region=${config.region}; level=${level}; vector=${vector.join(',')}`
+      return route.handle(call)
+    }
+    if (!isLinearizable) return look()
+    const leftMs = Math.max(0, until - performance.now())
+    const { collection } = call.params
+    try {
+      return await unlessGone(
+        call,
+        promised<unknown>((done) => replica.register.read(collection!, ids, leftMs, () => look([consistency]), done)),
+      )
+    } catch (error) {
+      if (error instanceof StoreError && UNREACHED.includes(error.code) && demand.mayBeStale) return look()
+      throw error
+    }
   }
 
-  /** Waits for all that was asked for. @returns the level that was reached */
-  async #barrier(call: Call, demand: Demand, session: VersionVector): Promise<string> {
+  /** Waits for all that was asked for. @returns the levels that were reached */
+  async #barrier(
+    call: Call,
+    demand: Demand & { readonly consistency: Level },
+    session: VersionVector,
+  ): Promise<readonly string[]> {
     const { consistency, stalenessMaxMs, timeoutMs } = demand
     const { barriers } = this.region.replica
     const reached: string[] = []
@@ -77,7 +105,7 @@ export class Guarantees {
     } catch (error) {
       if (!(error instanceof StoreError && error.code === 'TIMEOUT' && demand.mayBeStale)) throw error
     }
-    return reached.length === 0 ? 'local' : reached.join('+')
+    return reached
   }
 
   async #write(route: Route, call: Call, demand: Demand, session: VersionVector, told: Told): Promise<unknown> {
@@ -85,15 +113,34 @@ export class Guarantees {
     const { barriers, identity } = replica
     const level = demand.concern ?? this.#defaultConcern(call.params.collection)
     // Before anything is written: what cannot be reached at all is refused, not tried.
+    if (level === 'linearizable') {
+      checkLinearizableWrite(route)
+      // What the session wrote at a lower level must lose against this.
+      if (demand.token !== undefined)
+        await unlessGone(
+          call,
+          promised((done) => barriers.covered(session, demand.timeoutMs, done)),
+        )
+      const { result, written } = await unlessGone(
+        call,
+        tracked(() => route.handle(call), demand.timeoutMs),
+      )
+      // An empty write is as it should be everywhere.
+      return written.found === undefined ? result : this.#told(result, written.found, told)
+    }
     const needed = barriers.needed(level)
     await this.#beforeWrite(route, call, demand, session)
     if (needed === 1) return route.handle(call)
-    const { result, seq } = await tracked(() => route.handle(call))
-    const dot = { replica: identity.replica, seq: seq || replica.vectors.acked.get(identity.replica) }
+    const { result, written } = await tracked(() => route.handle(call))
+    const dot = { replica: identity.replica, seq: written.seq || replica.vectors.acked.get(identity.replica) }
     const found = await unlessGone(
       call,
       promised<Acknowledgement>((done) => barriers.acknowledged(dot, level, demand.timeoutMs, done)),
     )
+    return this.#told(result, found, told)
+  }
+
+  #told(result: unknown, found: Acknowledgement, told: Told): unknown {
     told['meridian-write-status'] = found.isMet ? 'completed' : 'wait_timeout'
     told['meridian-durable-in'] = found.durableIn.join(',')
     return found.isMet ? result : late(result, found)
@@ -144,6 +191,9 @@ export class Guarantees {
 
 /** How long a write that says all itself waits for what its session has seen. */
 const BLIND_WAIT_MS = 1000
+
+/** The answer could not be made as new as was asked for. */
+const UNREACHED: readonly ErrorCode[] = ['NO_QUORUM', 'CLOCK_SKEW', 'TIMEOUT']
 
 /**
  * Whether what is written says all: points put whole, or deleted by their ids. Every other write looks at what is there, if only

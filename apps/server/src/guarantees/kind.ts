@@ -22,11 +22,14 @@ const BOTH: Meanings = { 'meridian-token': 'a session: what its earlier answers 
 export const REQUEST_HEADERS: Readonly<Record<Kind, Meanings>> = {
   read: {
     ...BOTH,
-    'meridian-consistency': 'local, quorum or all',
+    'meridian-consistency': 'local, quorum, all; of points by id also linearizable',
     'meridian-max-staleness-ms': 'how old the answer may be at most',
     'meridian-allow-stale': 'true: answer though the above was not reached in time',
   },
-  write: { ...BOTH, 'meridian-write-concern': 'local, quorum, all or a number of regions' },
+  write: {
+    ...BOTH,
+    'meridian-write-concern': 'local, quorum, all or a number of regions; of whole points by id also linearizable',
+  },
   other: {},
 }
 

@@ -1,6 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Acknowledgement } from '@meridian/replica'
 
-const scope = new AsyncLocalStorage<{ seq: number }>()
+/** What a write that waits for more than the local disk asks for, and what became of it. */
+export interface Written {
+  /** Of the transaction; 0 when nobody noted any. */
+  seq: number
+  /** Milliseconds that a linearizable write may take; `undefined` when it need not be one. */
+  readonly linearizableMs: number | undefined
+  /** Of a linearizable write. */
+  found: Acknowledgement | undefined
+}
+
+const scope = new AsyncLocalStorage<Written>()
 
 /** The seq of what this request wrote, noted where it is known. */
 export const noteWritten = (seq: number): void => {
@@ -8,9 +19,18 @@ export const noteWritten = (seq: number): void => {
   if (written !== undefined) written.seq = Math.max(written.seq, seq)
 }
 
-/** Runs a write; `seq` is 0 when nobody noted any. Tracking it through awaits costs a little: only for writes that wait. */
-export const tracked = async (run: () => unknown): Promise<{ result: unknown; seq: number }> => {
-  const written = { seq: 0 }
+/** Of the request that is served, if its write must be linearizable. */
+export const linearizableWrite = (): (Written & { readonly linearizableMs: number }) | undefined => {
+  const written = scope.getStore()
+  return written?.linearizableMs === undefined ? undefined : (written as Written & { readonly linearizableMs: number })
+}
+
+/** Runs a write. Tracking it through awaits costs a little: only for writes that wait. */
+export const tracked = async (
+  run: () => unknown,
+  linearizableMs?: number,
+): Promise<{ result: unknown; written: Written }> => {
+  const written: Written = { seq: 0, linearizableMs, found: undefined }
   const result = await scope.run(written, run)
-  return { result, seq: written.seq }
+  return { result, written }
 }

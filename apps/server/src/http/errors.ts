@@ -26,6 +26,7 @@ export const PRESENTATION: Readonly<Record<ErrorCode, Presentation>> = {
   BODY_TOO_LARGE: { status: 413, prefix: 'Payload too large: ' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, prefix: 'Unsupported media type: ' },
   TIMEOUT: { status: 408, prefix: 'Timeout: ' },
+  NO_QUORUM: { status: 503, prefix: 'Service unavailable: ', retryAfterSeconds: 1 },
   CLOCK_SKEW: { status: 503, prefix: 'Service unavailable: ', retryAfterSeconds: 5 },
   STORAGE_FAILED: { status: 500, prefix: 'Service internal error: ' },
   STORAGE_FULL: { status: 507, prefix: 'No space left: ' },

@@ -105,7 +105,11 @@ const parametersOf = (route: Route, { query = {}, answers }: Operation): Json[] 
       ? {}
       : kind === 'read'
         ? { consistency: 'number of regions, majority, quorum or all', timeout: 'whole seconds' }
-        : { wait: 'true or false', ordering: 'weak or medium', timeout: 'whole seconds' }
+        : {
+            wait: 'true or false',
+            ordering: 'weak, medium, or (of whole points by id) strong',
+            timeout: 'whole seconds',
+          }
   return [
     ...[...route.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
       ...named('query', name!, ''),

@@ -1,4 +1,5 @@
 import type { RecordOp } from '@meridian/core'
+import { linearizableWrite } from '../guarantees/written.js'
 import { badRequest, formatError, invalid, noPoint } from '../http/errors.js'
 import type { Call, Route } from '../http/router.js'
 import { passes, selected } from '../query/matching.js'
@@ -70,6 +71,9 @@ const conditional =
 
 export const remove: ReadPlan = (body, _collection, { config }) => {
   const selector = readSelector(body, config.batchPointsMax)
+  // Not only of what is here: what is not may be on its way.
+  if (selector.kind === 'ids' && linearizableWrite() !== undefined)
+    return selector.ids.map((id) => ({ kind: 'delete', id }))
   return (now) => selected(now, selector, 'skip').map((id) => ({ kind: 'delete', id }))
 }
 

@@ -1,5 +1,5 @@
 import type { Level } from '@meridian/replica'
-import { badRequest, unsupported } from '../http/errors.js'
+import { badRequest } from '../http/errors.js'
 
 /** Query parameters of a write. Every write is durable and searchable before it is answered, so `wait` only picks the word. */
 export const readWait = (query: URLSearchParams): boolean => {
@@ -11,13 +11,13 @@ export const readWait = (query: URLSearchParams): boolean => {
 }
 
 /** Qdrant's write ordering as a write concern; `undefined` when none was asked for. */
-export const readOrdering = (query: URLSearchParams): 'local' | 'quorum' | undefined => {
+export const readOrdering = (query: URLSearchParams): 'local' | 'quorum' | 'linearizable' | undefined => {
   const ordering = query.get('ordering')
   if (ordering === null) return undefined
   if (ordering === 'weak') return 'local'
   if (ordering === 'medium') return 'quorum'
-  if (ordering === 'strong') throw unsupported('ordering=strong: not supported yet; use weak or medium')
-  throw badRequest(`ordering ${ordering}: use weak or medium`)
+  if (ordering === 'strong') return 'linearizable'
+  throw badRequest(`ordering ${ordering}: use weak, medium or strong`)
 }
 
 /** Query parameters of a read; what they ask for was waited for before. */

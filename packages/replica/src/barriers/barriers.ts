@@ -23,6 +23,10 @@ export interface BarrierParts {
   peer(replica: ReplicaId): Peer | undefined
   /** Sends the question if there is a link. */
   ask(replica: ReplicaId, nonce: number): void
+  /** Asks for what it said to have, whoever wrote it, if there is a link. */
+  need(replica: ReplicaId, vector: VersionVector): void
+  /** Sends what is held here of `vector`, if there is a link. */
+  carry(replica: ReplicaId, vector: VersionVector): void
 }
 
 /** How far a write has come. */
@@ -100,21 +104,42 @@ export class Barriers {
 
   /** Waits until a search here finds everything that `target` covers. `TIMEOUT` names who is missing and how much of it. */
   covered(target: VersionVector, timeoutMs: number, done: Done<VersionVector>): void {
+    this.#covered(target, timeoutMs, done, this.parts.indexed)
+  }
+
+  #covered(
+    target: VersionVector,
+    timeoutMs: number,
+    done: Done<VersionVector>,
+    holds: () => VersionVector = this.parts.indexed,
+  ): void {
     const met = (): VersionVector | undefined => {
-      const indexed = this.parts.indexed()
-      return indexed.dominates(target) ? indexed : undefined
+      const held = holds()
+      return held.dominates(target) ? held : undefined
     }
-    this.#waits.until(met, timeoutMs, () => ({ ok: false, error: this.#behind(target, timeoutMs) }), done)
+    this.#waits.until(met, timeoutMs, () => ({ ok: false, error: this.#behind(target, timeoutMs, holds()) }), done)
+  }
+
+  /** Waits for anything else that vectors, acknowledgements or the views decide; see `Waits.until`. */
+  when<T>(check: () => T | undefined, timeoutMs: number, late: () => StoreError, done: Done<T>): void {
+    this.#waits.until(check, timeoutMs, () => ({ ok: false, error: late() }), done)
   }
 
   /**
    * Asks members what they have, now, until as many as `level` says have answered (this replica counts), and waits until all of
    * it can be found here. So it sees every write that was acknowledged by a quorum before it began. @throws StoreError as `needed`.
+   *
+   * @param holds  in place of what can be found: what reads by id show is enough for them (`durable`)
    */
-  frontier(level: Level, timeoutMs: number, done: Done<VersionVector>): void {
+  frontier(
+    level: Level,
+    timeoutMs: number,
+    done: Done<VersionVector>,
+    holds: () => VersionVector = this.parts.indexed,
+  ): void {
     const needed = this.needed(level)
     if (needed <= 1) {
-      this.covered(this.parts.durable(), timeoutMs, done)
+      this.#covered(this.parts.durable(), timeoutMs, done, holds)
       return
     }
     const isEnough = (answered: ReadonlyMap<ReplicaId, unknown>): boolean => {
@@ -122,7 +147,7 @@ export class Barriers {
       const wanted = typeof level === 'number' ? needed : countOf(level, members.length)
       return members.filter(({ replica }) => replica === this.parts.self || answered.has(replica)).length >= wanted
     }
-    this.#asked(() => this.#others(), isEnough, timeoutMs, done)
+    this.#asked(() => this.#others(), isEnough, timeoutMs, done, holds)
   }
 
   /**
@@ -152,6 +177,7 @@ export class Barriers {
     isEnough: (answered: ReadonlyMap<ReplicaId, unknown>) => boolean,
     timeoutMs: number,
     done: Done<VersionVector>,
+    holds: () => VersionVector = this.parts.indexed,
   ): void {
     const { timers } = this.parts
     const question: Question = { askedAt: timers.elapsedMs(), answers: new Map() }
@@ -161,10 +187,12 @@ export class Barriers {
     const silent = (): readonly Member[] => whom().filter(({ replica }) => !question.answers.has(replica))
     const ask = (): void => {
       if (!this.#questions.has(nonce)) return
-      for (const { replica } of silent()) this.parts.ask(replica, nonce)
+      if (target === undefined) for (const { replica } of silent()) this.parts.ask(replica, nonce)
+      else this.#askFor(question.answers)
       again = timers.after(ASK_AGAIN_MS, ask)
     }
     let again: Disposable | undefined
+    let target: VersionVector | undefined
     const joined = (): VersionVector | undefined =>
       isEnough(question.answers)
         ? [...question.answers.values()].reduce((all, each) => all.join(each), this.parts.durable())
@@ -172,11 +200,25 @@ export class Barriers {
     const late = () => ({ ok: false as const, error: this.#unanswered(silent(), timeoutMs) })
     ask()
     this.#waits.until(joined, timeoutMs, late, (outcome) => {
-      again?.[Symbol.dispose]()
-      this.#questions.delete(nonce)
-      if (!outcome.ok) done(outcome)
-      else this.covered(outcome.value, Math.max(0, timeoutMs - (timers.elapsedMs() - question.askedAt)), done)
+      const end: Done<VersionVector> = (found) => {
+        again?.[Symbol.dispose]()
+        this.#questions.delete(nonce)
+        done(found)
+      }
+      if (!outcome.ok) {
+        end(outcome)
+        return
+      }
+      target = outcome.value
+      const leftMs = Math.max(0, timeoutMs - (timers.elapsedMs() - question.askedAt))
+      this.#covered(target, leftMs, end, holds)
     })
+  }
+
+  /** What was answered and has not come: its writer may be gone, or the link with it. Who said to have it sends it. */
+  #askFor(answers: ReadonlyMap<ReplicaId, VersionVector>): void {
+    const durable = this.parts.durable()
+    for (const [replica, has] of answers) if (!durable.dominates(has)) this.parts.need(replica, has)
   }
 
   /** A peer says what it has, in answer to a question of ours; what nobody waits for is passed over. */
@@ -213,12 +255,11 @@ export class Barriers {
     return this.parts.peer(replica)?.acked ?? VersionVector.ZERO
   }
 
-  #behind(target: VersionVector, timeoutMs: number): StoreError {
-    const indexed = this.parts.indexed()
+  #behind(target: VersionVector, timeoutMs: number, held: VersionVector): StoreError {
     const missing = target
       .entries()
-      .filter(([replica, seq]) => indexed.get(replica) < seq)
-      .map(([replica, seq]) => `${seq - indexed.get(replica)} writes of ${this.#nameOf(replica)}`)
+      .filter(([replica, seq]) => held.get(replica) < seq)
+      .map(([replica, seq]) => `${seq - held.get(replica)} writes of ${this.#nameOf(replica)}`)
     return new StoreError(
       'TIMEOUT',
       `after ${timeoutMs} ms this region still lacks ${missing.join(', ')}; retry, raise timeout, or send meridian-allow-stale: true`,
