@@ -11,7 +11,7 @@ export interface Operation<V> {
   readonly returned: number | undefined
 }
 
-/** Orders looked at before a history is given up as too entangled to decide: far above any that was met. */
+/** Steps before a history is given up as too entangled to decide; far above any that was met. */
 const STEPS_MAX = 5_000_000
 
 /**
@@ -20,94 +20,160 @@ const STEPS_MAX = 5_000_000
  * with Lowe's memory of (operations placed, value) that led nowhere, "Testing for Linearizability" (2017). Registers are
  * independent, so histories of several are checked one by one (Herlihy and Wing's locality).
  *
+ * A read of the present value is placed at once: no later place is better, and it changes nothing. A write without a return matters only to a read that sees it, so it is placed right before such a read or not at all; of
+ * several of one value it does not matter which.
+ *
  * @throws Error past a bound of steps.
  */
 export const isLinearizable = <V extends string | number | undefined>(
   history: readonly Operation<V>[],
   initial: V,
 ): boolean => {
-  const operations = relevant(history)
+  const operations = history.filter(({ returned }) => returned !== undefined)
+  const spares = new Spares(history)
   const list = new EventList(operations)
   const known = new Set<string>()
   const bits = new Uint32Array(Math.ceil(operations.length / 32))
   /** What was placed, in order, with the value before it. */
-  const trail: { readonly at: number; readonly before: V }[] = []
+  const trail: {
+    readonly at: number
+    readonly before: V
+    readonly spare: V | typeof NONE
+    readonly isForced: boolean
+  }[] = []
   let value = initial
-  let left = operations.filter(({ returned }) => returned !== undefined).length
   let event = list.first
   let steps = 0
   const toggle = (at: number): void => {
     bits[at >>> 5]! ^= 1 << (at & 31)
   }
-  while (left > 0) {
+  const place = (at: number, spare: V | typeof NONE, isForced: boolean): void => {
+    trail.push({ at, before: value, spare, isForced })
+    value = operations[at]!.value
+    list.lift(at)
+  }
+  const placeReads = (): void => {
+    for (let each = list.first; each?.isCall; each = each.next) {
+      const { kind, value: named } = operations[each.at]!
+      if (kind !== 'read' || named !== value) continue
+      toggle(each.at)
+      place(each.at, NONE, true)
+    }
+  }
+  placeReads()
+  event = list.first
+  while (list.first !== undefined) {
     if (++steps > STEPS_MAX) throw new Error(`no verdict on ${operations.length} operations after ${STEPS_MAX} steps`)
     if (event?.isCall) {
-      const { kind, value: named, returned } = operations[event.at]!
-      if (kind === 'write' || named === value) {
-        const next = kind === 'write' ? named : value
-        toggle(event.at)
-        const key = `${bits.join()}=${typeof next}${String(next)}`
+      const { at } = event
+      const { kind, value: named } = operations[at]!
+      const spare = kind === 'read' && named !== value ? named : NONE
+      if (spare === NONE || spares.take(spare, firstReturn(event))) {
+        toggle(at)
+        const key = `${bits.join()}=${typeof named}${String(named)}${spares.used}`
         if (!known.has(key)) {
           known.add(key)
-          trail.push({ at: event.at, before: value })
-          value = next
-          list.lift(event.at)
-          if (returned !== undefined) left--
+          place(at, spare, false)
+          placeReads()
           event = list.first
           continue
         }
-        toggle(event.at)
+        toggle(at)
+        if (spare !== NONE) spares.giveBack(spare)
       }
       event = event.next
       continue
     }
-    // A return of what was not placed, or the end: the last choice was wrong.
-    const last = trail.pop()
-    if (last === undefined) return false
-    toggle(last.at)
-    list.unlift(last.at)
-    value = last.before
-    if (operations[last.at]!.returned !== undefined) left++
-    event = list.call(last.at).next
+    // A return of what was not placed: the last choice was wrong.
+    for (;;) {
+      const last = trail.pop()
+      if (last === undefined) return false
+      toggle(last.at)
+      if (last.spare !== NONE) spares.giveBack(last.spare)
+      list.unlift(last.at)
+      value = last.before
+      event = list.call(last.at).next
+      if (!last.isForced) break
+    }
   }
   return true
 }
 
-/** Without the writes of unknown outcome whose value nobody has seen: wherever they stand, they can as well be left out. */
-const relevant = <V>(history: readonly Operation<V>[]): Operation<V>[] => {
-  const seen = new Set<V>()
-  for (const { kind, value, returned } of history) if (kind === 'read' && returned !== undefined) seen.add(value)
-  return history.filter(({ kind, value, returned }) => returned !== undefined || (kind === 'write' && seen.has(value)))
+const NONE = Symbol('none')
+
+/** Time of the first return at or after a call: what is placed next takes effect before it. */
+const firstReturn = (event: Event): number => {
+  let at: Event | undefined = event
+  while (at?.isCall) at = at.next
+  return at?.time ?? Number.POSITIVE_INFINITY
+}
+
+/** Writes without a return, by value: when they were called, and how many are placed. */
+class Spares<V> {
+  readonly #called = new Map<V, number[]>()
+  readonly #used = new Map<V, number>()
+  /** Names how many of each value are placed. */
+  used = ''
+
+  constructor(history: readonly Operation<V>[]) {
+    for (const { kind, value, called, returned } of history) {
+      if (kind !== 'write' || returned !== undefined) continue
+      const times = this.#called.get(value) ?? []
+      times.push(called)
+      this.#called.set(value, times)
+    }
+    for (const times of this.#called.values()) times.sort((a, b) => a - b)
+  }
+
+  /** Whether there is one left that was called by `time`; it is then placed. */
+  take(value: V, time: number): boolean {
+    const used = this.#used.get(value) ?? 0
+    const called = this.#called.get(value)?.[used]
+    if (called === undefined || called > time) return false
+    this.#set(value, used + 1)
+    return true
+  }
+
+  giveBack(value: V): void {
+    this.#set(value, this.#used.get(value)! - 1)
+  }
+
+  #set(value: V, used: number): void {
+    this.#used.set(value, used)
+    const inUse = [...this.#used].filter(([, count]) => count > 0).map(([of, count]) => `${String(of)}:${count}`)
+    this.used = `/${inUse.sort().join()}`
+  }
 }
 
 interface Event {
   readonly at: number
   readonly isCall: boolean
+  readonly time: number
   previous: Event | undefined
   next: Event | undefined
 }
 
-/** Calls and returns by time, doubly linked: an operation is taken out and put back in constant time. */
+/** Calls and returns of answered operations by time, doubly linked: an operation is taken out and put back in constant time. */
 class EventList {
-  readonly #head: Event = { at: -1, isCall: false, previous: undefined, next: undefined }
+  readonly #head: Event = { at: -1, isCall: false, time: 0, previous: undefined, next: undefined }
   readonly #calls: Event[] = []
-  readonly #returns: (Event | undefined)[] = []
+  readonly #returns: Event[] = []
 
   constructor(operations: readonly Operation<unknown>[]) {
-    const events: { readonly time: number; readonly event: Event }[] = []
+    const events: Event[] = []
     for (const [at, { called, returned }] of operations.entries()) {
       const make = (isCall: boolean, time: number): Event => {
-        const event: Event = { at, isCall, previous: undefined, next: undefined }
-        events.push({ time, event })
+        const event: Event = { at, isCall, time, previous: undefined, next: undefined }
+        events.push(event)
         return event
       }
       this.#calls.push(make(true, called))
-      this.#returns.push(returned === undefined ? undefined : make(false, returned))
+      this.#returns.push(make(false, returned!))
     }
     // What is called in the moment of a return overlaps it.
-    events.sort((a, b) => a.time - b.time || Number(b.event.isCall) - Number(a.event.isCall))
+    events.sort((a, b) => a.time - b.time || Number(b.isCall) - Number(a.isCall))
     let last = this.#head
-    for (const { event } of events) {
+    for (const event of events) {
       last.next = event
       event.previous = last
       last = event
@@ -123,8 +189,7 @@ class EventList {
   }
 
   lift(at: number): void {
-    for (const event of [this.#calls[at]!, this.#returns[at]]) {
-      if (event === undefined) continue
+    for (const event of [this.#calls[at]!, this.#returns[at]!]) {
       event.previous!.next = event.next
       if (event.next !== undefined) event.next.previous = event.previous
     }
@@ -132,8 +197,7 @@ class EventList {
 
   /** In the reverse order of `lift`. */
   unlift(at: number): void {
-    for (const event of [this.#returns[at], this.#calls[at]!]) {
-      if (event === undefined) continue
+    for (const event of [this.#returns[at]!, this.#calls[at]!]) {
       event.previous!.next = event
       if (event.next !== undefined) event.next.previous = event
     }

@@ -42,12 +42,12 @@ export class RegisterWatch {
   }
 
   /** `more`: calls that may follow the answer. */
-  #call(node: SimNode, id: PointId, more: number): void {
+  #call(node: SimNode, id: PointId, more: number, writes = 0.5): void {
     const { replica } = node
     if (replica === undefined || replica.readOnlyReason() !== undefined || !this.#knowsAll(node)) return
     try {
       if (!replica.collections().some(({ name }) => name === NAME)) replica.createCollection(NAME, CONFIG, () => {})
-      else if (this.random.chance(0.5)) this.#read(node, id, more)
+      else if (!this.random.chance(writes)) this.#read(node, id, more)
       else this.#write(node, id, this.random.chance(0.2) ? undefined : ++this.#written, more)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
@@ -87,9 +87,8 @@ export class RegisterWatch {
       this.#goOn(id, more)
     }
     this.#book(id).push(operation)
-    // Often somebody asks while the write is under way.
-    if (this.random.chance(0.5))
-      node.time.at(this.random.int(40), () => this.#call(this.random.pick(this.nodes), id, more))
+    // Often somebody looks while the write is under way, there above all: it has got nowhere else yet.
+    if (this.random.chance(0.6)) this.#lookWhenShown(node, id, more)
     try {
       node.replica!.register.write({ collection: NAME, ops }, TIMEOUT_MS, done)
     } catch (error) {
@@ -98,10 +97,27 @@ export class RegisterWatch {
     }
   }
 
+  #lookWhenShown(node: SimNode, id: PointId, more: number): void {
+    const delayMs = this.random.chance(0.7) ? 0 : this.random.int(60)
+    const watching = node.replica!.collection(NAME).watch((changed) => {
+      if (changed !== id) return
+      watching[Symbol.dispose]()
+      node.time.at(delayMs, () => this.#call(node, id, more, 0))
+    })
+  }
+
   /** Somebody elsewhere, who has heard of the answer. */
   #goOn(id: PointId, more: number): void {
     this.answered++
-    if (more > 0 && this.random.chance(0.85)) this.#call(this.random.pick(this.nodes), id, more - 1)
+    if (more > 0 && this.random.chance(0.85))
+      this.#call(this.random.chance(0.6) ? this.#leastInformed() : this.random.pick(this.nodes), id, more - 1, 0.35)
+  }
+
+  /** Where a region that forgets to ask others is most likely to be wrong. */
+  #leastInformed(): SimNode {
+    const known = (node: SimNode): number =>
+      node.replica?.vectors.merged.entries().reduce((sum, [, seq]) => sum + seq, 0) ?? Number.POSITIVE_INFINITY
+    return this.nodes.reduce((least, node) => (known(node) < known(least) ? node : least))
   }
 
   #book(id: PointId): Mutable<Operation<Value>>[] {

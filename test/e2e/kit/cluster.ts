@@ -14,6 +14,8 @@ export interface ClusterOptions {
   readonly faults?: boolean
   /** More flags of `meridian serve`, for every region. */
   readonly flags?: Readonly<Record<string, string>>
+  /** More of the environment of every region. */
+  readonly env?: Readonly<Record<string, string>>
   /** Where a region stores; by default in a temporary directory that goes with the cluster. */
   readonly dataDir?: (region: string) => string | undefined
 }
@@ -55,6 +57,7 @@ export class Cluster implements AsyncDisposable {
           dataDir: options.dataDir?.(region) ?? join(dir, region),
           peers: peersOf(region),
           ...(options.flags === undefined ? {} : { flags: options.flags }),
+          ...(options.env === undefined ? {} : { env: options.env }),
         }),
     )
     const cluster = new Cluster(regions, links, dir)
