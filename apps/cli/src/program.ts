@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { addCluster } from './commands/cluster.js'
 import { addDemo } from './commands/demo.js'
 import { addImport } from './commands/import.js'
+import { addRegion } from './commands/region.js'
 import { addServe } from './commands/serve.js'
 import { addStatus } from './commands/status.js'
 import { CliError, EXIT } from './exit.js'
@@ -20,7 +21,7 @@ export const buildProgram = (): Command => {
     .version(version(), '-V, --version')
     .showSuggestionAfterError()
     .exitOverride()
-  for (const add of [addCluster, addServe, addStatus, addImport, addDemo]) add(program)
+  for (const add of [addCluster, addServe, addStatus, addRegion, addImport, addDemo]) add(program)
   return program
 }
 

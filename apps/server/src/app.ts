@@ -25,6 +25,7 @@ import { batchRoutes } from './routes/points-batch.js'
 import { pointsReadRoutes } from './routes/points-read.js'
 import { pointsWriteRoutes } from './routes/points-write.js'
 import { queryRoutes } from './routes/query.js'
+import { regionRoutes } from './routes/regions.js'
 import { withRefusals } from './routes/refused.js'
 import { serviceRoutes } from './routes/service.js'
 import { snapshotRoutes } from './routes/snapshots.js'
@@ -46,6 +47,7 @@ export const allRoutes = (region: Region): Route[] => [
   ...meridianRoutes(region),
   ...conflictRoutes(region),
   ...conflictPolicyRoutes(region),
+  ...regionRoutes(region),
 ]
 
 /** A request id that a caller may choose: it ends up in logs and headers. */
@@ -127,6 +129,9 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     // Taken in silence, it would promise what is not kept.
     if (ctx.method !== 'GET' && ctx.get('idempotency-key') !== '')
       throw unsupported('idempotency-key: a write names its points, so sending it again is safe; leave the header out')
+    // What a region that is joining has is a part of what there is: it would tell of records that they do not exist.
+    const unservable = isOfData(route) ? region.replica.unservable() : undefined
+    if (unservable !== undefined) throw unservable
     using _admitted = route.isProbe ? undefined : gate.enter()
     const hasBody = !route.ignoresBody && ['PUT', 'POST', 'PATCH'].includes(ctx.method)
     const body = hasBody ? await bodies.json(ctx.req) : undefined
@@ -156,6 +161,10 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   const resolve = (name: string): string | undefined => nameOf(region, name)
   return app
 }
+
+/** Reads and writes of what is stored; the rest is for operators and probes. */
+const isOfData = ({ path }: Route): boolean =>
+  ['/collections', '/aliases', '/snapshots', '/meridian/collections'].some((prefix) => path.startsWith(prefix))
 
 /** An unknown route is told only to those who hold the key. */
 const found = (match: () => Match): Match | { readonly error: unknown } => {

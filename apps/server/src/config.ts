@@ -26,6 +26,8 @@ export interface Config {
   readonly port: number
   readonly dataDir: string
   readonly peers: readonly PeerAddress[]
+  /** A new data directory joins the cluster of its peers instead of founding one. Of no effect later. */
+  readonly joins: boolean
   /** Clients must send it; open to all when absent. */
   readonly apiKey: string | undefined
   /** Lets in to read only. */
@@ -115,6 +117,7 @@ const SCHEMAS = {
   port: integer(0, 65535),
   data: z.string().min(1, { error: 'must be a directory' }),
   peer,
+  join: z.enum(['on', 'off'], { error: 'must be on or off' }),
   'api-key': key,
   'read-only-api-key': key,
   keys: keysFile,
@@ -165,6 +168,7 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     port: one('port') ?? 6333,
     dataDir: one('data') ?? `./data/${own}`,
     peers: Object.freeze(peers),
+    joins: one('join') === 'on',
     apiKey,
     readOnlyApiKey,
     keys,
@@ -228,6 +232,8 @@ const read = (name: keyof typeof SCHEMAS, text: string): unknown => {
 
 /** Peers agree on each other's numbers by hashing names: two that hash alike would write as one replica. */
 const refuseCollisions = (config: Config, isNumberGiven: boolean): void => {
+  if (config.joins && config.peers.length === 0)
+    refuse('--join on: there is nobody to join; name the active regions with --peer')
   const names = new Set<string>()
   for (const { region: name } of config.peers) {
     if (name === config.region) refuse(`--peer ${name}=...: this region is ${name} itself; name only the other regions`)

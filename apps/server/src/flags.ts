@@ -13,6 +13,8 @@ export interface Flag {
   readonly fallback: string | undefined
   /** May be given more than once; in the environment, separated by commas. */
   readonly isList?: true
+  /** What the flag alone, without a value, says. */
+  readonly alone?: string
   /** Never shown in an error line. */
   readonly isSecret?: true
 }
@@ -40,6 +42,9 @@ export const FLAGS: readonly Flag[] = [
   flag('port', 'PORT', 'port of HTTP, peer links and rooms; 0 takes any free one', '6333'),
   flag('data', 'DIR', 'directory of everything that is stored', './data/REGION'),
   flag('peer', 'REGION=URL', 'another region and where it listens', undefined, { isList: true }),
+  flag('join', 'on|off', 'a new data directory joins the cluster of its peers instead of founding one', 'off', {
+    alone: 'on',
+  }),
   flag('api-key', 'KEY', 'key that clients must send', undefined, { isSecret: true }),
   flag('read-only-api-key', 'KEY', 'key that may only read', undefined, { isSecret: true }),
   flag('keys', 'FILE', 'JSON file of more keys: [{name, key or sha256, access, collections}]'),

@@ -96,6 +96,7 @@ const compose = async (
     random: systemRandom,
     log,
     expects: config.peers.map(({ region }) => region),
+    joins: config.joins,
     events: {
       indexed: (seconds) => metrics.refreshSeconds.observe(seconds),
       replicated: (peer, seconds) => metrics.replicationSeconds.observe({ peer }, seconds),
@@ -153,7 +154,7 @@ const acceptSockets = (server: Server, region: Region, log: ServerLog) => {
     rooms: {
       open: (collection, shard) => {
         const document = replica.shardDocument(collection, shard)
-        return document === undefined ? undefined : yDocRoom(document.doc)
+        return document === undefined || replica.unservable() !== undefined ? undefined : yDocRoom(document.doc)
       },
     },
     // Stock providers cannot set headers: they send the key as a parameter.
@@ -202,6 +203,8 @@ const logged =
 
 /** Why requests cannot be served in full: writes refused, or vectors not loaded. */
 const unready = (region: Region): string | undefined => {
+  const joining = region.replica.unservable()
+  if (joining !== undefined) return joining.message
   const readOnly = region.replica.readOnlyReason()
   if (readOnly !== undefined) return `not writable: ${readOnly.message}`
   for (const collection of region.replica.collections())

@@ -1,4 +1,4 @@
-import { StoreError } from '@meridian/core'
+import { parseReplicaId, StoreError } from '@meridian/core'
 import { describe, expect, it } from 'vitest'
 import type { Catalog } from './catalog.js'
 import type { CatalogMutation } from './mutation.js'
@@ -145,11 +145,11 @@ describe('edits', () => {
       [1, 'active', undefined],
       [2, 'joining', 'http://eu:1'],
     ])
-    expect(catalog.activeReplicas()).toEqual([1])
+    expect(catalog.configuration(parseReplicaId(1)).members).toEqual([1])
     edit(catalog, member(2, { status: 'active' }))
-    expect(catalog.activeReplicas()).toEqual([1, 2])
+    expect(catalog.configuration(parseReplicaId(1)).members).toEqual([1, 2])
     edit(catalog, member(2, { status: 'retired' }))
-    expect(catalog.activeReplicas()).toEqual([1])
+    expect(catalog.configuration(parseReplicaId(1)).members).toEqual([1])
     edit(catalog, member(2, { storeId: 'fresh', status: 'joining' }))
     expect(catalog.members()[1]).toMatchObject({ storeId: 'fresh', status: 'joining' })
   })

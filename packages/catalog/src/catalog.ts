@@ -13,6 +13,8 @@ import { type Change, parseChange, parseChanges } from './change-bytes.js'
 import { ChangeLedger, replicaOfActor } from './change-ledger.js'
 import { type CatalogDocument, GENESIS } from './genesis.js'
 import { type CatalogEvent, newestEvents } from './history.js'
+import type { Ballot } from './membership/ballot.js'
+import { type Configuration, configurationOf } from './membership/configuration.js'
 import { type CatalogMutation, planEdit } from './mutation.js'
 import { type CatalogConflict, type ResolvedCollection, type Resolution, resolve } from './resolve.js'
 import { type CatalogCollection, type CatalogMember, type CatalogState, readState, stateText } from './state.js'
@@ -186,9 +188,14 @@ export class Catalog {
     return [...this.#state.members.values()]
   }
 
-  /** Sorted. */
-  activeReplicas(): readonly ReplicaId[] {
-    return this.members().flatMap((each) => (each.status === 'active' ? [each.replica] : []))
+  /** The active members as `self` sees them. */
+  configuration(self: ReplicaId): Configuration {
+    return configurationOf(this.#state, self)
+  }
+
+  /** What was proposed and voted for configuration `index`. */
+  ballot(index: number): Ballot | undefined {
+    return this.#state.ballots.get(index)
   }
 
   /** What peers wrote that makes no sense or contradicts itself, in words. */

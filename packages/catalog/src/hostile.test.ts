@@ -1,5 +1,5 @@
 import { change, decodeChange, getLastLocalChange, ImmutableString, init, save } from '@automerge/automerge'
-import { ByteWriter, StoreError } from '@meridian/core'
+import { ByteWriter, parseReplicaId, StoreError } from '@meridian/core'
 import { describe, expect, it } from 'vitest'
 import { Catalog } from './catalog.js'
 import { CHANGE_BYTES_MAX, parseChange } from './change-bytes.js'
@@ -174,7 +174,7 @@ describe('unsound entries', () => {
     ])
     expect(catalog.problems()).toEqual([])
     expect(catalog.collections().map((each) => each.name)).toEqual(['p', 'q'])
-    expect(catalog.activeReplicas()).toEqual([9])
+    expect(catalog.configuration(parseReplicaId(1)).members).toEqual([9])
   })
 
   const spoiled: readonly (readonly [string, (document: CatalogDocument) => void])[] = [

@@ -17,6 +17,7 @@ import {
 import { configProblem, nameProblem } from './config-check.js'
 import type { Setting } from './details.js'
 import type { CatalogDocument } from './genesis.js'
+import { type MembershipMutation, planMembership } from './membership/plan-membership.js'
 import { type DetailMutation, planAliases, planIndex, planSettings, writeSettings } from './plan-details.js'
 import type { Resolution } from './resolve.js'
 import { type CatalogMember, type CatalogState, MEMBER_STATUSES, STORE_ID_LENGTH_MAX, URL_LENGTH_MAX } from './state.js'
@@ -24,6 +25,7 @@ import { type CatalogMember, type CatalogState, MEMBER_STATUSES, STORE_ID_LENGTH
 /** An edit of the catalog. `region` is the one that makes it, `nowMs` its wall time. */
 export type CatalogMutation =
   | DetailMutation
+  | MembershipMutation
   | {
       readonly type: 'createCollection'
       /** Random; never used before. */
@@ -76,6 +78,13 @@ export const planEdit = (mutation: CatalogMutation, state: CatalogState, resolut
       return planIndex(mutation, resolution)
     case 'changeSettings':
       return planSettings(mutation.collection, mutation.settings, checkStamp(mutation.stamp), resolution)
+    case 'proposeMember':
+      checkStamp(mutation.proposal.stamp)
+      return planMembership(mutation, state)
+    case 'voteMember':
+    case 'sawMember':
+      checkStamp(mutation.stamp)
+      return planMembership(mutation, state)
     default:
       return unreachable(mutation)
   }

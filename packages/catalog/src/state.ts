@@ -18,6 +18,8 @@ import { asConfig, configProblem, nameProblem } from './config-check.js'
 import { type CatalogDetails, detailsText, readDetails } from './details.js'
 import { integerOf, objectOf, parseJson, textOf, Unsound } from './entry-fields.js'
 import type { CatalogDocument } from './genesis.js'
+import type { Ballot } from './membership/ballot.js'
+import { ballotsText, readBallots } from './membership/read-ballots.js'
 
 /** One incarnation of a collection, as it was created. */
 export interface CatalogCollection {
@@ -42,6 +44,7 @@ export interface CatalogMember {
   readonly region: RegionId
   /** Names one incarnation of the replica's storage. 1-64 characters. */
   readonly storeId: string
+  /** As it wrote itself at its first start; who counts is for `configurationOf` to say. */
   readonly status: MemberStatus
   readonly sinceMs: number
   /** Where peers can dial it. At most 2,048 characters. */
@@ -59,6 +62,8 @@ export interface CatalogState {
   /** By replica number. */
   readonly members: ReadonlyMap<ReplicaId, CatalogMember>
   readonly details: CatalogDetails
+  /** Changes of membership, by the index of the configuration that they lead to. */
+  readonly ballots: ReadonlyMap<number, Ballot>
   /** Entries that were skipped or are contested, in words, sorted. */
   readonly problems: readonly string[]
 }
@@ -97,10 +102,12 @@ export const readState = (document: Doc<CatalogDocument>): CatalogState => {
     if (regions.length > 1) problems.push(`${what}: claimed by the regions ${regions.join(', ')}`)
   }
   const details = readDetails(document, problem)
+  const ballots = readBallots(document, problem)
   return {
     collections,
     members: new Map([...members].sort(([a], [b]) => a - b)),
     details,
+    ballots,
     problems: problems.sort().slice(0, PROBLEMS_MAX),
   }
 }
@@ -146,7 +153,8 @@ export const byAge = (a: CatalogCollection, b: CatalogCollection): number =>
 export const stateText = (state: CatalogState): string => {
   const collections = [...state.collections.values()].map(textOfCollection)
   const members = [...state.members.values()].map(memberText)
-  return `{"collections":[${collections.join()}],"members":[${members.join()}],"details":${detailsText(state.details)},"problems":${canonicalJson([...state.problems])}}`
+  const ballots = state.ballots.size === 0 ? '' : `,"ballots":${ballotsText(state.ballots)}`
+  return `{"collections":[${collections.join()}],"members":[${members.join()}],"details":${detailsText(state.details)}${ballots},"problems":${canonicalJson([...state.problems])}}`
 }
 
 // Automerge hands out the same object for as long as nothing in it changes, so most of a large catalog is read once.

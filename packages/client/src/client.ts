@@ -1,6 +1,6 @@
 import type { QdrantClient } from '@qdrant/js-client-rest'
 import { ClientError } from './client-error.js'
-import type { ClusterInfo, DigestInfo } from './cluster.js'
+import type { ClusterInfo, DigestInfo, RegionChange, RegionsInfo, RetireRegion } from './cluster.js'
 import { type Call, Endpoint } from './endpoint.js'
 import { openQdrant } from './qdrant.js'
 import { Regions } from './regions.js'
@@ -229,6 +229,24 @@ export class MeridianClient {
 
   digest(collection: string, options?: CallOptions): Promise<DigestInfo> {
     return this.call({ method: 'GET', path: `/meridian/collections/${encodeURIComponent(collection)}/digest` }, options)
+  }
+
+  regionList(options?: CallOptions): Promise<RegionsInfo> {
+    return this.call({ method: 'GET', path: '/meridian/regions' }, options)
+  }
+
+  /** Asks that a region which has joined counts. Asking again is harmless. */
+  addRegion(region: string, replica?: number, options?: CallOptions): Promise<RegionChange> {
+    const body = { region, ...(replica === undefined ? {} : { replica }) }
+    return this.call({ method: 'POST', path: '/meridian/regions', body }, options)
+  }
+
+  /** Asks that a region counts no more, for good. `force`: it will never act again. */
+  retireRegion(region: string, how: RetireRegion = {}, options?: CallOptions): Promise<RegionChange> {
+    const query = new URLSearchParams({ force: String(how.force ?? false) })
+    if (how.replica !== undefined) query.set('replica', String(how.replica))
+    if (how.lost !== undefined && how.lost.length > 0) query.set('lost', how.lost.join())
+    return this.call({ method: 'DELETE', path: `/meridian/regions/${encodeURIComponent(region)}?${query}` }, options)
   }
 
   /** Cuts or restores the link to a peer on purpose, until the region restarts. */

@@ -36,10 +36,61 @@ export interface ClusterInfo {
   readonly vectors: { readonly acked: VectorJson; readonly merged: VectorJson; readonly indexed: VectorJson }
   readonly peers: readonly PeerInfo[]
   readonly collections: readonly ClusterCollection[]
+  /** Of this region: `joining`, `active` or `retired`. */
+  readonly standing?: string | undefined
+  /** While it is joining: what has arrived, of about how much. */
+  readonly bootstrap?:
+    | {
+        readonly isDone: boolean
+        readonly writes: { readonly done: number; readonly of: number }
+        readonly bytes: { readonly done: number; readonly of: number }
+      }
+    | undefined
   /** Why requests are not taken, if they are not. */
   readonly unready?: string | undefined
   /** Why writes are refused, if they are. */
   readonly readOnly?: string | undefined
+}
+
+export interface RegionMemberInfo {
+  readonly region: string
+  readonly replica: number
+  readonly status: 'joining' | 'active' | 'retired'
+  readonly store_id: string
+  readonly since: string
+}
+
+export interface PendingChangeInfo {
+  readonly id: string
+  readonly change: 'add' | 'retire'
+  readonly region: string
+  readonly replica: number
+  readonly forced: boolean
+  readonly by: string
+  readonly voted: readonly string[]
+  readonly missing: readonly string[]
+  /** Why the asked region does not vote for it, if it does not. */
+  readonly obstacle: string | null
+}
+
+/** `GET /meridian/regions`, as the asked region sees it. */
+export interface RegionsInfo {
+  /** Counts changes of membership; 0 is the founders. */
+  readonly configuration: number
+  readonly members: readonly RegionMemberInfo[]
+  readonly pending: readonly PendingChangeInfo[]
+}
+
+export interface RegionChange {
+  readonly state: 'in effect' | 'pending'
+  readonly region: string
+  readonly replica: number
+}
+
+export interface RetireRegion {
+  readonly force?: boolean
+  readonly replica?: number | undefined
+  readonly lost?: readonly number[]
 }
 
 /** `GET /meridian/collections/{c}/digest`. Equal digests of all shards prove equal live records. */

@@ -6,6 +6,11 @@ export {
   type DigestInfo,
   digestKey,
   type PeerInfo,
+  type PendingChangeInfo,
+  type RegionChange,
+  type RegionMemberInfo,
+  type RegionsInfo,
+  type RetireRegion,
   type VectorJson,
 } from './cluster.js'
 export type { Call } from './endpoint.js'

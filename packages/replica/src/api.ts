@@ -15,6 +15,8 @@ import type {
 import type { AliasAction, IndexSchema, Setting } from '@meridian/catalog'
 import type { Contribution } from '@meridian/shard'
 import type { PurgeBlocker } from './forgetting/blockers.js'
+import type { BootstrapProgress } from './membership/bootstrap.js'
+import type { RegionMember, Standing } from './membership/membership.js'
 import type { StagedCollection } from './staged-collection.js'
 
 export type { AliasAction, Contribution, IndexSchema, PurgeBlocker, Setting }
@@ -139,7 +141,12 @@ export interface ReplicaStatus {
   readonly boot: number
   readonly client: ClientId
   readonly vectors: { readonly acked: VersionVector; readonly merged: VersionVector; readonly indexed: VersionVector }
-  readonly members: readonly { region: string; replica: number; status: string; storeId: string }[]
+  readonly members: readonly RegionMember[]
+  /** Of this replica, in the configuration in effect here, and that one's index. */
+  readonly standing: Standing
+  readonly configuration: number
+  /** While it is joining. */
+  readonly bootstrap: BootstrapProgress | undefined
   readonly peers: readonly PeerStatus[]
   readonly counters: Readonly<Counters>
   /** Why writes are refused, if they are. */

@@ -5,6 +5,8 @@ import {
   type Random,
   type RegionId,
   type ReplicaId,
+  type Storage,
+  StoreError,
   type Timers,
   VersionVector,
 } from '@meridian/core'
@@ -18,6 +20,8 @@ import type { FrameSource } from './frame-source.js'
 import { type Identity, stageFence } from './identity.js'
 import type { Inbox } from './inbox.js'
 import type { LocalClock } from './local-clock.js'
+import { Membership } from './membership/membership.js'
+import { Regions } from './membership/regions.js'
 import { type Message, PROTOCOL_VERSION } from './message.js'
 import { Peer } from './peer.js'
 import type { Sequencer } from './sequencer.js'
@@ -46,12 +50,15 @@ export interface ClusterParts {
   readonly logger: Log
   /** Regions that the configuration names as peers. */
   readonly expects: readonly RegionId[]
+  readonly storage: Storage
+  /** As of `ReplicaOptions`. */
+  readonly joins: boolean
   /** What a search of this replica finds. */
   indexed(): VersionVector
 }
 
 /** All peers and the links to them; what no single link can decide. */
-export class Cluster implements ClusterParts {
+export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   readonly identity
   readonly data
   readonly catalog
@@ -69,6 +76,8 @@ export class Cluster implements ClusterParts {
   readonly expects
   readonly purge: Purge
   readonly barriers: Barriers
+  readonly membership: Membership
+  readonly regions: Regions
   readonly #peers = new Map<ReplicaId, Peer>()
   readonly #sessions = new Set<Session>()
   readonly #disabled = new Set<RegionId>()
@@ -93,10 +102,22 @@ export class Cluster implements ClusterParts {
     this.logger = parts.logger
     this.indexed = parts.indexed
     this.expects = parts.expects
+    this.membership = new Membership({
+      ...parts,
+      acked: (replica) => this.#peers.get(replica)?.acked,
+      links: () =>
+        [...this.#peers.values()].flatMap(({ replica, session }) =>
+          session === undefined ? [] : [{ replica, joins: session.joins }],
+        ),
+      fence: (reason) => this.#fence(reason),
+      changed: () => this.#endRetired(),
+    })
+    this.regions = new Regions(this.membership, (replica) => this.#peers.get(replica)?.session !== undefined)
     this.barriers = new Barriers({
       self: parts.identity.replica,
       timers: parts.timers,
       members: () => this.activeMembers(),
+      uncounted: () => this.#uncounted(),
       durable: () => this.log.vector,
       indexed: parts.indexed,
       peer: (replica) => this.#peers.get(replica),
@@ -124,7 +145,9 @@ export class Cluster implements ClusterParts {
   }
 
   #purgePeers(): PurgePeer[] {
-    return this.activeMembers()
+    // Joining ones too: they hold what they have acknowledged and no more.
+    return this.membership
+      .remembering()
       .filter(({ replica }) => replica !== this.identity.replica)
       .map(({ region, replica }) => {
         const peer = this.#peers.get(replica)
@@ -161,6 +184,8 @@ export class Cluster implements ClusterParts {
       )
     if (this.#disabled.has(region))
       return refuse('DISABLED', `the link between ${this.identity.region} and ${region} is switched off`)
+    const stranger = this.membership.refusal(replica, region, hello.joins)
+    if (stranger !== undefined) return refuse(stranger.code, stranger.refusal)
     const member = this.catalog.document.members().find((known) => known.replica === replica)
     const known = this.#peers.get(replica)
     const formerStore = member?.storeId ?? known?.storeId
@@ -173,7 +198,7 @@ export class Cluster implements ClusterParts {
     if (formerStore !== undefined && formerStore !== storeId)
       return refuse(
         'IDENTITY_CONFLICT',
-        `region ${region} came back with another data directory: its former writes carry replica number ${replica}, so start it with a fresh --replica-number`,
+        `region ${region} came back with another data directory: its former writes carry replica number ${replica}, so retire it (meridian region retire ${region} --replica ${replica} --force), then start it with its empty directory, --join and a fresh --replica-number`,
       )
     if (!this.checkHistory(region, hello.durable))
       return refuse(
@@ -197,6 +222,7 @@ export class Cluster implements ClusterParts {
     // Not joined: one that was restored from a copy has less than it once had.
     peer.acked = hello.durable
     peer.heardDurable = []
+    if (hello.isActive) this.membership.bootstrap.sponsored(hello.durable, hello.blockBytes)
     this.logger.info({ peer: region, replica, dialed: session.isDialed }, `linked with ${region}`)
     this.#announce()
     return { peer, has }
@@ -219,12 +245,36 @@ export class Cluster implements ClusterParts {
     const own = this.identity.replica
     if (durable.get(own) <= this.log.vector.get(own)) return true
     if (this.fenced === undefined) {
-      const reason = `region ${region} has newer transactions of ours than this data directory: it was restored from an old copy; start with an empty directory and a fresh --replica-number`
-      this.fenced = reason
-      this.logger.error({ peer: region, error_code: 'IDENTITY_CONFLICT' }, reason)
-      this.sequencer.push({ bytes: 0, stage: (stage) => stageFence(stage, reason), failed() {} })
+      const reason = `region ${region} has newer transactions of ours than this data directory: it was restored from an old copy; retire it, then start with an empty directory, --join and a fresh --replica-number`
+      this.#fence(reason)
     }
     return false
+  }
+
+  #fence(reason: string): void {
+    if (this.fenced !== undefined) return
+    this.fenced = reason
+    this.logger.error({ error_code: 'IDENTITY_CONFLICT' }, reason)
+    this.sequencer.push({ bytes: 0, stage: (stage) => stageFence(stage, reason), failed() {} })
+  }
+
+  /** Links with members that were retired end, and they are told. */
+  #endRetired(): void {
+    for (const session of [...this.#sessions]) {
+      const { peer } = session
+      const stranger = peer && this.membership.refusal(peer.replica, peer.region, true)
+      if (stranger !== undefined) session.refuse(stranger.code, stranger.refusal)
+    }
+  }
+
+  /** Why levels beyond this region cannot be counted here. */
+  #uncounted(): StoreError | undefined {
+    const { standing } = this.membership
+    if (standing === 'active') return undefined
+    return new StoreError(
+      'NOT_READY',
+      `region ${this.identity.region} is ${standing} and no active member: ask an active region, or for what is local`,
+    )
   }
 
   /**
@@ -268,6 +318,7 @@ export class Cluster implements ClusterParts {
   }
 
   refusedBy(code: string, reason: string): void {
+    this.membership.refused(code, reason)
     if (code !== 'DUPLICATE') this.logger.warn({ error_code: code }, `a peer refused us: ${reason}`)
   }
 
@@ -284,11 +335,9 @@ export class Cluster implements ClusterParts {
     peer.heardLinks(message.links, this.timers)
   }
 
-  /** This replica counts though the catalog does not list it yet. */
+  /** The configuration in effect here; this replica counts though the catalog does not list it yet. */
   activeMembers(): readonly Member[] {
-    const { replica, region } = this.identity
-    const active = this.catalog.document.members().filter(({ status }) => status === 'active')
-    return active.some((member) => member.replica === replica) ? active : [{ replica, region }, ...active]
+    return this.membership.counted()
   }
 
   isReceiving(origin: ReplicaId): boolean {
@@ -345,11 +394,11 @@ export class Cluster implements ClusterParts {
       else session.heartbeat()
   }
 
-  /** What every active member, ourselves included, has durably. A member that was never heard holds nothing. */
+  /** What every active or joining member, ourselves included, has durably. A member that was never heard holds nothing. */
   stable(): VersionVector {
     let stable = this.log.vector
-    for (const member of this.catalog.document.members()) {
-      if (member.status !== 'active' || member.replica === this.identity.replica) continue
+    for (const member of this.membership.remembering()) {
+      if (member.replica === this.identity.replica) continue
       stable = stable.meet(this.#peers.get(member.replica)?.acked ?? VersionVector.ZERO)
     }
     return stable

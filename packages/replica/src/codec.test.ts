@@ -9,7 +9,7 @@ import { GOLDEN_LOG_ENTRIES, GOLDEN_MESSAGES } from './test-messages.js'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 /** Vectors compare by what they hold, bytes by what they are. */
-const plain = (value: unknown): unknown =>
+const plain = (value: unknown): { type?: string } =>
   JSON.parse(
     JSON.stringify(value, (_, each) =>
       each instanceof Map ? [...each] : ArrayBuffer.isView(each) ? hex(each as Uint8Array) : each,

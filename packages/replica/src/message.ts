@@ -54,6 +54,12 @@ export type Message =
       readonly replica: ReplicaId
       /** Random name of the data directory: a replica that comes back with another one is another replica. */
       readonly storeId: string
+      /** It was started to join, not to found: it is taken in by those who do not know it. */
+      readonly joins: boolean
+      /** It is an active member in its own eyes: who joins may take it for a sponsor. */
+      readonly isActive: boolean
+      /** Bytes of blocks that it stores: how much there is, for one that bootstraps. */
+      readonly blockBytes: number
       readonly durable: VersionVector
     }
   /** A hello of another protocol version: nothing else of it is read. Never sent as such. */
@@ -158,6 +164,7 @@ export const encodeMessage = (message: Sent): Uint8Array => {
   switch (message.type) {
     case 'hello':
       out.varuint(message.protocol).text(message.region).u8(message.replica).text(message.storeId)
+      out.u8((message.joins ? 1 : 0) | (message.isActive ? 2 : 0)).varuint(message.blockBytes)
       message.durable.write(out)
       break
     case 'refuse':
@@ -242,6 +249,8 @@ const readMessage = (input: ByteReader): Message => {
         region: sound(() => parseRegionId(input.text(TEXT_MAX))),
         replica: readReplica(input),
         storeId: input.text(64),
+        ...readStanding(input),
+        blockBytes: input.varuint(),
         durable: VersionVector.read(input),
       }
     }
@@ -361,6 +370,12 @@ const readSeq = (input: ByteReader): number => {
   const seq = input.varuint()
   if (seq === 0) throw malformed('seq 0')
   return seq
+}
+
+const readStanding = (input: ByteReader): { joins: boolean; isActive: boolean } => {
+  const bits = input.u8()
+  if (bits > 3) throw malformed(`standing ${bits}`)
+  return { joins: (bits & 1) !== 0, isActive: (bits & 2) !== 0 }
 }
 
 const readFlag = (input: ByteReader): boolean => {

@@ -47,6 +47,7 @@ import { LocalClock } from './local-clock.js'
 import { LocalWriter } from './local-writer.js'
 import { Maintenance } from './maintenance.js'
 import { Register } from './register/register.js'
+import type { Regions } from './membership/regions.js'
 import { Sequencer } from './sequencer.js'
 import { DEFAULT_SETTINGS, type Settings } from './settings.js'
 import { TransactionLog } from './transaction-log.js'
@@ -70,6 +71,11 @@ export interface ReplicaOptions {
   readonly settings?: Partial<Settings>
   /** Regions that are configured as peers: nothing is forgotten for good before each has been heard of. */
   readonly expects?: readonly RegionId[]
+  /**
+   * A new data directory joins an existing cluster: it takes in what there is before it serves anybody, and counts for nothing until
+   * it was added. Otherwise it founds one, or is one of its founders. Of no effect later.
+   */
+  readonly joins?: boolean
 }
 
 /**
@@ -183,6 +189,8 @@ export class Replica {
       frames,
       random,
       expects: options.expects ?? [],
+      storage,
+      joins: options.joins ?? false,
       indexed: () => this.#indexed,
     })
     this.#writer = new LocalWriter(
@@ -217,6 +225,7 @@ export class Replica {
     this.#every(settings.heartbeatMs, () => this.#cluster.beat())
     this.#every(settings.maintenanceMs, () => {
       this.#join()
+      if (this.#cluster.fenced === undefined) this.#cluster.membership.step()
       this.#maintenance.step()
       this.#data.expireConflicts(this.#clock.wallMs)
       this.#writeConflicts()
@@ -279,7 +288,8 @@ export class Replica {
     this.#catalog.edit(
       () => {
         const nowMs = this.#clock.wallMs
-        return { type: 'putMember', member: { replica, region, storeId, status: 'active', sinceMs: nowMs }, nowMs }
+        const status = this.#options.joins === true ? 'joining' : 'active'
+        return { type: 'putMember', member: { replica, region, storeId, status, sinceMs: nowMs }, nowMs }
       },
       (outcome) => {
         this.#isJoining = false
@@ -393,8 +403,21 @@ export class Replica {
     if (this.#state !== 'open') return new StoreError('SHUTTING_DOWN', 'the store is shutting down')
     if (this.#sequencer.failure !== undefined) return this.#sequencer.failure
     if (this.#cluster.fenced !== undefined) return new StoreError('IDENTITY_CONFLICT', this.#cluster.fenced)
+    const { unready, leaving } = this.#cluster.membership
+    if (unready !== undefined) return unready
+    if (leaving !== undefined) return new StoreError('NOT_READY', leaving)
     const clock = this.#cluster.clockFault()
     return clock === undefined ? undefined : new StoreError('CLOCK_SKEW', clock)
+  }
+
+  /** Why nothing is read or written here yet: it is joining, and has not caught up. */
+  unservable(): StoreError | undefined {
+    return this.#cluster.membership.unready
+  }
+
+  /** Who is in the cluster, and changes of that. */
+  get regions(): Regions {
+    return this.#cluster.regions
   }
 
   #checkWritable(): void {
@@ -583,7 +606,10 @@ export class Replica {
       boot,
       client: clientIdOf(replica, boot),
       vectors: this.vectors,
-      members: this.#catalog.document.members(),
+      members: this.#cluster.membership.all(),
+      standing: this.#cluster.membership.standing,
+      configuration: this.#cluster.membership.configuration.index,
+      bootstrap: this.#cluster.membership.progress,
       peers: this.#cluster.peers(),
       counters: this.#counters,
       readOnly: this.readOnlyReason()?.message,

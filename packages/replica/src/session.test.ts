@@ -62,6 +62,7 @@ describe('the handshake', () => {
 
   test.each([
     [PROTOCOL_VERSION + 1, /protocol version 3 is not 2: upgrade the refusing side/],
+    [PROTOCOL_VERSION - 1, /protocol version 1 is not 2: upgrade the other side/],
     [0, /protocol version 0 is not 2: upgrade the other side/],
   ])('[RP31] protocol version %i is refused, however the rest of its hello looks', (protocol, reason) => {
     const { time, eu, us } = three()
@@ -158,7 +159,7 @@ describe('lost history', () => {
     time.run(20)
     expect(link.isOpen).toBe(false)
     expect(old.replica.readOnlyReason()).toMatchObject({ code: 'IDENTITY_CONFLICT' })
-    expect(() => old.put(3)).toThrow(/restored from an old copy; start with an empty directory/)
+    expect(() => old.put(3)).toThrow(/restored from an old copy; retire it, then start with an empty directory/)
     expect(old.read(1)).toEqual({})
     old.restart()
     expect(() => old.put(3)).toThrow(/restored from an old copy/)

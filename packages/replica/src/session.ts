@@ -29,6 +29,7 @@ export class Session {
   readonly #out = new Map<ReplicaId, TransferOut>()
   #in: TransferIn | undefined
   #heardAt: number
+  #joins = false
 
   constructor(
     readonly cluster: Cluster,
@@ -37,12 +38,31 @@ export class Session {
   ) {
     this.#heardAt = cluster.timers.elapsedMs()
     const { region, replica, storeId } = cluster.identity
+    const { joins, standing } = cluster.membership
+    const isActive = standing === 'active'
     const durable = cluster.log.vector
-    this.send(encodeMessage({ type: 'hello', protocol: PROTOCOL_VERSION, region, replica, storeId, durable }))
+    this.send(
+      encodeMessage({
+        type: 'hello',
+        protocol: PROTOCOL_VERSION,
+        region,
+        replica,
+        storeId,
+        joins,
+        isActive,
+        blockBytes: cluster.data.blockBytes,
+        durable,
+      }),
+    )
   }
 
   get peer(): Peer | undefined {
     return this.#peer
+  }
+
+  /** Whether the peer said that it was started to join. */
+  get joins(): boolean {
+    return this.#joins
   }
 
   get inFlight(): { frames: number; bytes: number } {
@@ -95,8 +115,7 @@ export class Session {
     }
     if (message.type === 'stranger') {
       const { code, refusal } = this.cluster.refuseVersion(message.protocol)
-      this.send(encodeMessage({ type: 'refuse', code, reason: refusal }))
-      this.end(refusal)
+      this.refuse(code, refusal)
       return
     }
     // Frames can overtake the hello on a bad network only; the peer will send them again.
@@ -106,10 +125,10 @@ export class Session {
     }
     const verdict = this.cluster.admit(this, message)
     if ('refusal' in verdict) {
-      this.send(encodeMessage({ type: 'refuse', code: verdict.code, reason: verdict.refusal }))
-      this.end(verdict.refusal)
+      this.refuse(verdict.code, verdict.refusal)
       return
     }
+    this.#joins = message.joins
     this.#peer = verdict.peer
     this.#sent = verdict.has
     verdict.peer.heardAt = this.#heardAt
@@ -361,6 +380,12 @@ export class Session {
   acknowledge(): void {
     if (this.#peer !== undefined)
       this.send(encodeMessage({ type: 'acked', resync: false, durable: this.cluster.log.vector }))
+  }
+
+  /** Ends the link and says why. */
+  refuse(code: string, reason: string): void {
+    this.send(encodeMessage({ type: 'refuse', code, reason }))
+    this.end(reason)
   }
 
   /** Ends the link from our side. */

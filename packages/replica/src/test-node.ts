@@ -75,6 +75,7 @@ export interface NodeOptions {
   readonly expects?: readonly RegionId[]
   /** As of `ReplicaOptions`. */
   readonly searchable?: (done: () => void) => void
+  readonly joins?: boolean
 }
 
 /** One region under test: a directory and a clock that stay, a process that comes and goes. */
@@ -114,6 +115,7 @@ export class TestNode {
       log: { info() {}, warn, error: warn },
       ...(this.options.searchable === undefined ? {} : { searchable: this.options.searchable }),
       ...(this.options.expects === undefined ? {} : { expects: this.options.expects }),
+      joins: this.options.joins ?? false,
       ...(this.options.settings === undefined ? {} : { settings: this.options.settings }),
     })
   }

@@ -94,6 +94,8 @@ export class BarrierWatch {
   }
 
   #knowsAll(node: SimNode): boolean {
-    return node.replica!.status().members.filter(({ status }) => status === 'active').length >= this.nodes.length
+    const { members, standing, configuration } = node.replica!.status()
+    if (standing !== 'active') return false
+    return configuration > 0 || members.filter(({ status }) => status === 'active').length >= this.nodes.length
   }
 }

@@ -1,4 +1,4 @@
-import { canonicalJson, compareStamps, type PointId, type Stamp } from '@meridian/core'
+import { canonicalJson, compareStamps, type PointId, type ReplicaId, type Stamp } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { type Oracle, stampKey } from './oracle.js'
 import { describe, describeRecord } from './record-watch.js'
@@ -6,15 +6,19 @@ import type { SimNode } from './sim-node.js'
 import type { Acknowledged } from './workload.js'
 import { Violation } from './violation.js'
 
-/** After healing: every replica says what the oracle says, to the last float, and search agrees with it. */
-export const checkConverged = (nodes: readonly SimNode[], oracle: Oracle): void => {
+/** After healing: every replica says what the oracle says, to the last float, and search agrees with it. `lost`: as of `Oracle.visible`. */
+export const checkConverged = (
+  nodes: readonly SimNode[],
+  oracle: Oracle,
+  lost: ReadonlyMap<ReplicaId, number>,
+): void => {
   const [first] = nodes
   for (const node of nodes) {
     const [known, wanted] = [catalogOf(node), catalogOf(first!)]
     if (known !== wanted)
       throw new Violation('convergence', `catalogs differ: ${first!.region} has ${wanted}, ${node.region} has ${known}`)
     for (const collection of node.replica!.collections()) {
-      checkRecords(node, collection, oracle)
+      checkRecords(node, collection, oracle, lost)
       const other = first!.replica!.collection(collection.name)
       const digests = (of: Collection): string =>
         of
@@ -42,8 +46,13 @@ const catalogOf = ({ replica }: SimNode): string => {
     .join(' | ')
 }
 
-const checkRecords = (node: SimNode, collection: Collection, oracle: Oracle): void => {
-  const expected = oracle.visible(node.replica!.incarnationsOf(collection.name))
+const checkRecords = (
+  node: SimNode,
+  collection: Collection,
+  oracle: Oracle,
+  lost: ReadonlyMap<ReplicaId, number>,
+): void => {
+  const expected = oracle.visible(node.replica!.incarnationsOf(collection.name), lost)
   const where = `${node.region}, ${collection.name}`
   for (const [id, record] of expected) {
     const ordinal = collection.find(id)

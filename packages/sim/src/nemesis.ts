@@ -21,6 +21,8 @@ export class Nemesis {
   readonly #severed: (readonly [SimNode, SimNode])[] = []
   /** Nodes that nobody starts before all faults end. */
   readonly #gone = new Set<SimNode>()
+  /** Nodes that nobody ever starts again. */
+  readonly lost = new Set<SimNode>()
 
   constructor(
     readonly nodes: readonly SimNode[],
@@ -50,7 +52,7 @@ export class Nemesis {
       node.disk.onCommit = undefined
       node.disk.isFull = false
       node.clock.correct()
-      if (!node.isUp) node.start()
+      if (!node.isUp && !this.lost.has(node)) node.start()
     }
   }
 
@@ -73,6 +75,11 @@ export class Nemesis {
     }
   }
 
+  lose(node: SimNode): void {
+    this.lost.add(node)
+    this.crash(node)
+  }
+
   crash(node: SimNode): void {
     if (!node.isUp) return
     node.crash()
@@ -93,7 +100,7 @@ export class Nemesis {
   }
 
   #startAll(): void {
-    for (const each of this.nodes) if (!each.isUp && !this.#gone.has(each)) each.start()
+    for (const each of this.nodes) if (!each.isUp && !this.#gone.has(each) && !this.lost.has(each)) each.start()
   }
 
   #takeAway(node: SimNode): void {

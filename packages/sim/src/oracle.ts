@@ -91,17 +91,34 @@ export class Oracle {
     return this.#byStamp.get(stampKey(stamp))
   }
 
-  /** Visible records of a collection that has these incarnations. */
-  visible(uids: readonly CollectionUid[]): Map<PointId, VisibleRecord> {
+  /** Visible records of a collection that has these incarnations. `lost`: writers whose writes are gone after that seq. */
+  visible(
+    uids: readonly CollectionUid[],
+    lost: ReadonlyMap<ReplicaId, number> = new Map(),
+  ): Map<PointId, VisibleRecord> {
     const states = new Map<PointId, RecordState>()
-    for (const uid of uids)
-      for (const [id, state] of this.#states.get(uid) ?? []) states.set(id, merge(states.get(id) ?? EMPTY_STATE, state))
+    if (lost.size > 0) this.#foldKept(states, uids, lost)
+    else
+      for (const uid of uids)
+        for (const [id, state] of this.#states.get(uid) ?? [])
+          states.set(id, merge(states.get(id) ?? EMPTY_STATE, state))
     const records = new Map<PointId, VisibleRecord>()
     for (const [id, state] of states) {
       const record = visible(state)
       if (record !== undefined) records.set(id, record)
     }
     return records
+  }
+
+  #foldKept(
+    states: Map<PointId, RecordState>,
+    uids: readonly CollectionUid[],
+    lost: ReadonlyMap<ReplicaId, number>,
+  ): void {
+    for (const lane of this.#lanes.values())
+      for (const { owner, seq, uid, entry } of lane)
+        if (uids.includes(uid) && seq <= (lost.get(owner) ?? Number.POSITIVE_INFINITY))
+          states.set(entry.id, merge(states.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
   }
 }
 

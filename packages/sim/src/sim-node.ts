@@ -46,6 +46,8 @@ export class SimNode {
     readonly lateness: SeededRandom | undefined,
     /** Regions that its configuration names. */
     readonly expects: readonly string[] = [],
+    /** Whether its first start joins the cluster instead of founding it. */
+    readonly joins = false,
   ) {
     this.index = new ExactIndex()
   }
@@ -84,6 +86,7 @@ export class SimNode {
       log: this.#log(),
       settings: this.settings,
       expects: this.expects.map(parseRegionId),
+      joins: this.joins,
     })
     this.trace(this.region, `started, boot ${this.replica.identity.boot}`)
   }

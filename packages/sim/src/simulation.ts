@@ -7,6 +7,8 @@ import { Oracle, stampKey } from './oracle.js'
 import { RegisterWatch } from './register-watch.js'
 import { SimClock } from './sim-clock.js'
 import { SimDisk } from './sim-disk.js'
+import { MemberNemesis } from './member-nemesis.js'
+import { MemberWatch } from './member-watch.js'
 import { Nemesis } from './nemesis.js'
 import { type NetworkFaults, QUIET, SimNetwork } from './sim-network.js'
 import { type NodeHooks, SimNode } from './sim-node.js'
@@ -27,6 +29,8 @@ export interface SimulationOptions {
   readonly sabotage?: Sabotage
   /** Whether clients ask for guarantees too; default true. Their traffic makes another run of a seed. */
   readonly barriers?: boolean
+  /** Whether operators change the membership: by default in every third run. They do not change what else a seed does. */
+  readonly members?: boolean
   /** Receives a readable line for everything that happens. */
   readonly trace?: (line: string) => void
 }
@@ -48,12 +52,15 @@ export interface SimulationReport {
   readonly barriers: number
   /** Linearizable calls that were answered in time. */
   readonly registers: number
+  /** The index of the configuration that the members use in the end. */
+  readonly configuration: number
   /** Virtual time from healing to equality. */
   readonly healedInMs: number
 }
 
 const REGIONS: readonly string[] = ['eu', 'us', 'ap', 'sa', 'af']
 const LATE_REGION = 'late'
+const JOINING_REGIONS: readonly string[] = ['jo', 'ju']
 const HEAL_WITHIN_MS = 60_000
 
 /**
@@ -75,6 +82,8 @@ class Simulation {
   readonly #workload: Workload
   readonly #barriers: BarrierWatch
   readonly #registers: RegisterWatch
+  readonly #members: MemberWatch
+  readonly #operators: MemberNemesis | undefined
   readonly #forMs: number
   readonly #lossy: NetworkFaults
 
@@ -109,6 +118,34 @@ class Simulation {
     )
     this.#registers = new RegisterWatch([...this.#nodes], new SeededRandom(options.seed ^ 0x1b873593), this.#trace)
     this.#nemesis = new Nemesis(this.#nodes, this.#time, this.#network, random.fork(), this.#trace)
+    this.#members = new MemberWatch(regions)
+    if (options.members ?? options.seed % 3 === 0) this.#operators = this.#hireOperators(regions)
+  }
+
+  #hireOperators(founders: number): MemberNemesis {
+    const random = new SeededRandom(this.options.seed ^ 0x3c6ef372)
+    return new MemberNemesis(
+      this.#nodes,
+      founders,
+      random,
+      this.#trace,
+      () => {
+        const region = JOINING_REGIONS[this.#nodes.length - founders]
+        if (region === undefined) return
+        const node = this.#node(region, this.#nodes.length, true)
+        this.#nodes.push(node)
+        node.start()
+        for (const peer of this.#nodes) {
+          if (peer === node) continue
+          this.#dial(node, peer)
+          this.#dial(peer, node)
+        }
+      },
+      (node) => {
+        this.#members.lost.add(node)
+        this.#nemesis.lose(node)
+      },
+    )
   }
 
   readonly #trace = (node: string, text: string): void => {
@@ -129,7 +166,7 @@ class Simulation {
     }
   }
 
-  #node(region: string, number: number): SimNode {
+  #node(region: string, number: number, joins = false): SimNode {
     const random = this.#random.fork()
     const drift = (random.float() - 0.5) * 2e-4
     const clock = new SimClock(
@@ -156,6 +193,7 @@ class Simulation {
       this.options.sabotage ?? {},
       this.#withBarriers ? new SeededRandom(this.options.seed * 31 + number) : undefined,
       this.#regions,
+      joins,
     )
   }
 
@@ -184,13 +222,40 @@ class Simulation {
   }
 
   #checkEqual(): void {
-    checkConverged(this.#nodes, this.#oracle)
-    for (const node of this.#nodes) this.#watch.check(node)
+    const members = this.#remaining()
+    checkConverged(members, this.#oracle, this.#lostWrites())
+    for (const node of members) this.#watch.check(node)
+    this.#members.check(this.#nodes)
+    this.#members.checkConverged(members)
+  }
+
+  /** Those that are neither lost nor retired. */
+  #remaining(): SimNode[] {
+    const { lost } = this.#nemesis
+    const retired = new Set<string>()
+    for (const node of this.#nodes)
+      if (!lost.has(node))
+        for (const member of node.replica?.regions.status().members ?? [])
+          if (member.status === 'retired') retired.add(member.region)
+    return this.#nodes.filter((node) => !lost.has(node) && !retired.has(node.region))
+  }
+
+  /** What members wrote that left, beyond what reached those that stayed. */
+  #lostWrites(): Map<ReplicaId, number> {
+    const remaining = this.#remaining()
+    const lost = new Map<ReplicaId, number>()
+    const merged = remaining[0]!.replica!.vectors.merged
+    for (const node of this.#nodes)
+      if (!remaining.includes(node)) {
+        const replica = (node.number + 1) as ReplicaId
+        lost.set(replica, merged.get(replica))
+      }
+    return lost
   }
 
   /** Which writes each record is made of in the end. */
   #traceWinners(): void {
-    const { replica } = this.#nodes[0]!
+    const { replica } = this.#remaining()[0]!
     for (const collection of replica!.collections())
       for (const ordinal of collection.inOrder()) {
         const id = collection.id(ordinal)
@@ -203,19 +268,47 @@ class Simulation {
 
   /** One more region joins, reaches one of the others only, and comes to say the same. */
   #joinLate(): void {
-    const late = this.#node(LATE_REGION, this.#nodes.length)
-    const sponsor = this.#random.pick(this.#nodes)
+    const late = this.#node(LATE_REGION, this.#nodes.length, true)
+    const sponsor = this.#random.pick(this.#remaining())
     late.start()
     this.#nodes.push(late)
     this.#dial(late, sponsor)
+    // Any one of them may be retired by what was asked for before.
+    if (this.#operators !== undefined)
+      for (const peer of this.#nodes) if (peer !== late && peer !== sponsor) this.#dial(late, peer)
     this.#untilSettled()
+    this.#checkEqual()
+    if (this.#operators !== undefined) this.#addLate(late)
+  }
+
+  /** Whatever happened before: a change that is asked for, by everybody linked, comes about. */
+  #addLate(late: SimNode): void {
+    for (const peer of this.#remaining()) if (peer !== late) this.#dial(peer, late)
+    const start = this.#time.nowMs
+    for (;;) {
+      const [first] = this.#remaining()
+      if (late.replica!.status().standing === 'active' && this.#isSettled()) break
+      if (this.#time.nowMs > start + HEAL_WITHIN_MS)
+        throw new Violation(
+          'liveness',
+          `${LATE_REGION} was not added: ${JSON.stringify(first!.replica!.regions.status())}`,
+        )
+      for (const node of this.#remaining())
+        if (node.replica!.status().standing === 'active') {
+          node.replica!.regions.add(LATE_REGION, undefined, () => {})
+          break
+        }
+      this.#time.runUntil(this.#time.nowMs + 500)
+      this.#members.check(this.#nodes)
+    }
     this.#checkEqual()
   }
 
   /** What is on every disk is what was in every memory. */
   #reload(): void {
+    const remaining = this.#remaining()
     for (const node of this.#nodes) this.#network.drop(node.number)
-    for (const node of this.#nodes) {
+    for (const node of remaining) {
       node.crash()
       node.start()
     }
@@ -228,9 +321,11 @@ class Simulation {
       const node = this.#random.pick(this.#nodes)
       this.#workload.step(node)
       if (this.#random.chance(0.1)) this.#watch.check(this.#random.pick(this.#nodes))
+      if (this.#operators !== undefined) this.#members.check(this.#nodes)
       this.#time.at(this.#random.int(60), step)
     }
     step()
+    this.#operate()
     if (!this.#withBarriers) return
     const random = new SeededRandom(this.options.seed ^ 0x5bd1e995)
     const probe = (): void => {
@@ -240,6 +335,17 @@ class Simulation {
       this.#time.at(random.int(120), probe)
     }
     probe()
+  }
+
+  #operate(): void {
+    const operators = this.#operators
+    if (operators === undefined) return
+    const act = (): void => {
+      if (this.#time.nowMs >= this.#forMs) return
+      operators.step()
+      this.#time.at(operators.random.int(500), act)
+    }
+    this.#time.at(300, act)
   }
 
   /** Each pair is dialed by both ends, as configured peers do, with a pause between attempts. */
@@ -275,14 +381,18 @@ class Simulation {
     while (this.#time.nowMs < start + HEAL_WITHIN_MS) {
       this.#time.runUntil(this.#time.nowMs + 100)
       // A clean stop that began before the faults ended may complete after.
-      for (const node of this.#nodes) if (!node.isUp) node.start()
+      for (const node of this.#nodes) if (!node.isUp && !this.#nemesis.lost.has(node)) node.start()
+      this.#operators?.goOnWithout(this.#remaining())
       if (this.#isSettled()) return
     }
     throw new Violation('liveness', `not equal ${HEAL_WITHIN_MS / 1000} s after all faults ended: ${this.#describe()}`)
   }
 
   #isSettled(): boolean {
-    const [first, ...rest] = this.#nodes.map((node) => node.replica?.status())
+    const [first, ...rest] = this.#remaining().map((node) => node.replica?.status())
+    const lost = [...this.#nemesis.lost].map(({ region }) => region)
+    if (lost.some((region) => first?.members.some((each) => each.region === region && each.status !== 'retired')))
+      return false
     if (first === undefined || first.deferred + first.orphans > 0) return false
     return rest.every(
       (status) =>
@@ -299,13 +409,20 @@ class Simulation {
         const peers = status?.peers
           .map((peer) => `${peer.region} ${peer.state} ${peer.transfer} ${peer.lastError ?? ''}`)
           .join(', ')
-        return `${node.region} ${JSON.stringify(status?.vectors.merged)} deferred ${status?.deferred} orphans ${status?.orphans} (${peers})`
+        const regions = node.replica?.regions.status()
+        const pending = regions?.pending.map(
+          ({ change, region, forced, missing, obstacle }) =>
+            `${change} ${region}${forced ? ' by force' : ''}, missing ${missing}: ${obstacle}`,
+        )
+        const members = regions?.members.map((each) => `${each.region} ${each.status}`)
+        return `${node.region} ${JSON.stringify(status?.vectors.merged)} deferred ${status?.deferred} orphans ${status?.orphans} (${peers}) configuration ${regions?.configuration} [${members}] <${pending?.join('; ')}>`
       })
       .join('; ')
   }
 
   #report(healedInMs: number): SimulationReport {
-    const counters = this.#nodes.map((node) => node.replica!.status().counters)
+    const remaining = this.#remaining()
+    const counters = remaining.map((node) => node.replica!.status().counters)
     const sum = (pick: (each: Counters) => number): number => counters.reduce((total, each) => total + pick(each), 0)
     return {
       seed: this.options.seed,
@@ -321,6 +438,7 @@ class Simulation {
       networkBytes: this.#network.bytes,
       barriers: this.#barriers.answered,
       registers: this.#registers.answered,
+      configuration: this.#members.highest,
       healedInMs,
     }
   }

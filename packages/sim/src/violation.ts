@@ -8,6 +8,7 @@ export type Check =
   | 'search'
   | 'barrier'
   | 'linearizability'
+  | 'membership'
   | 'memory'
   | 'convergence'
   | 'liveness'

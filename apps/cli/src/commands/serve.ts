@@ -13,7 +13,9 @@ export const addServe = (program: Command): void => {
     .description('run one region in the foreground; every option can also be set as an environment variable')
   for (const flag of FLAGS) {
     const meaning = flag.fallback === undefined ? flag.meaning : `${flag.meaning} (default ${flag.fallback})`
-    const option = new Option(`--${flag.name} <${flag.placeholder}>`, `${meaning} [${flag.env}]`)
+    const value = flag.alone === undefined ? `<${flag.placeholder}>` : `[${flag.placeholder}]`
+    const option = new Option(`--${flag.name} ${value}`, `${meaning} [${flag.env}]`)
+    if (flag.alone !== undefined) option.preset(flag.alone)
     if (flag.isList)
       option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text])
     command.addOption(option)

@@ -56,6 +56,8 @@ const ROWS: readonly Row[] = [
   ['GET /meridian/cluster', 'Meridian', 'Regions, links, lag and collections', 'Object'],
   [`GET /meridian${C}/digest`, 'Meridian', 'Counts and digests by shard', 'Digest'],
   [`GET /meridian${P}/:id/history`, 'Meridian', 'The writes that make up a record', 'History'],
+  ['GET /meridian/regions', 'Meridian', 'Members, and changes of membership that are asked for', 'Regions'],
+  ['POST /meridian/regions', 'Meridian', 'Add a region that has joined', 'RegionChange', 'RegionAdd'],
   ['PUT /meridian/links/:region', 'Meridian', 'Cut or heal the link to a region', 'LinkState', 'LinkChange'],
 ]
 
@@ -89,6 +91,19 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
       tag: 'Meridian',
       result: 'Object',
       query: { timeout: 'whole seconds' },
+    },
+  ],
+  [
+    'DELETE /meridian/regions/:region',
+    {
+      summary: 'Retire a region',
+      tag: 'Meridian',
+      result: 'RegionChange',
+      query: {
+        force: 'true: the region will never act again, and its vote is done without',
+        replica: 'Number of the replica, where the region has several',
+        lost: 'With force: numbers of more replicas that will never act again, separated by commas',
+      },
     },
   ],
   ['GET /', { summary: 'Who this is', tag: 'Service', result: 'Version', answers: 'bare' }],

@@ -238,6 +238,21 @@ export const SCHEMAS = {
     checksum: none(z.string()),
   }),
   SnapshotRecover: z.looseObject({ location: z.string(), checksum: none(z.string()), priority: none(z.string()) }),
+  Regions: z.looseObject({
+    configuration: count,
+    members: z.array(
+      z.looseObject({
+        region: z.string(),
+        replica: count,
+        status: z.enum(['joining', 'active', 'retired']),
+        store_id: z.string(),
+        since: z.string(),
+      }),
+    ),
+    pending: z.array(z.looseObject({ change: z.enum(['add', 'retire']), region: z.string(), replica: count })),
+  }),
+  RegionAdd: z.looseObject({ region: z.string(), replica: count.optional() }),
+  RegionChange: z.looseObject({ state: z.enum(['in effect', 'pending']), region: z.string(), replica: count }),
   LinkState: z.looseObject({ region: z.string(), enabled: z.boolean() }),
   LinkChange: z.looseObject({ enabled: z.boolean() }),
   Digest: z.looseObject({ collection: z.string(), uid: z.string(), live: count, shards: z.array(z.looseObject({})) }),

@@ -87,6 +87,7 @@ const clusterInfo = (region: Region) => {
     apiVersion: API_VERSION,
     uptimeSeconds: Math.round((Date.now() - region.startedAt.getTime()) / 1000),
     unready: region.unready(),
+    pendingChanges: region.replica.regions.status().pending,
     peers: status.peers.map((peer) => ({
       ...peer,
       enabled: links.find((link) => link.region === peer.region)?.enabled ?? true,

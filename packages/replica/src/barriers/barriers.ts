@@ -17,6 +17,8 @@ export interface BarrierParts {
   readonly timers: Timers
   /** Active ones, this replica included. */
   members(): readonly Member[]
+  /** Why this replica may not count others: it is no member. */
+  uncounted?(): StoreError | undefined
   durable(): VersionVector
   /** What a search here finds, whatever the index still has to do with the rest. */
   indexed(): VersionVector
@@ -46,7 +48,7 @@ interface Question {
 /**
  * Waiting for version vectors to cover one another; there is no other mechanism behind any guarantee.
  *
- *  1. Members are counted as they are when it is looked: a region that joins meanwhile counts.
+ *  1. Members are counted as they are when it is looked: a region that was added meanwhile counts.
  *  2. An answer counts for a question that was asked before it was given, and for no other.
  *  3. A read waits for what is searchable here (`indexed`), never for what is only merged or on disk.
  */
@@ -64,8 +66,10 @@ export class Barriers {
     return this.#waits.count
   }
 
-  /** @throws StoreError `BAD_REQUEST` when the level asks for more regions than are active. */
+  /** @throws StoreError `BAD_REQUEST` when the level asks for more regions than are active, `NOT_READY` where none may be counted. */
   needed(level: Level): number {
+    const reason = level === 'local' || level === 1 ? undefined : this.parts.uncounted?.()
+    if (reason !== undefined) throw reason
     return countOf(level, this.parts.members().length)
   }
 

@@ -1,0 +1,30 @@
+import type { ReplicaId } from '@meridian/core'
+import type { CatalogState } from '../state.js'
+import { outcomeOf, type Proposal, sorted } from './proposal.js'
+
+/** The active members, as one replica sees them now. Two neighbours differ by one member. */
+export interface Configuration {
+  /** 0: the founders, as far as they are known. */
+  readonly index: number
+  /** Sorted. */
+  readonly members: readonly ReplicaId[]
+  /** Who was retired, and by which configuration. For ever: a replica number is not used again. */
+  readonly retired: ReadonlyMap<ReplicaId, number>
+  /** What led to it; undefined for the founders. */
+  readonly proposal: Proposal | undefined
+}
+
+/** Follows the decisions from the founders on. Causal order of the catalog brings a decision before what was proposed on it. */
+export const configurationOf = (state: CatalogState, self: ReplicaId): Configuration => {
+  const { members, ballots } = state
+  const founders = [...members.values()].filter(({ status }) => status === 'active').map(({ replica }) => replica)
+  const retired = new Map<ReplicaId, number>()
+  for (const { replica, status } of members.values()) if (status === 'retired') retired.set(replica, 0)
+  let current: Configuration = { index: 0, members: sorted(founders), retired, proposal: undefined }
+  for (;;) {
+    const proposal = ballots.get(current.index + 1)?.decided(self)
+    if (proposal === undefined) return current
+    if (proposal.change === 'retire') retired.set(proposal.replica, proposal.index)
+    current = { index: proposal.index, members: outcomeOf(proposal), retired, proposal }
+  }
+}

@@ -1,0 +1,62 @@
+import type { Catalog, Configuration, Proposal } from '@meridian/catalog'
+import { type ReplicaId, VersionVector } from '@meridian/core'
+
+/** What a voter knows of the others. */
+export interface Knowledge {
+  readonly self: ReplicaId
+  readonly document: Catalog
+  readonly configuration: Configuration
+  /** Durable here. */
+  readonly durable: VersionVector
+  /** Durable there, as last acknowledged; undefined if never heard since our start. */
+  acked(replica: ReplicaId): VersionVector | undefined
+  /** What we held when we first saw the proposal. */
+  frontier(proposal: Proposal): VersionVector
+  /** Founders that are linked and that the catalog does not name yet. */
+  readonly newcomers: readonly ReplicaId[]
+  nameOf(replica: ReplicaId): string
+}
+
+/**
+ * What keeps this replica from voting for a proposal; undefined when nothing does.
+ *
+ *  1. The base is the configuration as it is here; of founders, all that are known here.
+ *  2. Who is added holds what we held when we first saw the proposal: so what a quorum of the old configuration has, a quorum
+ *     of the new one has.
+ *  3. For a retirement all that stay hold it: a later one may take away the next of those who had it.
+ *  4. Who is retired uses the configuration as it is here, and no older one (its own word on that); and we hold what it
+ *     is known to have written. Not when it is said to be lost.
+ */
+export const obstacle = (proposal: Proposal, known: Knowledge): string | undefined => {
+  const { self, document, configuration, durable, nameOf } = known
+  const { change, replica, base, voters, lost } = proposal
+  const isSameBase =
+    configuration.index === 0
+      ? [...configuration.members, ...known.newcomers].every((each) => base.includes(each))
+      : base.length === configuration.members.length && base.every((each) => configuration.members.includes(each))
+  if (!isSameBase) return 'it was made before all members were known: propose again'
+  if (configuration.retired.has(replica)) return `${nameOf(replica)} is retired already`
+  const frontier = known.frontier(proposal)
+  const lacks = (each: ReplicaId): boolean => {
+    if (each === self) return false
+    return !(known.acked(each) ?? VersionVector.ZERO).dominates(frontier)
+  }
+  if (change === 'add') {
+    const member = document.members().find((each) => each.replica === replica)
+    if (member === undefined) return `${nameOf(replica)} has not announced itself: start it with --join`
+    return lacks(replica) ? `${nameOf(replica)} has not caught up yet` : undefined
+  }
+  const behind = voters.find((each) => each !== replica && lacks(each))
+  if (behind !== undefined) return `${nameOf(behind)} has not caught up yet`
+  if (lost.includes(replica) || !configuration.members.includes(replica)) return undefined
+  if (replica !== self && lacks(replica) && voters.includes(replica)) return `${nameOf(replica)} has not caught up yet`
+  const isCurrent =
+    configuration.proposal === undefined ||
+    document.ballot(configuration.index)?.seen.get(replica) === configuration.proposal.id
+  if (!isCurrent)
+    return `${nameOf(replica)} has not taken notice of configuration ${configuration.index}: wait for it, or force`
+  const unread = (known.acked(replica)?.get(replica) ?? 0) - durable.get(replica)
+  return unread > 0
+    ? `${unread} writes are in ${nameOf(replica)} alone: wait for them, or give them up by force`
+    : undefined
+}

@@ -1,0 +1,176 @@
+import { parseRegionId } from '@meridian/core'
+import { expect, test } from 'vitest'
+import type { ChangeAnswer } from './regions.js'
+import { converge, put, TestNode } from '../test-node.js'
+import { TestTime } from '../test-time.js'
+
+const add = (node: TestNode, region: string) =>
+  node.await<ChangeAnswer>((done) => node.replica.regions.add(region, undefined, done))
+const retire = (node: TestNode, region: string, force = false) =>
+  node.await<ChangeAnswer>((done) => node.replica.regions.retire(region, undefined, { force }, done))
+
+const standings = (node: TestNode): string =>
+  node.replica.regions
+    .status()
+    .members.map(({ region, status }) => `${region} ${status}`)
+    .join(', ')
+
+/** `eu` and `us` with some data, linked. */
+const founded = () => {
+  const time = new TestTime()
+  const eu = new TestNode(time, 'eu', 1)
+  const us = new TestNode(time, 'us', 2)
+  eu.create()
+  const link = eu.link(us)
+  converge(time, eu, us)
+  for (let i = 0; i < 50; i++) eu.write([put(i, { i })])
+  converge(time, eu, us)
+  time.until(() => standings(us) === 'eu active, us active', 'both know of each other')
+  return { time, eu, us, link }
+}
+
+test('[MB20] a region that joins serves nobody before it has caught up, and counts nobody before it was added', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3, { joins: true })
+  expect(ap.replica.unservable()?.message).toMatch(/region ap is joining: no active region is linked yet/)
+  expect(() => ap.put(1)).toThrow(/joining/)
+  ap.link(eu)
+  ap.link(us)
+  time.until(() => ap.replica.unservable() === undefined, 'ap serves')
+  expect(standings(ap)).toBe('eu active, us active, ap joining')
+  expect(() => ap.replica.barriers.needed('quorum')).toThrow(/region ap is joining and no active member/)
+  expect(eu.replica.barriers.needed('all')).toBe(2)
+  ap.restart()
+  expect(ap.replica.unservable()).toBeUndefined()
+  expect(ap.replica.status().standing).toBe('joining')
+})
+
+test('[MB21] it is added by the votes of all, once they have seen it catch up', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3, { joins: true })
+  ap.link(eu)
+  const link = ap.link(us)
+  time.until(() => standings(us).includes('ap joining'), 'us knows ap')
+  link.cut()
+  expect(add(eu, 'ap').value).toMatchObject({ state: 'pending', replica: 3 })
+  time.run(10_000)
+  // us cannot see how far ap is.
+  expect(standings(eu)).toBe('eu active, us active, ap joining')
+  const [pending] = us.replica.regions.status().pending
+  expect(pending).toMatchObject({ change: 'add', region: 'ap', missing: ['us'] })
+  expect(pending?.obstacle).toMatch(/region ap \(replica 3\) has not caught up yet/)
+  ap.link(us)
+  time.until(() => standings(ap) === 'eu active, us active, ap active', 'ap is added')
+  time.until(() => [eu, us, ap].every((node) => node.replica.status().configuration === 1), 'all use it')
+  expect(eu.replica.barriers.needed('quorum')).toBe(2)
+  expect(eu.replica.barriers.needed('all')).toBe(3)
+  expect(add(us, 'ap').value).toMatchObject({ state: 'in effect' })
+})
+
+test('[MB22] a retired region is refused with the way out, turns read-only over restarts, and holds nothing back', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3)
+  ap.link(eu)
+  ap.link(us)
+  time.until(() => standings(us).includes('ap active') && standings(eu).includes('ap active'), 'ap founded too')
+  retire(eu, 'ap')
+  time.until(() => standings(us).includes('ap retired'), 'ap is retired')
+  time.until(() => ap.replica.readOnlyReason()?.code === 'IDENTITY_CONFLICT', 'ap knows')
+  expect(() => ap.put(1)).toThrow(/retired.*--join and a fresh --replica-number/)
+  ap.restart()
+  expect(() => ap.put(1)).toThrow(/retired/)
+  const link = ap.link(eu)
+  time.run(100)
+  expect(link.isOpen).toBe(false)
+  eu.put('after')
+  converge(time, eu, us)
+  time.run(3000)
+  expect(eu.replica.barriers.needed('all')).toBe(2)
+  expect(() => add(eu, 'ap')).toThrow(/was retired for good/)
+})
+
+test('[MB23] a region that nobody knows is refused once the membership has changed, unless it joins', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3, { joins: true })
+  ap.link(eu)
+  ap.link(us)
+  time.until(() => standings(us).includes('ap'), 'us knows ap')
+  add(us, 'ap')
+  time.until(() => eu.replica.status().configuration === 1, 'ap is added')
+  const sa = new TestNode(time, 'sa', 4)
+  const link = sa.link(eu)
+  time.run(100)
+  expect(link.isOpen).toBe(false)
+  expect(sa.warnings.join()).toMatch(/start it with an empty data directory and --join/)
+  expect(standings(eu)).not.toMatch(/sa/)
+})
+
+test('[MB24] of two wishes at once one comes first, and the other comes about when it is asked for again', () => {
+  const { time, eu, us, link } = founded()
+  const [ap, sa] = [new TestNode(time, 'ap', 3, { joins: true }), new TestNode(time, 'sa', 4, { joins: true })]
+  for (const node of [ap, sa]) for (const peer of [eu, us]) node.link(peer)
+  ap.link(sa)
+  time.until(() => [eu, us].every((node) => standings(node).endsWith('ap joining, sa joining')), 'both are known')
+  link.cut()
+  add(eu, 'ap')
+  add(us, 'sa')
+  eu.link(us)
+  time.until(() => [eu, us].every((node) => node.replica.status().configuration === 1), 'one is in effect')
+  expect(new Set([standings(eu), standings(us)]).size).toBe(1)
+  for (const region of ['ap', 'sa']) {
+    add(eu, region)
+    time.until(() => standings(us).includes(`${region} active`), `${region} is added`)
+  }
+  time.until(() => [eu, us, ap, sa].every((node) => node.replica.status().configuration === 2), 'all are there')
+})
+
+test('[MB25] force is refused against a region that is linked, and retires one that is gone', () => {
+  const { time, eu, us, link } = founded()
+  expect(() => eu.replica.regions.retire(parseRegionId('us'), undefined, { force: true }, () => {})).toThrow(
+    /is linked, and force is for regions that will never act again/,
+  )
+  link.cut()
+  us.crash()
+  retire(eu, 'us')
+  time.run(10_000)
+  expect(standings(eu)).toBe('eu active, us active')
+  retire(eu, 'us', true)
+  time.until(() => standings(eu) === 'eu active, us retired', 'us is retired')
+  expect(eu.replica.barriers.needed('all')).toBe(1)
+  expect(() => eu.replica.regions.retire(parseRegionId('eu'), undefined, {}, () => {})).toThrow(
+    /the only active region cannot be retired/,
+  )
+})
+
+test('[MB26] ten interruptions of a bootstrap cost less than 1.3 times the bytes of an undisturbed one', () => {
+  const settings = { transferChunkBytes: 4000, transferWindow: 4, logRetentionEntries: 3, maintenanceMs: 50 }
+  const bytesOf = (cuts: number): number => {
+    const time = new TestTime()
+    const eu = new TestNode(time, 'eu', 1, { settings })
+    eu.create()
+    for (let i = 0; i < 400; i++) eu.write([put(i, { text: `${i}`.repeat(300) })])
+    time.run(3000)
+    const ap = new TestNode(time, 'ap', 2, { settings, joins: true, commitMs: 5 })
+    const before = eu.replica.status().counters.bytesOut
+    const full = eu.replica.status().storage.blockBytes
+    for (let cut = 1; cut <= cuts; cut++) {
+      const link = ap.link(eu)
+      const isFarEnough = () =>
+        ap.replica.isLinked(eu.replica.region) && ap.replica.status().storage.blockBytes >= (full * cut) / (cuts + 1)
+      time.until(isFarEnough, `part ${cut} of the state`)
+      const { bytes } = ap.replica.status().bootstrap!
+      expect([bytes.done > 0, bytes.of >= bytes.done]).toEqual([true, true])
+      expect(ap.replica.unservable()?.message).toMatch(/transactions and \d+ of about \d+ bytes are here/)
+      link.cut()
+      if (cut % 2 === 0) ap.restart()
+      eu.put(`while ${cut}`)
+    }
+    ap.link(eu)
+    time.until(() => ap.replica.unservable() === undefined, 'ap serves')
+    converge(time, eu, ap)
+    return eu.replica.status().counters.bytesOut - before
+  }
+  const undisturbed = bytesOf(0)
+  expect(undisturbed).toBeGreaterThan(300_000)
+  expect(bytesOf(10) / undisturbed).toBeLessThan(1.3)
+})

@@ -1,0 +1,258 @@
+import type { Ballot, CatalogMutation, Configuration, Proposal } from '@meridian/catalog'
+import { type Log, type RegionId, type ReplicaId, type Storage, StoreError, type VersionVector } from '@meridian/core'
+import type { Member } from '../barriers/barriers.js'
+import type { CatalogPlane } from '../catalog-plane.js'
+import type { DataPlane } from '../data-plane.js'
+import type { Identity } from '../identity.js'
+import type { LocalClock } from '../local-clock.js'
+import type { Sequencer } from '../sequencer.js'
+import type { TransactionLog } from '../transaction-log.js'
+import { Bootstrap, type BootstrapProgress } from './bootstrap.js'
+import { obstacle } from './eligible.js'
+
+export type Standing = 'joining' | 'active' | 'retired'
+
+export interface MembershipParts {
+  readonly identity: Identity
+  readonly storage: Storage
+  readonly catalog: CatalogPlane
+  readonly data: DataPlane
+  readonly log: TransactionLog
+  readonly clock: LocalClock
+  readonly sequencer: Sequencer
+  readonly logger: Log
+  /** Whether a data directory that is new joins an existing cluster instead of founding one. */
+  readonly joins: boolean
+  acked(replica: ReplicaId): VersionVector | undefined
+  /** Live links, with what their hello said. */
+  links(): readonly { readonly replica: ReplicaId; readonly joins: boolean }[]
+  /** This replica was retired: it never writes again. */
+  fence(reason: string): void
+  /** The configuration changed: links with who was retired end. */
+  changed(): void
+}
+
+/** A member as the configuration in effect here sees it. */
+export interface RegionMember extends Member {
+  readonly storeId: string
+  readonly status: Standing
+  readonly sinceMs: number
+}
+
+/** Who counts. Votes by itself for what it may vote for; what must not change while it looks is the catalog alone. */
+export class Membership {
+  readonly bootstrap: Bootstrap
+  #configuration: Configuration | undefined
+  #version = 0
+  #index = 0
+  #isEditing = false
+  readonly #frontiers = new Map<string, VersionVector>()
+
+  constructor(readonly parts: MembershipParts) {
+    this.bootstrap = new Bootstrap(parts.storage)
+    this.#index = this.configuration.index
+  }
+
+  get self(): ReplicaId {
+    return this.parts.identity.replica
+  }
+
+  /** In effect here. */
+  get configuration(): Configuration {
+    const { document } = this.parts.catalog
+    if (this.#configuration === undefined || this.#version !== document.version) {
+      this.#configuration = document.configuration(this.self)
+      this.#version = document.version
+    }
+    return this.#configuration
+  }
+
+  /** Whether this replica is no founder: as its own entry says, or as it was started. */
+  get joins(): boolean {
+    const own = this.parts.catalog.document.members().find(({ replica }) => replica === this.self)
+    return own === undefined ? this.parts.joins : own.status === 'joining'
+  }
+
+  get standing(): Standing {
+    const { retired, members, index } = this.configuration
+    if (retired.has(this.self)) return 'retired'
+    if (members.includes(this.self)) return 'active'
+    return this.joins || index > 0 ? 'joining' : 'active'
+  }
+
+  /** Whether reads and writes are served; the reason if not. */
+  get unready(): StoreError | undefined {
+    if (this.standing !== 'joining' || this.bootstrap.isDone) return undefined
+    const { identity, log, data } = this.parts
+    return this.bootstrap.reason(identity.region, log.vector, data.blockBytes)
+  }
+
+  get progress(): BootstrapProgress | undefined {
+    if (this.standing !== 'joining') return undefined
+    return this.bootstrap.progress(this.parts.log.vector, this.parts.data.blockBytes)
+  }
+
+  statusOf(replica: ReplicaId): Standing {
+    const { retired, members } = this.configuration
+    return retired.has(replica) ? 'retired' : members.includes(replica) ? 'active' : 'joining'
+  }
+
+  /** All that the catalog names, by number. */
+  all(): readonly RegionMember[] {
+    return this.parts.catalog.document.members().map(({ replica, region, storeId, sinceMs }) => ({
+      replica,
+      region,
+      storeId,
+      status: this.statusOf(replica),
+      sinceMs,
+    }))
+  }
+
+  /** The configuration in effect here, for counting; this replica always, though it may not be in it (yet). */
+  counted(): readonly Member[] {
+    const { replica, region } = this.parts.identity
+    const active = this.all().filter(({ status }) => status === 'active')
+    return active.some((member) => member.replica === replica) ? active : [{ replica, region }, ...active]
+  }
+
+  /** Those that what may be forgotten has to wait for: joining ones too. */
+  remembering(): readonly Member[] {
+    return this.all().filter(({ status }) => status !== 'retired')
+  }
+
+  nameOf = (replica: ReplicaId): string => {
+    const region = this.parts.catalog.document.members().find((each) => each.replica === replica)?.region
+    return region === undefined ? `replica ${replica}` : `region ${region} (replica ${replica})`
+  }
+
+  /** What is proposed for the next configuration. */
+  get ballot(): Ballot | undefined {
+    return this.parts.catalog.document.ballot(this.configuration.index + 1)
+  }
+
+  /**
+   * Why a peer may not link, if it may not. Founders are taken in until the first vote: from then on who counts is decided by
+   * votes, and an unknown region that counts itself would be a second cluster.
+   */
+  refusal(replica: ReplicaId, region: RegionId, joins: boolean): { code: string; refusal: string } | undefined {
+    if (this.configuration.retired.has(replica))
+      return {
+        code: 'RETIRED',
+        refusal: `region ${region} (replica ${replica}) was retired: start it with an empty data directory, --join and a fresh --replica-number`,
+      }
+    const isListed = this.parts.catalog.document.members().some((each) => each.replica === replica)
+    const hasVoted = this.ballot?.currentOf(this.self) !== undefined
+    if (joins || isListed || (this.configuration.index === 0 && !hasVoted && !this.#isEditing)) return undefined
+    return {
+      code: 'NOT_A_MEMBER',
+      refusal: `region ${region} is no member, and this cluster's membership has changed since it was founded: start it with an empty data directory and --join`,
+    }
+  }
+
+  /** What a retired or lone replica is told by others. */
+  refused(code: string, reason: string): void {
+    if (code === 'RETIRED') this.parts.fence(reason)
+  }
+
+  /** Why this replica does not vote for a proposal; undefined if it does or did. */
+  obstacle(proposal: Proposal): string | undefined {
+    const { catalog, log, acked, links } = this.parts
+    const listed = new Set(catalog.document.members().map(({ replica }) => replica))
+    return obstacle(proposal, {
+      self: this.self,
+      document: catalog.document,
+      configuration: this.configuration,
+      durable: log.vector,
+      acked,
+      frontier: (of) => this.#frontier(of),
+      newcomers: links()
+        .filter(({ replica, joins }) => !joins && !listed.has(replica))
+        .map(({ replica }) => replica),
+      nameOf: this.nameOf,
+    })
+  }
+
+  #frontier({ id }: Proposal): VersionVector {
+    const known = this.#frontiers.get(id) ?? this.parts.log.vector
+    this.#frontiers.set(id, known)
+    return known
+  }
+
+  /** Why writes are refused: a pending retirement of this replica has votes, and waits for its last writes to be everywhere. */
+  get leaving(): string | undefined {
+    const { ballot } = this
+    if (ballot === undefined || this.standing !== 'active') return undefined
+    const leaves = ballot.proposals.some(
+      (each) =>
+        each.change === 'retire' &&
+        each.replica === this.self &&
+        each.voters.some((voter) => ballot.hasVoted(voter, each)),
+    )
+    return leaves ? `region ${this.parts.identity.region} is being retired: write to another region` : undefined
+  }
+
+  /** Every now and then, and cheap when there is nothing to do. */
+  step(): void {
+    this.#notice()
+    if (this.bootstrap.isDue(this.parts.log.vector)) this.#bootstrapped()
+    if (this.#isEditing) return
+    const next = this.#next()
+    if (next === undefined) return
+    this.#isEditing = true
+    this.parts.catalog.edit(
+      () => {
+        // Looked at again, from what is durable now: a vote that was right a moment ago need not be.
+        const mutation = this.#next()
+        if (mutation === undefined) throw new StoreError('OVERLOADED', 'nothing is left to vote for')
+        return mutation
+      },
+      (outcome) => {
+        this.#isEditing = false
+        if (!outcome.ok && outcome.error.code !== 'OVERLOADED')
+          this.parts.logger.warn({ error_code: outcome.error.code }, `could not vote: ${outcome.error.message}`)
+      },
+    )
+  }
+
+  /** What this replica has to say: that it has seen a configuration, before all else; then a vote. */
+  #next(): CatalogMutation | undefined {
+    const { catalog, clock } = this.parts
+    const { proposal, members } = this.configuration
+    const nowMs = clock.wallMs
+    const hasPart = proposal !== undefined && (proposal.voters.includes(this.self) || members.includes(this.self))
+    if (hasPart && catalog.document.ballot(proposal.index)?.seen.get(this.self) !== proposal.id)
+      return { type: 'sawMember', proposal, stamp: clock.next(), nowMs }
+    const vote = this.ballot?.next(this.self, (each) => this.obstacle(each) === undefined)
+    if (vote === undefined || this.standing === 'retired') return undefined
+    return { type: 'voteMember', proposal: vote, stamp: clock.next(), nowMs }
+  }
+
+  /** Another configuration is in effect. */
+  #notice(): void {
+    const { index, retired, proposal } = this.configuration
+    if (index !== this.#index) {
+      this.#index = index
+      this.#frontiers.clear()
+      this.parts.logger.info(
+        { index },
+        `configuration ${index} is in effect: ${proposal?.change} ${proposal === undefined ? '' : this.nameOf(proposal.replica)}`,
+      )
+      this.parts.changed()
+    }
+    // Its own word on the configuration comes first: others may wait for it.
+    if (retired.has(this.self) && !this.#isEditing && this.#isSaid())
+      this.parts.fence(
+        `this replica was retired by configuration ${retired.get(this.self)}: start with an empty data directory, --join and a fresh --replica-number`,
+      )
+  }
+
+  #isSaid(): boolean {
+    const { proposal } = this.configuration
+    if (proposal === undefined || !proposal.voters.includes(this.self)) return true
+    return this.parts.catalog.document.ballot(proposal.index)?.seen.get(this.self) === proposal.id
+  }
+
+  #bootstrapped(): void {
+    this.parts.sequencer.push({ bytes: 0, stage: (stage) => this.bootstrap.stage(stage), failed() {} })
+  }
+}
