@@ -8,7 +8,7 @@ import {
   VersionVector,
 } from '@meridian/core'
 import { Barriers, decodeMessage, type Done, encodeMessage, Purge, Register } from '@meridian/replica'
-import { MergedView } from '@meridian/shard'
+import { ConflictWatch, MergedView } from '@meridian/shard'
 import type { Check, Sabotage } from '@meridian/sim'
 
 /** A rule of the store that is broken on purpose, and the checks of which one must notice. */
@@ -128,6 +128,21 @@ const withoutPhase = (phase: 'writeBack' | 'beforeWrite'): (() => void) => {
   const original = Register.prototype[phase]
   Register.prototype[phase] = (...args: readonly unknown[]) => (args.at(-1) as Done<true>)({ ok: true, value: true })
   return () => Object.assign(Register.prototype, { [phase]: original })
+}
+
+/** Every overwrite looks like a conflict. */
+const knowingNothing = (): (() => void) => {
+  const original = ConflictWatch.prototype.wrote
+  ConflictWatch.prototype.wrote = function (this: ConflictWatch, view, head, ref, block, before) {
+    const blind = {
+      ...view,
+      head: (row: Parameters<typeof view.head>[0]) => ({ ...view.head(row), seen: VersionVector.ZERO }),
+    }
+    original.call(this, blind, head, ref, block && { ...block, seen: VersionVector.ZERO }, before)
+  }
+  return () => {
+    ConflictWatch.prototype.wrote = original
+  }
 }
 
 /** The digit after a `t`: payloads hold `t0` to `t8`. */
@@ -261,6 +276,11 @@ export const BROKEN: readonly Broken[] = [
     what: 'a barrier waits for what is merged instead of what is indexed',
     noticedBy: ['barrier'],
     make: () => ({ sabotage: { searchable: (done) => done() } }),
+  },
+  {
+    what: 'a writer is taken to have known of nothing',
+    noticedBy: ['conflict'],
+    make: () => ({ sabotage: {}, undo: knowingNothing() }),
   },
   {
     what: 'an answer counts that was given before the question',

@@ -173,9 +173,11 @@ export class DataPlane {
   }
 
   #openBook(state: CollectionState): ConflictBook {
-    return new ConflictBook(state.uid, state.uids, this.conflictRows, this.settings, this.log, (id, { place }) =>
-      place === undefined ? undefined : state.views[shardOf(id, state.config.shards)]!.entryAt(place),
-    )
+    return new ConflictBook(state.uid, state.uids, this.conflictRows, this.settings, this.log, (id, { place }) => {
+      if (place === undefined) return undefined
+      const bytes = state.views[shardOf(id, state.config.shards)]!.entryAt(place)
+      return bytes && { uid: state.uids[place.ref.doc]!, bytes }
+    })
   }
 
   #fold(

@@ -87,10 +87,10 @@ export class ConflictWatch {
       return
     }
     const parties = this.sink.parties(id)
-    const party = sameWrite(parties, head)
-    const write = party ?? this.#read(view, ref, head, block)
+    // A party too, which the sink knew from before a restart: it is needed when its conflict is over.
+    const write = this.#read(view, ref, head, block) ?? sameWrite(parties, head)
     if (write === undefined) return
-    if (party === undefined) this.#remember(id, write)
+    this.#remember(id, write)
     const shown = before()
     const knew = ({ row: index }: EntryRef): boolean => {
       const { origin, seq } = view.row(index)
@@ -98,6 +98,7 @@ export class ConflictWatch {
     }
     // A write that knew of everything wins what it names, and disputes nothing.
     if (parties.length === 0 && known.every((each) => hasSeen(write, each)) && shown.every(knew)) return
+    known.push(write)
     for (const each of parties) if (sameWrite(known, each.head) === undefined) known.push(each)
     for (const ref of shown) {
       const each = this.#read(view, ref)
@@ -106,7 +107,6 @@ export class ConflictWatch {
       // It may stop to show with this write, and still tell something about the next.
       this.#remember(id, each)
     }
-    if (party === undefined) known.push(write)
     this.sink.found(id, conflictsAmong(known, this.order), known)
   }
 

@@ -1,5 +1,6 @@
 import { canonicalJson, compareStamps, type PointId, type ReplicaId, type Stamp } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
+import { checkConflicts } from './conflict-check.js'
 import { type Oracle, stampKey } from './oracle.js'
 import { describe, describeRecord } from './record-watch.js'
 import type { SimNode } from './sim-node.js'
@@ -11,6 +12,7 @@ export const checkConverged = (
   nodes: readonly SimNode[],
   oracle: Oracle,
   lost: ReadonlyMap<ReplicaId, number>,
+  areConflictsExact = false,
 ): void => {
   const [first] = nodes
   for (const node of nodes) {
@@ -19,6 +21,7 @@ export const checkConverged = (
       throw new Violation('convergence', `catalogs differ: ${first!.region} has ${wanted}, ${node.region} has ${known}`)
     for (const collection of node.replica!.collections()) {
       checkRecords(node, collection, oracle, lost)
+      checkConflicts(node, collection, oracle, areConflictsExact ? lost : undefined)
       const other = first!.replica!.collection(collection.name)
       const digests = (of: Collection): string =>
         of

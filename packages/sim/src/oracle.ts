@@ -3,8 +3,10 @@ import {
   type CollectionUid,
   decodeBlock,
   decodeEntry,
+  decodeEntryHead,
   EMPTY_STATE,
   type Entry,
+  type KnownWrite,
   merge,
   type PointId,
   type RecordState,
@@ -37,6 +39,9 @@ export class Oracle {
   readonly #newest = new Map<ReplicaId, { seq: number; stamp: Stamp }>()
   readonly #byDot = new Map<string, Entry[]>()
   readonly #byStamp = new Map<string, Entry>()
+  /** First-hand writes, with what their writers knew. */
+  readonly #known = new Map<CollectionUid, Map<PointId, KnownWrite[]>>()
+  readonly #knownByStamp = new Map<string, KnownWrite>()
   readonly #lanes = new Map<ReplicaId, Written[]>()
 
   /** Reads along on the disk of `owner`. */
@@ -65,6 +70,12 @@ export class Oracle {
       push(this.#byDot, `${owner}/${block.seq}`, entry)
       push(this.#lanes, owner, { owner, seq: block.seq, uid, entry })
       this.#byStamp.set(stampKey(entry.stamp), entry)
+      const dot = { replica: owner, seq: block.seq }
+      const known = { head: decodeEntryHead(encoded), dot, seen: block.seen }
+      this.#knownByStamp.set(stampKey(entry.stamp), known)
+      const ofUid = this.#known.get(uid) ?? new Map<PointId, KnownWrite[]>()
+      this.#known.set(uid, ofUid)
+      push(ofUid, entry.id, known)
     }
   }
 
@@ -89,6 +100,22 @@ export class Oracle {
   /** The write of a stamp; undefined when no writer ever had it on its disk. */
   written(stamp: Stamp): Entry | undefined {
     return this.#byStamp.get(stampKey(stamp))
+  }
+
+  /** What the writer of a stamp knew. */
+  knownOf(stamp: Stamp): KnownWrite | undefined {
+    return this.#knownByStamp.get(stampKey(stamp))
+  }
+
+  /** All writes of each record of a collection that has these incarnations; `lost` as of `visible`. */
+  known(uids: readonly CollectionUid[], lost: ReadonlyMap<ReplicaId, number>): Map<PointId, KnownWrite[]> {
+    const all = new Map<PointId, KnownWrite[]>()
+    for (const uid of uids)
+      for (const [id, writes] of this.#known.get(uid) ?? []) {
+        const kept = writes.filter(({ dot }) => dot.seq <= (lost.get(dot.replica) ?? Number.POSITIVE_INFINITY))
+        all.set(id, [...(all.get(id) ?? []), ...kept])
+      }
+    return all
   }
 
   /** Visible records of a collection that has these incarnations. `lost`: writers whose writes are gone after that seq. */

@@ -31,6 +31,8 @@ export interface SimulationOptions {
   readonly barriers?: boolean
   /** Whether operators change the membership: by default in every third run. They do not change what else a seed does. */
   readonly members?: boolean
+  /** Nothing is cleaned and every log kept whole, so that each region must list exactly the conflicts that are open. */
+  readonly areConflictsExact?: boolean
   /** Receives a readable line for everything that happens. */
   readonly trace?: (line: string) => void
 }
@@ -163,6 +165,7 @@ class Simulation {
       amplificationMax: draw([1.2, 2]),
       maintenanceMs: draw([100, 1000]),
       blockCacheBytes: draw([0, 32 << 20]),
+      ...(this.options.areConflictsExact ? { logRetentionEntries: 100_000, maintenanceMs: 1e9 } : {}),
     }
   }
 
@@ -223,7 +226,7 @@ class Simulation {
 
   #checkEqual(): void {
     const members = this.#remaining()
-    checkConverged(members, this.#oracle, this.#lostWrites())
+    checkConverged(members, this.#oracle, this.#lostWrites(), this.options.areConflictsExact)
     for (const node of members) this.#watch.check(node)
     this.#members.check(this.#nodes)
     this.#members.checkConverged(members)

@@ -9,6 +9,7 @@ export type Check =
   | 'barrier'
   | 'linearizability'
   | 'membership'
+  | 'conflict'
   | 'memory'
   | 'convergence'
   | 'liveness'

@@ -23,6 +23,7 @@ import {
   type ConflictRow,
   decodeConflict,
   encodeConflict,
+  type NotedWrite,
   type Resolution,
 } from './conflict-note.js'
 import { NoteList } from './note-list.js'
@@ -35,6 +36,12 @@ export interface ConflictLimits {
   readonly conflictBytesMax: number
   /** Of the newer write. */
   readonly conflictAgeMs: number
+}
+
+/** One side, as it is stored. */
+export interface Side {
+  readonly uid: CollectionUid
+  readonly bytes: Uint8Array
 }
 
 /** Both sides of a listed conflict. */
@@ -65,18 +72,23 @@ export class ConflictBook implements ConflictSink {
     readonly rows: ConflictRows,
     readonly limits: ConflictLimits,
     readonly log: Log,
-    /** The bytes of an entry whose block is still there. */
-    readonly entryOf: (id: PointId, write: WatchedWrite) => Uint8Array | undefined,
+    /** The bytes of an entry whose block is still there, and the incarnation that it is of. */
+    readonly entryOf: (id: PointId, write: WatchedWrite) => Side | undefined,
   ) {
-    for (const each of uids) for (const key of rows.keys(each)) this.#load(key)
+    for (const each of uids) for (const key of rows.keys(each)) this.#load(key, uids)
   }
 
-  #load(key: string): void {
+  #load(key: string, uids: readonly CollectionUid[]): void {
     try {
       const bytes = this.rows.get(key)
       if (bytes === undefined) return
       const { note } = decodeConflict(bytes)
       if (this.#find(note.id) !== undefined) return
+      if (![note.winner, note.loser].every(({ uid }) => uids.includes(uid))) {
+        // What was written to an incarnation that is dropped does not count any more.
+        this.rows.delete(key)
+        return
+      }
       if (key !== this.#key(note.id)) {
         this.rows.put(this.#key(note.id), bytes)
         this.rows.delete(key)
@@ -168,27 +180,27 @@ export class ConflictBook implements ConflictSink {
 
   /** `undefined` when the two say the same, or when one of them is gone. */
   #rowOf(id: string, point: PointId, { cell, winner, loser, rule }: FoundConflict<WatchedWrite>) {
-    const winnerBytes = this.#bytesOf(point, winner)
-    const loserBytes = this.#bytesOf(point, loser)
-    if (winnerBytes === undefined || loserBytes === undefined) return undefined
-    if (isSameValue(cellValue(decodeEntry(winnerBytes), cell), cellValue(decodeEntry(loserBytes), cell)))
-      return undefined
-    const plain = ({ head, dot, seen }: KnownWrite): KnownWrite => ({ head, dot, seen })
+    const a = this.#side(point, winner)
+    const b = this.#side(point, loser)
+    if (a === undefined || b === undefined) return undefined
+    if (isSameValue(cellValue(decodeEntry(a.bytes), cell), cellValue(decodeEntry(b.bytes), cell))) return undefined
+    const noted = ({ head, dot, seen }: KnownWrite, { uid }: Side): NotedWrite => ({ uid, head, dot, seen })
     const note: ConflictNote = {
-      ...{ id, point, cell, rule, winner: plain(winner), loser: plain(loser) },
+      ...{ id, point, cell, rule, winner: noted(winner, a), loser: noted(loser, b) },
       ...{ settledBy: undefined, resolution: undefined },
     }
-    return { note, winner: winnerBytes, loser: loserBytes }
+    return { note, winner: a.bytes, loser: b.bytes }
   }
 
-  #bytesOf(point: PointId, write: WatchedWrite): Uint8Array | undefined {
+  #side(point: PointId, write: WatchedWrite): Side | undefined {
     try {
       const there = this.entryOf(point, write)
       if (there !== undefined) return there
       for (const { id, winner, loser } of this.#byPoint.get(point) ?? []) {
         const isWinner = compareStamps(winner.head.stamp, write.head.stamp) === 0
-        if (isWinner || compareStamps(loser.head.stamp, write.head.stamp) === 0)
-          return this.#row(id)[isWinner ? 'winner' : 'loser']
+        if (!isWinner && compareStamps(loser.head.stamp, write.head.stamp) !== 0) continue
+        const row = this.#row(id)
+        return isWinner ? { uid: winner.uid, bytes: row.winner } : { uid: loser.uid, bytes: row.loser }
       }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
@@ -203,8 +215,9 @@ export class ConflictBook implements ConflictSink {
       .map(({ head }) => head.stamp)
       .sort(compareStamps)
       .at(-1)
-    // Without one, a write that was replaced long ago had known the loser: there is nothing to decide any more.
-    this.#update(note, { settledBy: by ?? note.winner.head.stamp })
+    // Without one, what shows has changed for other reasons (a delete hides it, say), and may change back.
+    if (by === undefined) this.#remove(note)
+    else this.#update(note, { settledBy: by })
   }
 
   /** A note whose row is damaged goes: its values could not be shown. */

@@ -1,6 +1,7 @@
 import {
   ByteReader,
   ByteWriter,
+  type CollectionUid,
   type ConflictCell,
   type ConflictRule,
   compareStamps,
@@ -30,14 +31,19 @@ export interface Resolution {
   readonly before: Uint8Array | undefined
 }
 
+/** A side of a conflict, and the incarnation of the collection that it was written to. */
+export interface NotedWrite extends KnownWrite {
+  readonly uid: CollectionUid
+}
+
 /** What is held in memory of a listed conflict; the two writes themselves stay in its row. */
 export interface ConflictNote {
   readonly id: string
   readonly point: PointId
   readonly cell: ConflictCell
   readonly rule: ConflictRule
-  readonly winner: KnownWrite
-  readonly loser: KnownWrite
+  readonly winner: NotedWrite
+  readonly loser: NotedWrite
   /** The write that replaced the loser with knowledge of it; `undefined` while the conflict is open. */
   readonly settledBy: Stamp | undefined
   readonly resolution: Resolution | undefined
@@ -64,7 +70,7 @@ export const timeOf = ({ winner, loser }: ConflictNote): Stamp =>
 
 /*
  * Layout: format u8 · cell text · rule u8 · flags u8 · winner · loser · [settled by: stamp] · [kept u8] · [new id] · [before]
- * write: lane u8 · seq v · seen (version vector) · entry bytes
+ * write: uid text · lane u8 · seq v · seen (version vector) · entry bytes
  */
 
 export const encodeConflict = ({ note, winner, loser }: ConflictRow): Uint8Array => {
@@ -123,19 +129,22 @@ const readResolution = (input: ByteReader, flags: number): Resolution => {
   return { kept, newId, before }
 }
 
-const writeKnown = (out: ByteWriter, { dot, seen }: KnownWrite, entry: Uint8Array): void => {
-  out.u8(dot.replica).varuint(dot.seq)
+const writeKnown = (out: ByteWriter, { uid, dot, seen }: NotedWrite, entry: Uint8Array): void => {
+  out.text(uid).u8(dot.replica).varuint(dot.seq)
   ;(seen ?? VersionVector.ZERO).write(out)
   out.bytes(entry)
 }
 
 /** Writes that do not say what they knew are in no conflict. */
-const readKnown = (input: ByteReader): { known: KnownWrite; bytes: Uint8Array } => {
+const readKnown = (input: ByteReader): { known: NotedWrite; bytes: Uint8Array } => {
+  const uid = input.text(16)
+  if (!/^[0-9a-f]{16}$/.test(uid)) throw malformed('a write to no collection')
   const replica = input.u8()
   const seq = input.varuint()
   if (replica === 0 || seq === 0) throw malformed('a write of nobody')
   const seen = VersionVector.read(input)
   const bytes = input.bytes().slice()
   decodeEntry(bytes)
-  return { known: { head: decodeEntryHead(bytes), dot: { replica: replica as ReplicaId, seq }, seen }, bytes }
+  const dot = { replica: replica as ReplicaId, seq }
+  return { known: { uid: uid as CollectionUid, head: decodeEntryHead(bytes), dot, seen }, bytes }
 }
