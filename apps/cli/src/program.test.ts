@@ -34,6 +34,12 @@ test.each([
   ['cluster --base-port 65530', 'would get port 65550'],
   ['import x.ndjson', 'required option'],
   ['import x.ndjson -c c --distance Hamming', 'Allowed choices'],
+  ['snapshot copy', "unknown command 'copy'"],
+  ['snapshot create --url eu', 'must look like http://127.0.0.1:6333'],
+  ['snapshot download', "missing required argument 'name'"],
+  ['restore', "missing required argument 'file|name'"],
+  ['restore x --priority no_sync', 'Allowed choices'],
+  ['restore x --checksum abc', '64 hex digits'],
   ['demo --urls http://127.0.0.1:1', 'at least two'],
   ['serve --port many --region eu', '--port "many"'],
   ['serve --region EU', '--region "EU"'],
@@ -52,6 +58,12 @@ test('[CX2] --version, --help and the help of every command: exit 0', async () =
     'cluster --help',
     'status --help',
     'import --help',
+    'snapshot --help',
+    'snapshot create --help',
+    'snapshot list --help',
+    'snapshot download --help',
+    'snapshot delete --help',
+    'restore --help',
     'demo --help',
   ])
     expect((await runLine(line)).code).toBe(0)
@@ -67,6 +79,14 @@ test('[CX3] what cannot be done: exit 1 and one line', async () => {
   const file = await runLine('import /nowhere/x.ndjson -c c')
   expect(file.code).toBe(1)
   expect(file.lines).toEqual([expect.stringContaining('cannot read /nowhere/x.ndjson')])
+  stderr = ''
+  const source = await runLine('restore /nowhere/x.snapshot')
+  expect(source.code).toBe(1)
+  expect(source.lines).toEqual([expect.stringContaining('/nowhere/x.snapshot is no file')])
+  stderr = ''
+  const region = await runLine('snapshot create --url http://127.0.0.1:9')
+  expect(region.code).toBe(1)
+  expect(region.lines).toEqual([expect.stringContaining('the connection to http://127.0.0.1:9 failed')])
 })
 
 test('[CX4] flags of serve reach the configuration, repeated ones as a list, and win over the environment', () => {

@@ -6,7 +6,9 @@ import { addCluster } from './commands/cluster.js'
 import { addDemo } from './commands/demo.js'
 import { addImport } from './commands/import.js'
 import { addRegion } from './commands/region.js'
+import { addRestore } from './commands/restore.js'
 import { addServe } from './commands/serve.js'
+import { addSnapshot } from './commands/snapshot.js'
 import { addStatus } from './commands/status.js'
 import { CliError, EXIT } from './exit.js'
 
@@ -21,7 +23,8 @@ export const buildProgram = (): Command => {
     .version(version(), '-V, --version')
     .showSuggestionAfterError()
     .exitOverride()
-  for (const add of [addCluster, addServe, addStatus, addRegion, addImport, addDemo]) add(program)
+  const all = [addCluster, addServe, addStatus, addRegion, addImport, addSnapshot, addRestore, addDemo]
+  for (const add of all) add(program)
   return program
 }
 

@@ -5,7 +5,7 @@ import { EXIT } from '../exit.js'
 import { runImport } from '../import/import-run.js'
 import { interruptSignal } from '../interrupt.js'
 import { apiKeyOption } from './api-key.js'
-import { httpUrl, LOCAL_URLS, wholeNumber } from './options.js'
+import { regionOption, wholeNumber } from './options.js'
 
 interface Flags {
   readonly collection: string
@@ -28,12 +28,7 @@ export const addImport = (program: Command): void => {
     .description('import points from NDJSON, .fvecs or .npy; run again to continue after an interruption')
     .argument('<file>', '.ndjson or .jsonl ({"id","vector","payload"} a line), .fvecs, or .npy (two-dimensional)')
     .requiredOption('-c, --collection <name>', 'collection to write to')
-    .addOption(
-      new Option('--url <url>', 'region to write through')
-        .env('MERIDIAN_URL')
-        .argParser(httpUrl)
-        .default(LOCAL_URLS[0]),
-    )
+    .addOption(regionOption('region to write through'))
     .addOption(apiKeyOption())
     .option('--batch <points>', 'points in a request', wholeNumber(1, 10_000), 500)
     .option('--concurrency <requests>', 'requests under way at once', wholeNumber(1, 64), 4)

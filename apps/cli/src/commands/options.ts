@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 
 /** Parses a whole number in a range for commander, which prints the sentence with the option's name. */
 export const wholeNumber =
@@ -33,3 +33,12 @@ export const names = (text: string): readonly string[] => {
 
 /** Where `meridian cluster` listens when nothing else is said. */
 export const LOCAL_URLS: readonly string[] = ['http://127.0.0.1:6333', 'http://127.0.0.1:6343', 'http://127.0.0.1:6353']
+
+/** `--url`, of a command that speaks to one region. */
+export const regionOption = (description: string): Option =>
+  new Option('--url <url>', description).env('MERIDIAN_URL').argParser(httpUrl).default(LOCAL_URLS[0])
+
+export const sha256 = (text: string): string => {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase()
+  throw new InvalidArgumentError('It must be a SHA-256 in 64 hex digits.')
+}

@@ -1,38 +1,5 @@
-import Table from 'cli-table3'
+import { table } from '../plain-table.js'
 import { type Assessment, isUp, type RegionReport, type UpReport } from './assess.js'
-
-/** Plain lines without borders read well in any terminal and can be cut by other tools. */
-const table = (head: string[], rows: string[][], rightFrom: number): string => {
-  const chars = {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-    left: ' ',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  }
-  const view = new Table({
-    head,
-    chars,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: head.map((_, i) => (i >= rightFrom ? 'right' : 'left')),
-  })
-  view.push(...rows)
-  return view
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
-}
 
 const count = (value: number): string => value.toLocaleString('en')
 
