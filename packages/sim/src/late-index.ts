@@ -11,6 +11,7 @@ const DELAY_MAX_MS = 40
  */
 export class LateIndex {
   readonly index = new ExactIndex()
+  readonly #queue: (() => void)[] = []
   #freeAtMs = 0
   #retoldUntilMs = 0
 
@@ -68,8 +69,10 @@ export class LateIndex {
 
   /** Runs `run` when everything handed over before has been taken. */
   later(run: () => void): void {
+    this.#queue.push(run)
     const now = this.timers.elapsedMs()
     this.#freeAtMs = Math.max(this.#freeAtMs, now + (this.random.chance(0.2) ? this.random.float() * DELAY_MAX_MS : 0))
-    this.timers.after(this.#freeAtMs - now, run)
+    // What came before is taken before, whatever rounding does to the two times.
+    this.timers.after(this.#freeAtMs - now, () => this.#queue.shift()!())
   }
 }

@@ -1,10 +1,10 @@
-import { type ReplicaId, type StoreError, VersionVector } from '@meridian/core'
+import { type ReplicaId, StoreError, VersionVector } from '@meridian/core'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Message } from '../message.js'
 import { converge, must, TestNode } from '../test-node.js'
 import type { TestLink } from '../test-link.js'
 import { TestTime } from '../test-time.js'
-import type { Acknowledgement } from './barriers.js'
+import { type Acknowledgement, Barriers } from './barriers.js'
 
 const SETTINGS = { heartbeatMs: 1000, silenceMs: 600_000 }
 let time: TestTime
@@ -39,6 +39,21 @@ beforeEach(() => {
 })
 
 describe('write concern', () => {
+  test('[GU13] a region that stopped counting since it wrote answers that its concern is not met', () => {
+    let standing: StoreError | undefined
+    const barriers = new Barriers({
+      ...eu.replica.barriers.parts,
+      uncounted: () => standing,
+    })
+    barriers.needed('quorum')
+    const { seq } = eu.put('1')
+    converge(time, eu, us, ap)
+    standing = new StoreError('NOT_READY', 'region eu is retired')
+    expect(() => barriers.needed('quorum')).toThrow('region eu is retired')
+    const found = must(eu.await<Acknowledgement>((done) => barriers.acknowledged(dot(eu, seq), 'quorum', 300, done)))
+    expect(found).toMatchObject({ isMet: false, durableIn: ['eu', 'us', 'ap'] })
+  })
+
   test('[GU10] quorum, all and a number wait until so many regions have the write on disk', () => {
     const { seq } = eu.put('1')
     for (const level of ['quorum', 'all', 2, 3] as const) {

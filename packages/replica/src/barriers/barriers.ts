@@ -79,7 +79,7 @@ export class Barriers {
     const has = members.filter(({ replica }) => this.#durableAt(replica).covers(dot))
     const needed = typeof level === 'number' ? level : countOf(level, members.length)
     return {
-      isMet: has.length >= needed,
+      isMet: has.length >= needed && (needed === 1 || this.parts.uncounted?.() === undefined),
       needed,
       durableIn: has.map(({ region }) => region),
       missingIn: members.filter((member) => !has.includes(member)).map(({ region }) => region),
@@ -87,11 +87,10 @@ export class Barriers {
   }
 
   /**
-   * Waits until the write is on disk in as many regions as `level` asks for. Running out of time is no failure: the answer then
-   * says `isMet: false` and where the write is. @throws StoreError as `needed`.
+   * Waits until the write is on disk in as many regions as `level` asks for. Running out of time is no failure, nor is a change of
+   * the members since `needed` was asked before the write: the answer then says `isMet: false` and where the write is.
    */
   acknowledged(dot: Dot, level: Level, timeoutMs: number, done: Done<Acknowledgement>): void {
-    this.needed(level)
     const now = (): Acknowledgement => this.acknowledgement(dot, level)
     const met = (): Acknowledgement | undefined => {
       const found = now()
