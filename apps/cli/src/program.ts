@@ -3,6 +3,7 @@ import { ClientError } from '@meridian/client'
 import { StoreError } from '@meridian/core'
 import { Command, CommanderError } from 'commander'
 import { addCluster } from './commands/cluster.js'
+import { addConflicts } from './commands/conflicts.js'
 import { addDemo } from './commands/demo.js'
 import { addImport } from './commands/import.js'
 import { addRegion } from './commands/region.js'
@@ -23,7 +24,7 @@ export const buildProgram = (): Command => {
     .version(version(), '-V, --version')
     .showSuggestionAfterError()
     .exitOverride()
-  const all = [addCluster, addServe, addStatus, addRegion, addImport, addSnapshot, addRestore, addDemo]
+  const all = [addCluster, addServe, addStatus, addConflicts, addRegion, addImport, addSnapshot, addRestore, addDemo]
   for (const add of all) add(program)
   return program
 }
