@@ -18,6 +18,7 @@ import { collectionRoutes } from './routes/collections.js'
 import { conflictPolicyRoutes } from './routes/conflict-policy.js'
 import { conflictRoutes } from './routes/conflicts.js'
 import { indexRoutes } from './routes/indexes.js'
+import { healthRoutes } from './routes/health.js'
 import { meridianRoutes } from './routes/meridian.js'
 import { withDocument } from './routes/openapi.js'
 import { payloadRoutes } from './routes/payload.js'
@@ -44,6 +45,7 @@ export const allRoutes = (region: Region): Route[] => [
   ...pointsReadRoutes(region),
   ...queryRoutes(region),
   ...snapshotRoutes(region),
+  ...healthRoutes(region),
   ...meridianRoutes(region),
   ...conflictRoutes(region),
   ...conflictPolicyRoutes(region),

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Region } from './region.js'
+import { HealthMetrics } from './health/health-metrics.js'
+import { indexedCounts, type Region } from './region.js'
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -31,24 +32,10 @@ export class Metrics {
     labelNames: ['status'],
     registers: [this.#registry],
   })
-  readonly #lag = this.#gauge(
-    'replication_lag_seconds',
-    'Age of the oldest write held here that the peer has not acknowledged',
-    ['peer'],
-  )
-  readonly #queue = this.#gauge(
-    'replication_queue_depth',
-    'Transactions held here that the peer has not acknowledged',
-    ['peer'],
-  )
-  readonly #linked = this.#gauge('replication_linked', '1 while a live link with the peer exists', ['peer'])
+  readonly #health = new HealthMetrics(this.#registry)
+  readonly #indexPending = this.#gauge('index_pending', 'Vectors that are not in the graph yet', ['collection'])
   readonly #records = this.#gauge('records', 'Live records', ['collection'])
   readonly #tombstones = this.#gauge('tombstones', 'Deleted records whose deletion is remembered', ['collection'])
-  readonly #purgeBlocked = this.#gauge(
-    'purge_blocked_by',
-    'Seconds for which the region has kept deletes from being forgotten; absent when it does not',
-    ['peer'],
-  )
   readonly #purged = this.#counter('tombstones_purged_total', 'Deletes that were forgotten for good in the own lanes')
   readonly #logBytes = this.#gauge('log_bytes', 'Bytes of log entries kept', [])
   readonly #blockBytes = this.#gauge('block_bytes', 'Bytes of blocks', [])
@@ -70,18 +57,14 @@ export class Metrics {
   /** The exposition text, with the gauges as of now. */
   text(region: Region): Promise<string> {
     const status = region.replica.status()
-    for (const gauge of [this.#lag, this.#queue, this.#linked, this.#records, this.#tombstones, this.#purgeBlocked])
-      gauge.reset()
-    for (const peer of status.peers) {
-      this.#lag.set({ peer: peer.region }, peer.behind.seconds)
-      this.#queue.set({ peer: peer.region }, peer.behind.writes)
-      this.#linked.set({ peer: peer.region }, peer.state === 'linked' ? 1 : 0)
-    }
+    this.#health.show(status, region.health)
+    for (const gauge of [this.#records, this.#tombstones, this.#indexPending]) gauge.reset()
     for (const collection of region.replica.collections()) {
       this.#records.set({ collection: collection.name }, collection.liveCount)
       this.#tombstones.set({ collection: collection.name }, collection.tombstoneCount)
+      const { indexed, live } = indexedCounts(region, collection)
+      this.#indexPending.set({ collection: collection.name }, live - indexed)
     }
-    for (const { region: peer, forSeconds } of status.purgeBlockedBy) this.#purgeBlocked.set({ peer }, forSeconds)
     advance(this.#purged, status.counters.tombstonesPurged)
     this.#logBytes.set(status.storage.logBytes)
     this.#blockBytes.set(status.storage.blockBytes)

@@ -1,13 +1,15 @@
 import { type RegionId, spacesOf, type StoreError, type VectorIndex } from '@meridian/core'
 import type { Collection, Replica } from '@meridian/replica'
 import type { Config } from './config.js'
+import type { DialerState } from '@meridian/transport'
+import type { HealthView } from './health/health.js'
 import type { Metrics } from './metrics.js'
 import type { Snapshots } from './snapshots/snapshots.js'
 
 /** Links to the other regions, as the routes see them. */
 export interface Links {
   /** By peer: what its dialer is doing, and whether an operator has cut the link. */
-  status(): { readonly region: string; readonly url: string; readonly enabled: boolean; readonly dialer: unknown }[]
+  status(): { readonly region: string; readonly url: string; readonly enabled: boolean; readonly dialer: DialerState }[]
   /** Cuts the link with a peer, and keeps it cut, or lets it come back. In memory only. `false`: no such peer. */
   enable(region: RegionId, isEnabled: boolean): boolean
 }
@@ -19,6 +21,7 @@ export interface Region {
   readonly index: VectorIndex
   readonly metrics: Metrics
   readonly links: Links
+  readonly health: HealthView
   readonly snapshots: Snapshots
   readonly startedAt: Date
   /** Random, for the life of the process. */

@@ -22,6 +22,8 @@ import { mayRead } from './http/access.js'
 import { Keyring } from './http/auth.js'
 import { asStoreError } from './http/errors.js'
 import { listen, makeServer, stopListening } from './http-server.js'
+import { diskRoom } from './health/disk-room.js'
+import { Health } from './health/health.js'
 import { PeerLinks } from './links.js'
 import { createLog, type ServerLog } from './logging.js'
 import { Metrics } from './metrics.js'
@@ -81,7 +83,11 @@ const compose = async (
   const storage = await parts.openStorage(config, log)
   opened.push(() => storage.close())
   const metrics = new Metrics()
-  const index = parts.openIndex(config, log, (collection, vector) => replica.resyncSpace(collection, vector))
+  let health: Health | undefined
+  const index = parts.openIndex(config, log, (collection, vector) => {
+    health?.indexWorkerDied()
+    replica.resyncSpace(collection, vector)
+  })
   opened.push(async () => {
     await index.flush().catch(logged(log, 'index snapshot not written: it is rebuilt at the next start'))
     await index.close()
@@ -108,12 +114,20 @@ const compose = async (
   const gate = new Gate()
   const links = new PeerLinks(config, replica, log)
   opened.push(() => links.close())
+  const watched = new Health({
+    ...{ replica, index, links, log },
+    timers: systemTimers,
+    room: () => diskRoom(config.dataDir),
+  })
+  health = watched
+  opened.push(async () => watched[Symbol.dispose]())
   const region: Region = {
     config,
     replica,
     index,
     metrics,
     links,
+    health: watched,
     snapshots,
     report: (error, message) => log.error({ error_code: error.code, error: error.message }, message),
     startedAt: new Date(),

@@ -3,15 +3,40 @@ export interface PeerInfo {
   readonly region: string
   readonly replica: number
   readonly state: 'linked' | 'down'
+  /** Whether it says that it has a link with the asked region; absent when it has not said. */
+  readonly hearsUs?: boolean | undefined
+  /** Regions that are linked with both, so that writes go that way. */
+  readonly via: readonly string[]
   /** Held here and not yet durable there. */
   readonly behind: { readonly seconds: number; readonly writes: number; readonly bytes: number }
   /** Absent if never heard in this run, as `clockOffsetMs`. */
   readonly heardMsAgo?: number | undefined
   readonly clockOffsetMs?: number | undefined
   readonly transfer: 'none' | 'sending' | 'receiving'
+  /** Sent and not yet acknowledged. */
+  readonly inFlight: { readonly frames: number; readonly bytes: number }
   readonly lastError?: string | undefined
   /** `false` where an operator cut the link. */
   readonly enabled: boolean
+}
+
+/** One thing that is wrong with a region now; the codes are in `docs/operations.md`. */
+export interface DegradationInfo {
+  readonly code: string
+  readonly peer?: string | undefined
+  /** Tells apart several of one code and peer. */
+  readonly about?: string | undefined
+  readonly message: string
+  readonly forSeconds: number
+}
+
+/** What is lost if the region burns now: what no other is known to have durably. */
+export interface OnlyHereInfo {
+  readonly seconds: number
+  readonly writes: number
+  readonly bytes: number
+  /** Not heard since the region's process started: what they have counts as nothing. */
+  readonly unheard: readonly string[]
 }
 
 export interface ClusterCollection {
@@ -35,6 +60,8 @@ export interface ClusterInfo {
   /** Version vectors, replica number to sequence. */
   readonly vectors: { readonly acked: VectorJson; readonly merged: VectorJson; readonly indexed: VectorJson }
   readonly peers: readonly PeerInfo[]
+  readonly onlyHere: OnlyHereInfo
+  readonly degradations: readonly DegradationInfo[]
   readonly collections: readonly ClusterCollection[]
   /** Of this region: `joining`, `active` or `retired`. */
   readonly standing?: string | undefined

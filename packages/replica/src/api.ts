@@ -15,11 +15,13 @@ import type {
 import type { AliasAction, IndexSchema, Setting } from '@meridian/catalog'
 import type { Contribution } from '@meridian/shard'
 import type { PurgeBlocker } from './forgetting/blockers.js'
+import type { OnlyHere, PeerStatus } from './health/peer-status.js'
+import type { Refusal } from './health/refusals.js'
 import type { BootstrapProgress } from './membership/bootstrap.js'
 import type { RegionMember, Standing } from './membership/membership.js'
 import type { StagedCollection } from './staged-collection.js'
 
-export type { AliasAction, Contribution, IndexSchema, PurgeBlocker, Setting }
+export type { AliasAction, Contribution, IndexSchema, OnlyHere, PeerStatus, PurgeBlocker, Refusal, Setting }
 
 /** How an operation that had to wait for the disk ended. Exactly one call. */
 export type Done<T> = (
@@ -113,27 +115,6 @@ export interface RegionReceipt {
   readonly heardMsAgo: number | undefined
 }
 
-/** What this replica knows of another. */
-export interface PeerStatus {
-  readonly region: RegionId
-  readonly replica: ReplicaId
-  readonly state: 'linked' | 'down'
-  /** Milliseconds since the last frame; undefined if never heard in this run. */
-  readonly heardMsAgo: number | undefined
-  /** Durable there, as last acknowledged. */
-  readonly acked: VersionVector
-  /** Held here and not yet durable there. */
-  readonly behind: { readonly seconds: number; readonly writes: number; readonly bytes: number }
-  /** Sent and not yet acknowledged. */
-  readonly inFlight: { readonly frames: number; readonly bytes: number }
-  /** Peer's wall clock minus ours in ms, as heartbeats show it (without the link's delay); undefined if never heard. */
-  readonly clockOffsetMs: number | undefined
-  /** Whole-state transfer under way towards the peer, or from it. */
-  readonly transfer: 'none' | 'sending' | 'receiving'
-  /** Why the last link ended or was refused. */
-  readonly lastError: string | undefined
-}
-
 export interface ReplicaStatus {
   readonly region: RegionId
   readonly replica: ReplicaId
@@ -148,6 +129,22 @@ export interface ReplicaStatus {
   /** While it is joining. */
   readonly bootstrap: BootstrapProgress | undefined
   readonly peers: readonly PeerStatus[]
+  /** What is lost if this region burns now. */
+  readonly onlyHere: OnlyHere
+  /** Links that were refused in the last seconds. */
+  readonly refusals: readonly Refusal[]
+  /** Of this region against the median of its peers; a fault refuses writes. */
+  readonly clock: { readonly ownOffsetMs: number; readonly fault: string | undefined }
+  /** Why nothing is written any more, or not now; and for how long a flush has been under way. */
+  readonly disk: {
+    readonly failure: string | undefined
+    readonly full: string | undefined
+    readonly flushingMs: number
+  }
+  /** Why this data directory must not be written again, if so. */
+  readonly fenced: string | undefined
+  /** Its retirement is under way. */
+  readonly leaving: string | undefined
   readonly counters: Readonly<Counters>
   /** Why writes are refused, if they are. */
   readonly readOnly: string | undefined

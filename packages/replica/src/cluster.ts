@@ -10,13 +10,15 @@ import {
   type Timers,
   VersionVector,
 } from '@meridian/core'
-import type { Counters, PeerStatus, RegionReceipt } from './api.js'
+import type { Counters, RegionReceipt } from './api.js'
 import { Barriers, type Member } from './barriers/barriers.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { ownOffsetMs } from './clock-estimate.js'
 import type { DataPlane } from './data-plane.js'
 import { Purge, type PurgePeer } from './forgetting/purge.js'
 import type { FrameSource } from './frame-source.js'
+import { PeerReport } from './health/peer-status.js'
+import { Refusals } from './health/refusals.js'
 import { type Identity, stageFence } from './identity.js'
 import type { Inbox } from './inbox.js'
 import type { LocalClock } from './local-clock.js'
@@ -78,6 +80,8 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   readonly barriers: Barriers
   readonly membership: Membership
   readonly regions: Regions
+  readonly report: PeerReport
+  readonly refusals: Refusals
   readonly #peers = new Map<ReplicaId, Peer>()
   readonly #sessions = new Set<Session>()
   readonly #disabled = new Set<RegionId>()
@@ -111,6 +115,15 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
         ),
       fence: (reason) => this.#fence(reason),
       changed: () => this.#endRetired(),
+    })
+    this.refusals = new Refusals(parts.timers)
+    this.report = new PeerReport({
+      self: parts.identity.replica,
+      log: parts.log,
+      timers: parts.timers,
+      wallMs: () => parts.clock.wallMs,
+      met: () => this.#peers.values(),
+      remembering: () => this.membership.remembering(),
     })
     this.regions = new Regions(this.membership, (replica) => this.#peers.get(replica)?.session !== undefined)
     this.barriers = new Barriers({
@@ -236,6 +249,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   }
 
   #refusal(code: string, refusal: string, peer?: RegionId): { refusal: string; code: string } {
+    this.refusals.add({ region: peer, code, reason: refusal, isOurs: true })
     this.logger.warn({ peer, error_code: code }, `refused a peer: ${refusal}`)
     return { code, refusal }
   }
@@ -319,7 +333,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
 
   refusedBy(code: string, reason: string): void {
     this.membership.refused(code, reason)
-    if (code !== 'DUPLICATE') this.logger.warn({ error_code: code }, `a peer refused us: ${reason}`)
+    if (code === 'DUPLICATE') return
+    this.refusals.add({ region: undefined, code, reason, isOurs: false })
+    this.logger.warn({ error_code: code }, `a peer refused us: ${reason}`)
   }
 
   heard(peer: Peer, message: Heartbeat): void {
@@ -404,37 +420,24 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
     return stable
   }
 
-  /** Why the clock forbids writing now; `undefined` if it does not. */
-  clockFault(): string | undefined {
-    const guard = this.settings.clockGuardMs
+  /** Our wall clock minus the median of the linked peers'; 0 when there is no telling. */
+  ownOffsetMs(): number {
     const offsets = [...this.#peers.values()]
       .filter((peer) => peer.session !== undefined)
       .map((peer) => peer.clock.offsetMs)
-    const own = ownOffsetMs(offsets.filter((offset) => offset !== undefined))
+    return ownOffsetMs(offsets.filter((offset) => offset !== undefined))
+  }
+
+  /** Why the clock forbids writing now; `undefined` if it does not. */
+  clockFault(): string | undefined {
+    const guard = this.settings.clockGuardMs
+    const own = this.ownOffsetMs()
     if (Math.abs(own) > guard)
       return `this region's clock is ${Math.round(own)} ms off the median of its peers (limit ${guard}): correct it`
     const ahead = this.clock.aheadMs
     if (ahead > guard)
       return `this region's clock went back: its newest stamp is ${Math.round(ahead)} ms ahead (limit ${guard})`
     return undefined
-  }
-
-  peers(): PeerStatus[] {
-    const now = this.timers.elapsedMs()
-    return [...this.#peers.values()]
-      .sort((a, b) => a.replica - b.replica)
-      .map((peer) => ({
-        region: peer.region,
-        replica: peer.replica,
-        state: peer.session === undefined ? 'down' : 'linked',
-        heardMsAgo: peer.heardAt === undefined ? undefined : Math.round(now - peer.heardAt),
-        acked: peer.acked,
-        behind: this.#behind(peer),
-        inFlight: peer.session?.inFlight ?? { frames: 0, bytes: 0 },
-        clockOffsetMs: peer.clock.offsetMs,
-        transfer: peer.session?.transfer ?? 'none',
-        lastError: peer.lastError,
-      }))
   }
 
   /** By active member. */
@@ -452,23 +455,6 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
       const heardMsAgo = peer?.heardAt === undefined ? undefined : Math.round(now - peer.heardAt)
       return { region, replica, logged, merged: logged, searchable, heardMsAgo }
     })
-  }
-
-  #behind(peer: Peer): PeerStatus['behind'] {
-    let writes = 0
-    let bytes = 0
-    let oldestMs = Number.POSITIVE_INFINITY
-    for (const [origin, seq] of this.log.vector.entries()) {
-      const has = peer.acked.get(origin)
-      if (has >= seq) continue
-      writes += seq - has
-      // Where the log was trimmed or state took its place, what is known of it begins with the oldest entry kept.
-      bytes += Math.max(0, this.log.totalAt(origin, seq) - this.log.totalAt(origin, has))
-      const first = this.log.entry(origin, has + 1) ?? this.log.oldestEntry(origin, has + 1)
-      if (first !== undefined) oldestMs = Math.min(oldestMs, first.atMs)
-    }
-    const seconds = oldestMs === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.clock.wallMs - oldestMs) / 1000
-    return { seconds, writes, bytes }
   }
 
   /** Ends all links: the engine stops. */

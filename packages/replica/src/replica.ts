@@ -41,6 +41,8 @@ import { type PolicyEffect, policyEffect } from './conflicts/policy-effect.js'
 import { type Decision, decide } from './conflicts/resolve.js'
 import { DataPlane } from './data-plane.js'
 import { FrameSource } from './frame-source.js'
+import type { Degradation } from './health/degradation.js'
+import { Degradations } from './health/find.js'
 import { claimIdentity, type Identity, markClean, readFence } from './identity.js'
 import { Inbox } from './inbox.js'
 import { LocalClock } from './local-clock.js'
@@ -98,6 +100,7 @@ export class Replica {
   readonly #inbox: Inbox
   readonly #cluster: Cluster
   readonly #maintenance: Maintenance
+  readonly #degradations: Degradations
   /** Points as linearizable registers. */
   readonly register: Register
   readonly #counters: Counters
@@ -204,6 +207,12 @@ export class Replica {
         counters.writes += records
       },
     )
+    this.#degradations = new Degradations({
+      timers,
+      settings,
+      expects: options.expects ?? [],
+      status: () => this.status(),
+    })
     this.#maintenance = new Maintenance({ ...shared, catalog: this.#catalog, cluster: this.#cluster, transactions })
     this.register = new Register({
       timers,
@@ -592,6 +601,11 @@ export class Replica {
     this.#data.resync(collection as CollectionUid, vector)
   }
 
+  /** What is wrong now, as far as the engine knows. */
+  degradations(): Degradation[] {
+    return this.#degradations.find()
+  }
+
   status(): ReplicaStatus {
     const { region, replica, storeId, boot } = this.identity
     const vector = this.#log.vector
@@ -610,7 +624,17 @@ export class Replica {
       standing: this.#cluster.membership.standing,
       configuration: this.#cluster.membership.configuration.index,
       bootstrap: this.#cluster.membership.progress,
-      peers: this.#cluster.peers(),
+      peers: this.#cluster.report.statuses(),
+      onlyHere: this.#cluster.report.onlyHere(),
+      refusals: this.#cluster.refusals.recent(),
+      clock: { ownOffsetMs: this.#cluster.ownOffsetMs(), fault: this.#cluster.clockFault() },
+      disk: {
+        failure: this.#sequencer.failure?.message,
+        full: this.#sequencer.full?.message,
+        flushingMs: this.#sequencer.flushingMs,
+      },
+      fenced: this.#cluster.fenced,
+      leaving: this.#cluster.membership.leaving,
       counters: this.#counters,
       readOnly: this.readOnlyReason()?.message,
       storage: { blockBytes: this.#data.blockBytes, logEntries, logBytes },

@@ -14,6 +14,7 @@ export interface Job {
   failed(error: StoreError): void
 }
 
+const FULL_MS = 10_000
 const COMMIT_BYTES_MAX = 8 << 20
 
 /**
@@ -31,6 +32,9 @@ export class Sequencer {
   #preamble: readonly StorageOp[]
   /** Set by the first failed commit; everything later is refused. */
   failure: StoreError | undefined
+  #full: { readonly error: StoreError; readonly atMs: number } | undefined
+  #hasRoom = true
+  #flushingAt: number | undefined
 
   constructor(
     readonly storage: Storage,
@@ -41,6 +45,21 @@ export class Sequencer {
     preamble: readonly StorageOp[] = [],
   ) {
     this.#preamble = preamble
+  }
+
+  /**
+   * A commit found no room, and none has gone through since, or that was only moments ago: on a full disk small commits pass
+   * between large ones that do not.
+   */
+  get full(): StoreError | undefined {
+    if (this.#full === undefined) return undefined
+    const isOver = this.#hasRoom && this.timers.elapsedMs() - this.#full.atMs >= FULL_MS
+    return isOver ? undefined : this.#full.error
+  }
+
+  /** For how long the commit under way has been; 0 without one. */
+  get flushingMs(): number {
+    return this.#flushingAt === undefined ? 0 : this.timers.elapsedMs() - this.#flushingAt
   }
 
   get waitingBytes(): number {
@@ -86,14 +105,17 @@ export class Sequencer {
       return
     }
     this.#state = 'committing'
+    this.#flushingAt = this.timers.elapsedMs()
     this.storage.commit([...this.#preamble, ...stage.ops], (error) => {
       if (this.#state === 'stopped') return
       assert(this.#state === 'committing', 'one commit at a time')
+      this.#flushingAt = undefined
       if (error !== undefined) {
         this.#fail(error, jobs)
         return
       }
       this.#preamble = []
+      this.#hasRoom = true
       const durableAt = this.timers.elapsedMs()
       for (const apply of stage.durable) apply()
       this.committed(this.timers.elapsedMs() - durableAt)
@@ -117,6 +139,8 @@ export class Sequencer {
   #fail(cause: Error, jobs: readonly Job[]): void {
     const error = cause instanceof StoreError ? cause : new StoreError('STORAGE_FAILED', cause.message, { cause })
     if (error.code !== 'STORAGE_FULL') this.failure = error
+    else this.#full = { error, atMs: this.timers.elapsedMs() }
+    this.#hasRoom = false
     const lost = error.code === 'STORAGE_FULL' ? jobs : [...jobs, ...this.#queue.splice(0)]
     if (this.failure !== undefined) this.#waitingBytes = 0
     for (const job of lost) job.failed(error)

@@ -8,7 +8,7 @@ const NAMES = ['eu', 'us', 'ap']
 const up = (
   region: string,
   digest: string,
-  over: { writes?: number; state?: 'linked' | 'down'; enabled?: boolean } = {},
+  over: { writes?: number; state?: 'linked' | 'down'; enabled?: boolean; bad?: string } = {},
 ): RegionReport => {
   const peers = NAMES.filter((name) => name !== region)
   const cluster: ClusterInfo = {
@@ -22,9 +22,13 @@ const up = (
       replica: 8,
       state: over.state ?? 'linked',
       behind: { seconds: 1.25, writes: over.writes ?? 0, bytes: 2048 },
+      via: [],
       transfer: 'none',
+      inFlight: { frames: 0, bytes: 0 },
       enabled: over.enabled ?? true,
     })),
+    onlyHere: { seconds: over.writes === undefined ? 0 : 2.5, writes: over.writes ?? 0, bytes: 3072, unheard: [] },
+    degradations: over.bad === undefined ? [] : [{ code: 'PEER_SILENT', message: over.bad, forSeconds: 12 }],
     collections: [{ name: 'c', uid: 'u', points: 1200, tombstones: 3, shards: 1, indexPending: 50 }],
   }
   const shards = [{ shard: 0, live: 1200, tombstones: 3, digest }]
@@ -67,4 +71,14 @@ test('[CS4] the table names regions, lag, counts, pending index and cut links', 
   expect(text).toMatch(/us to eu +cut on purpose/)
   expect(text).toMatch(/c +1,200 +1,200 +differ/)
   expect(text).toContain('on their way')
+  expect(text).toMatch(/lost if it burns now +writes +bytes\n.*eu +2\.5 s +5 +3\.0 KiB\n.*us +0\.0 s +0/)
+})
+
+test('[CS5] what is wrong is listed by region, with the sentence and for how long', () => {
+  const reports = [up('eu', 'aa', { bad: 'region us has not been heard for 12 s' }), up('us', 'aa')]
+  const text = statusText(reports, assess(reports))
+  expect(text).toMatch(/eu +12 s +PEER_SILENT +region us has not been heard for 12 s/)
+  expect(assess(reports).exitCode).toBe(0)
+  const sound = [up('eu', 'aa')]
+  expect(statusText(sound, assess(sound))).not.toContain('wrong now')
 })

@@ -57,10 +57,22 @@ export const statusText = (reports: readonly RegionReport[], assessment: Assessm
     ...collection.live.map((live) => (live === undefined ? 'none' : count(live))),
     collection.isEqual ? 'equal' : 'differ',
   ])
+  const losses = up.map(({ cluster: { region, onlyHere } }) => [
+    region,
+    `${onlyHere.seconds.toFixed(1)} s`,
+    count(onlyHere.writes),
+    bytes(onlyHere.bytes),
+    onlyHere.unheard.length === 0 ? '' : `at most: ${onlyHere.unheard.join(', ')} not heard yet`,
+  ])
+  const faults = up.flatMap(({ cluster: { region, degradations } }) =>
+    degradations.map(({ code, message, forSeconds }) => [region, `${forSeconds} s`, code, message]),
+  )
   const parts = [regions]
+  if (losses.length > 0) parts.push(table(['region', 'lost if it burns now', 'writes', 'bytes', ''], losses, 1))
   if (peers.length > 0) parts.push(table(['link', 'state', 'peer lags by', 'writes', 'bytes'], peers, 2))
   if (collections.length > 0)
     parts.push(table(['collection', ...up.map(({ cluster }) => cluster.region), 'digests'], collections, 1))
+  if (faults.length > 0) parts.push(table(['region', 'wrong now for', 'what', ''], faults, 4))
   return `${[...parts, verdict(reports.length - up.length, assessment)].join('\n\n')}\n`
 }
 

@@ -53,6 +53,8 @@ const ROWS: readonly Row[] = [
   [`POST ${P}/discover/batch`, 'Search', 'Several discoveries (older form)', 'ScoredPoint[][]', 'DiscoverBatch'],
   [`POST ${P}/search/matrix/pairs`, 'Search', 'Distances of a sample, as pairs', 'MatrixPairs', 'MatrixRequest'],
   [`POST ${P}/search/matrix/offsets`, 'Search', 'Distances of a sample, as offsets', 'MatrixOffsets', 'MatrixRequest'],
+  ['GET /health', 'Service', 'What is wrong with this region now, in words', 'Health'],
+  ['GET /meridian/health', 'Meridian', 'The same as /health', 'Health'],
   ['GET /meridian/cluster', 'Meridian', 'Regions, links, lag and collections', 'Object'],
   [`GET /meridian${C}/digest`, 'Meridian', 'Counts and digests by shard', 'Digest'],
   [`GET /meridian${P}/:id/history`, 'Meridian', 'The writes that make up a record', 'History'],

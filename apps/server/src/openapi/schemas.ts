@@ -251,6 +251,20 @@ export const SCHEMAS = {
     ),
     pending: z.array(z.looseObject({ change: z.enum(['add', 'retire']), region: z.string(), replica: count })),
   }),
+  Health: z.looseObject({
+    region: z.string(),
+    status: z.enum(['ok', 'degraded', 'unready']),
+    unready: none(z.string()),
+    degradations: z.array(
+      z.looseObject({
+        code: z.string(),
+        peer: none(z.string()),
+        about: none(z.string()),
+        message: z.string(),
+        for_seconds: count,
+      }),
+    ),
+  }),
   RegionAdd: z.looseObject({ region: z.string(), replica: count.optional() }),
   RegionChange: z.looseObject({ state: z.enum(['in effect', 'pending']), region: z.string(), replica: count }),
   LinkState: z.looseObject({ region: z.string(), enabled: z.boolean() }),

@@ -93,6 +93,7 @@ const clusterInfo = (region: Region) => {
       enabled: links.find((link) => link.region === peer.region)?.enabled ?? true,
     })),
     links,
+    degradations: region.health.degradations(),
     collections: region.replica.collections().map((collection) => {
       const { indexed, live } = indexedCounts(region, collection)
       return {

@@ -44,6 +44,7 @@ export const serveInProcess = async (replica: Replica, index: VectorIndex): Prom
     index,
     metrics: METRICS,
     links: { status: () => [], enable: () => false },
+    health: { degradations: () => [], blockedMs: 0, room: undefined, indexWorkerDeaths: 0 },
     snapshots: await Snapshots.open(join(tmpdir(), 'meridian-in-process-no-snapshots'), replica),
     startedAt: new Date(0),
     instance: randomUUID(),

@@ -1,0 +1,32 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+
+const RESOLUTION_MS = 20
+/** What the delay was at its worst is kept for this many looks. */
+const LOOKS = 15
+
+/** How long the event loop was kept from running at a stretch: while it is, nobody is answered and no heartbeat goes out. */
+export class EventLoopWatch implements Disposable {
+  readonly #histogram: IntervalHistogram
+  #worst: number[] = []
+
+  constructor(histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })) {
+    this.#histogram = histogram
+    histogram.enable()
+  }
+
+  /** To be called about once a second. */
+  look(): void {
+    const maxMs = this.#histogram.count === 0 ? 0 : this.#histogram.max / 1e6
+    this.#histogram.reset()
+    this.#worst = [...this.#worst.slice(1 - LOOKS), Math.max(0, maxMs - RESOLUTION_MS)]
+  }
+
+  /** Longest of the last fifteen looks. */
+  get blockedMs(): number {
+    return Math.max(0, ...this.#worst)
+  }
+
+  [Symbol.dispose](): void {
+    this.#histogram.disable()
+  }
+}
