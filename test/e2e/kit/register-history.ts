@@ -6,6 +6,8 @@ import type { RegionProcess } from './region-process.js'
 
 const KEYS = 2
 const CLIENTS_A_REGION = 2
+/** Chance that a call is a write. The first region's are seen, not covered at once by those of the others. */
+const WRITES = { first: 0.5, others: 0.15 }
 /** Of a call: past it the client gives up, and the outcome of a write is unknown. */
 const CALL_MS = 5000
 
@@ -43,7 +45,7 @@ export const registerHistory = async (cluster: Cluster, options: HistoryOptions)
   const call = async (region: RegionProcess): Promise<void> => {
     const key = random.int(KEYS)
     const id = firstId + key
-    const kind = random.chance(0.5) ? 'read' : 'write'
+    const kind = random.chance(region === cluster.regions[0] ? WRITES.first : WRITES.others) ? 'write' : 'read'
     const value = kind === 'read' || random.chance(0.2) ? undefined : nextValue++
     const operation: Mutable<Operation<Value>> = { kind, value, called: performance.now(), returned: undefined }
     if (kind === 'write') books[key]!.push(operation)
@@ -93,7 +95,9 @@ export const registerHistory = async (cluster: Cluster, options: HistoryOptions)
       await pause(5 + random.int(30))
     }
   }
-  const clients = cluster.regions.flatMap((region) => Array.from({ length: CLIENTS_A_REGION }, () => client(region)))
+  const clients = cluster.regions.flatMap((region) =>
+    Array.from({ length: CLIENTS_A_REGION + (region === cluster.regions[0] ? 1 : 0) }, () => client(region)),
+  )
   await faults(forMs)
   isOver = true
   await Promise.all(clients)
