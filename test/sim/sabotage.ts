@@ -7,7 +7,7 @@ import {
   type VectorIndex,
   VersionVector,
 } from '@meridian/core'
-import { Barriers, decodeMessage, type Done, encodeMessage, Purge, Register } from '@meridian/replica'
+import { Barriers, decodeMessage, type Done, encodeMessage, Purge, Register, Repair } from '@meridian/replica'
 import { ConflictWatch, MergedView } from '@meridian/shard'
 import type { Check, Sabotage } from '@meridian/sim'
 
@@ -145,6 +145,13 @@ const knowingNothing = (): (() => void) => {
   }
 }
 
+/** What rotted stays as it is. */
+const neverRepairs = (): (() => void) => {
+  const { step } = Repair.prototype
+  Repair.prototype.step = () => {}
+  return () => Object.assign(Repair.prototype, { step })
+}
+
 /** The digit after a `t`: payloads hold `t0` to `t8`. */
 const alteredText = (frame: Uint8Array): Uint8Array => {
   const body = openFrame(frame).slice()
@@ -247,6 +254,11 @@ export const BROKEN: readonly Broken[] = [
     what: 'a delete is forgotten once all have it',
     noticedBy: ['coverage', 'regression', 'convergence'],
     make: () => ({ sabotage: {}, undo: purgesOnCoverage() }),
+  },
+  {
+    what: 'rotten rows are not repaired',
+    noticedBy: ['liveness'],
+    make: () => ({ sabotage: {}, undo: neverRepairs() }),
   },
   {
     what: 'a state transfer leaves out a part and says it is complete',

@@ -29,3 +29,9 @@ test('[SM2] a seed names one run', () => {
   }
   expect(run()).toBe(run())
 })
+
+test('[SM15] disks rot, and every row is sound again in the end', () => {
+  const reports = [1, 4, 7].map((seed) => simulate({ seed, rot: true }))
+  expect(Math.min(...reports.map(({ rotted }) => rotted))).toBeGreaterThan(3)
+  expect(reports.reduce((sum, { repaired }) => sum + repaired, 0)).toBeGreaterThan(10)
+}, 120_000)

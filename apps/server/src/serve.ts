@@ -215,12 +215,15 @@ const logged =
     log.error({ error_code: error.code, error: error.message }, message)
   }
 
-/** Why requests cannot be served in full: writes refused, or vectors not loaded. */
+/** Why requests cannot be served in full: writes refused, blocks damaged, or vectors not loaded. */
 const unready = (region: Region): string | undefined => {
   const joining = region.replica.unservable()
   if (joining !== undefined) return joining.message
   const readOnly = region.replica.readOnlyReason()
   if (readOnly !== undefined) return `not writable: ${readOnly.message}`
+  const { unreadable, blocks } = region.replica.status().damage
+  if (unreadable.length > 0)
+    return `${blocks} damaged blocks are being fetched from peers; not readable meanwhile: ${unreadable.join(', ')}`
   for (const collection of region.replica.collections())
     if (!indexedCounts(region, collection).isLoaded) return `loading the index of collection ${collection.name}`
   return undefined

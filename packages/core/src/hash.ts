@@ -29,4 +29,9 @@ export class Hash64 {
     for (let i = 0; i < text.length; i++) this.word(text.charCodeAt(i))
     return this.word(text.length)
   }
+
+  /** 16 hex digits. */
+  toString(): string {
+    return this.high.toString(16).padStart(8, '0') + this.low.toString(16).padStart(8, '0')
+  }
 }

@@ -34,7 +34,13 @@ export class ExactIndex implements VectorIndex {
   openSpace(space: SpaceRef, params: SpaceParams, vectors: Iterable<IndexedVector>): void {
     const opened = { params, scanned: scannedSpace(params) }
     this.#spaces.set(spaceKey(space), opened)
-    for (const entry of vectors) this.#put(opened, entry.ordinal, entry.id, entry.read())
+    for (const entry of vectors)
+      try {
+        this.#put(opened, entry.ordinal, entry.id, entry.read())
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        this.log.error({ id: entry.id, error: String(error) }, 'vector not read; it is not searchable')
+      }
   }
 
   set(space: SpaceRef, vector: Omit<IndexedVector, 'read'> & { readonly vector: VectorValue }): void {

@@ -18,6 +18,7 @@ import type { PurgeBlocker } from './forgetting/blockers.js'
 import type { OnlyHere, PeerStatus } from './health/peer-status.js'
 import type { Refusal } from './health/refusals.js'
 import type { BootstrapProgress } from './membership/bootstrap.js'
+import type { DamagedBlock } from './repair/damage.js'
 import type { RegionMember, Standing } from './membership/membership.js'
 import type { StagedCollection } from './staged-collection.js'
 
@@ -150,6 +151,19 @@ export interface ReplicaStatus {
   readonly readOnly: string | undefined
   /** Bytes in block rows, and log entries kept. */
   readonly storage: { readonly blockBytes: number; readonly logEntries: number; readonly logBytes: number }
+  /** Block rows that are missing or fail their checksum. */
+  readonly damage: {
+    /** Not repaired yet. */
+    readonly blocks: number
+    /** In this run, as are `repaired` and the complete passes over all rows (`scrubs`). */
+    readonly found: number
+    readonly repaired: number
+    readonly scrubs: number
+    /** Collections that cannot be read here until they are repaired. */
+    readonly unreadable: readonly string[]
+    /** A few of `blocks`. */
+    readonly first: readonly (DamagedBlock & { readonly collection: string | undefined })[]
+  }
   /** Stamps from the future that wait for their time. */
   readonly deferred: number
   /**

@@ -24,8 +24,9 @@ import type { Inbox } from './inbox.js'
 import type { LocalClock } from './local-clock.js'
 import { Membership } from './membership/membership.js'
 import { Regions } from './membership/regions.js'
-import { type Message, PROTOCOL_VERSION } from './message.js'
+import { encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
 import { Peer } from './peer.js'
+import { Repair } from './repair/repair.js'
 import type { Sequencer } from './sequencer.js'
 import { Session } from './session.js'
 import type { Settings } from './settings.js'
@@ -77,6 +78,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   readonly indexed
   readonly expects
   readonly purge: Purge
+  readonly repair: Repair
   readonly barriers: Barriers
   readonly membership: Membership
   readonly regions: Regions
@@ -137,6 +139,13 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
       ask: (replica, nonce) => this.#peers.get(replica)?.session?.ask(nonce),
       need: (replica, vector) => this.#peers.get(replica)?.session?.need(vector),
       carry: (replica, vector) => this.#peers.get(replica)?.session?.carry(vector),
+    })
+    this.repair = new Repair({
+      ...parts,
+      peers: () =>
+        [...this.#peers.values()].flatMap(({ region, replica, session }) =>
+          session === undefined ? [] : [{ region, replica, send: (message) => session.send(encodeMessage(message)) }],
+        ),
     })
     this.purge = new Purge({
       identity: this.identity,

@@ -9,6 +9,7 @@ import {
   orderOf,
   type PointId,
   type SpaceRef,
+  StoreError,
   shardOf,
   spaceNamed,
   spacesOf,
@@ -225,7 +226,12 @@ export class CollectionState implements Collection {
         this.#ordered.add(ordinal)
       }
       for (const watcher of this.#watchers) watcher(view.id(slot), ordinal)
-      this.#tallies.changed(ordinal, () => (view.isLive(slot) ? this.payload(ordinal) : undefined))
+      if (
+        readable(() =>
+          this.#tallies.changed(ordinal, () => (view.isLive(slot) ? this.payload(ordinal) : undefined)),
+        ) === undefined
+      )
+        this.#tallies.clear()
       if (feed) for (const vector of this.#fed.keys()) this.#feed(vector, view, slot, ordinal)
     }
   }
@@ -270,13 +276,17 @@ export class CollectionState implements Collection {
     const version = view.isLive(slot) ? view.vectorVersion(slot, vector) : undefined
     const hash = version === undefined ? 0 : versionHash(version)
     if (fed[ordinal] === hash) return
+    const wasFed = fed[ordinal] !== 0
     fed[ordinal] = hash
     const space = this.space(vector)
-    if (version === undefined) {
-      this.index.remove(space, ordinal)
+    const read = version === undefined ? undefined : readable(() => view.vector(slot, vector))
+    if (version === undefined || read === undefined) {
+      // One that cannot be read is not found until its block has been repaired, and is fed again then.
+      fed[ordinal] = 0
+      if (wasFed) this.index.remove(space, ordinal)
       return
     }
-    const values = view.vector(slot, vector)
+    const values = read.value
     assert(values !== undefined, 'a vector with a version has values')
     this.index.set(space, { ordinal, id: String(view.id(slot)), version, vector: values })
   }
@@ -310,7 +320,12 @@ export class CollectionState implements Collection {
         version,
         read: () => {
           // Read late, but never after a `set` or `remove` of the ordinal: a made-up vector would be found by searches.
-          const values = view.vector(slot, vector)
+          const read = readable(() => view.vector(slot, vector))
+          if (read === undefined) {
+            this.#fedFor(vector, ordinal)[ordinal] = 0
+            throw new StoreError('STORAGE_CORRUPT', `the vector of point ${view.id(slot)} is in a damaged block`)
+          }
+          const values = read.value
           assert(values !== undefined, 'a vector that was listed and not changed since has values')
           return values
         },
@@ -326,6 +341,16 @@ export class CollectionState implements Collection {
 
   dropSpaces(): void {
     for (const vector of this.#fed.keys()) this.index.dropSpace(this.space(vector))
+  }
+}
+
+/** `undefined` when a block that is read for it is damaged: the reading has noted which. */
+const readable = <T>(read: () => T): { readonly value: T } | undefined => {
+  try {
+    return { value: read() }
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return undefined
+    throw error
   }
 }
 

@@ -23,6 +23,7 @@ import { CollectionState } from './collection-state.js'
 import { ConflictBook } from './conflicts/conflict-book.js'
 import { ConflictRows, conflictPrefix } from './conflicts/conflict-rows.js'
 import { isSamePolicy, policyOf } from './conflicts/policy-setting.js'
+import { Damage } from './repair/damage.js'
 import type { Settings } from './settings.js'
 import { HeldBlocks, heldPrefix } from './held-blocks.js'
 import { ShardStore } from './shard-store.js'
@@ -52,6 +53,7 @@ export class DataPlane {
   #stagedHorizonMs = 0
   readonly #payloads: ByteCache<string, JsonObject>
   readonly conflictRows: ConflictRows
+  readonly damage: Damage
   readonly #window: WriteWindow
 
   constructor(
@@ -63,7 +65,8 @@ export class DataPlane {
     /** Stamps above wait for their time. */
     readonly horizonMs: () => number,
   ) {
-    this.#held = new HeldBlocks(storage)
+    this.damage = new Damage(log)
+    this.#held = new HeldBlocks(storage, log)
     this.conflictRows = new ConflictRows(storage)
     this.#window = new WriteWindow(settings.conflictWindowWrites)
     this.#blocks = new ByteCache(settings.blockCacheBytes)
@@ -94,6 +97,51 @@ export class DataPlane {
   /** By visible name or alias. */
   lookUp(name: string): CollectionState | undefined {
     return this.#collections.get(name) ?? this.#aliases.get(name)
+  }
+
+  /**
+   * Why a collection cannot be read: blocks that were damaged when it was loaded are missing from its views, and nobody knows of
+   * which records they tell.
+   */
+  hole(state: CollectionState): StoreError | undefined {
+    if (this.damage.size === 0) return undefined
+    let count = 0
+    for (const { uid, shard, client, clock } of this.damage.list())
+      if (this.#byUid.get(uid) === state)
+        if (!state.views[shard]!.isFolded({ doc: state.docOf(uid), client, clock })) count++
+    if (count === 0) return undefined
+    return new StoreError(
+      'STORAGE_CORRUPT',
+      `${count} stored blocks of collection \`${state.name}\` are damaged in this region and are fetched from its peers: retry in a second, or ask another region`,
+    )
+  }
+
+  /** As `MergedView.matches`. */
+  matches(uid: CollectionUid, shard: number, client: number, clock: number, bytes: Uint8Array): boolean | undefined {
+    const state = this.#byUid.get(uid)
+    return state?.views[shard]?.matches({ doc: state.docOf(uid), client, clock }, bytes)
+  }
+
+  /** The transaction that wrote a block, as far as it was folded. */
+  seqOf(uid: CollectionUid, shard: number, client: number, clock: number): number | undefined {
+    const state = this.#byUid.get(uid)
+    return state?.views[shard]?.seqOf({ doc: state.docOf(uid), client, clock })
+  }
+
+  /** Stages the bytes of a damaged block, which were checked. Views and index follow once they are durable. */
+  stageRepaired(stage: Stage, store: ShardStore, client: number, clock: number, bytes: Uint8Array, from: string): void {
+    this.#stagedHorizonMs = this.horizonMs()
+    stage.put(store.key(client, clock), bytes)
+    stage.durable.push(() => {
+      this.damage.healed(store.key(client, clock), from)
+      store.remember(client, clock, bytes)
+      const state = this.#byUid.get(store.uid)
+      if (state === undefined) return
+      const view = state.views[store.shard]!
+      const ref = { doc: state.docOf(store.uid), client, clock }
+      if (view.isFolded(ref)) state.changed(store.shard, view.slotsIn(ref), true)
+      else this.#fold(state, store, client, clock, bytes, true)
+    })
   }
 
   /** `undefined` while the catalog has not named the uid, or after it was purged. */
@@ -133,7 +181,7 @@ export class DataPlane {
 
   #open(uid: CollectionUid, shards: number): void {
     const stores = Array.from({ length: shards }, (_, shard) =>
-      ShardStore.open(uid, shard, this.storage, this.#blocks, this.client),
+      ShardStore.open(uid, shard, this.storage, this.#blocks, this.client, this.damage),
     )
     this.#stores.set(uid, stores)
   }
@@ -232,6 +280,7 @@ export class DataPlane {
     for (const { client, clock } of gone) {
       if (state !== undefined) state.views[store.shard]!.drop({ doc: state.docOf(store.uid), client, clock })
       store.forget(client, clock)
+      this.damage.forget(store.key(client, clock))
     }
   }
 
@@ -259,7 +308,12 @@ export class DataPlane {
     for (const state of this.#collections.values())
       for (const [shard, view] of state.views.entries()) {
         if ((view.nextDeferredMs() ?? Number.POSITIVE_INFINITY) > nowMs) continue
-        state.changed(shard, view.release(nowMs), true)
+        try {
+          state.changed(shard, view.release(nowMs), true)
+        } catch (error) {
+          // Nothing was let in: it is tried again until the block that it is in has been repaired.
+          if (!(error instanceof StoreError)) throw error
+        }
       }
   }
 
@@ -293,6 +347,7 @@ export class DataPlane {
     stage.durable.push(() => {
       this.#stores.delete(uid)
       this.conflictRows.forget(uid)
+      this.damage.forgetAll(uid)
       this.log.info({ collection_uid: uid }, 'purged a dropped collection')
     })
   }

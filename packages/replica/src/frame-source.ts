@@ -1,4 +1,4 @@
-import type { ReplicaId } from '@meridian/core'
+import { type ReplicaId, StoreError } from '@meridian/core'
 import { ByteCache } from './byte-cache.js'
 import type { DataPlane } from './data-plane.js'
 import { encodeMessage, type Part } from './message.js'
@@ -21,8 +21,20 @@ export class FrameSource {
     this.#cache.clear()
   }
 
-  /** `undefined` when the log no longer has the transaction or its blocks were cleaned: the peer needs the state. */
-  frame(origin: ReplicaId, seq: number): Uint8Array | undefined {
+  /**
+   * `undefined` when the log no longer has the transaction or its blocks were cleaned: the peer needs the state. `damaged`: a
+   * block of it is, and will be repaired.
+   */
+  frame(origin: ReplicaId, seq: number): Uint8Array | 'damaged' | undefined {
+    try {
+      return this.#frame(origin, seq)
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return 'damaged'
+      throw error
+    }
+  }
+
+  #frame(origin: ReplicaId, seq: number): Uint8Array | undefined {
     const key = `${origin}/${seq}`
     const cached = this.#cache.get(key)
     if (cached !== undefined) return cached

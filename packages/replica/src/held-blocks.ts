@@ -1,4 +1,4 @@
-import type { CollectionUid, Storage } from '@meridian/core'
+import { type CollectionUid, type Log, type Storage, StoreError } from '@meridian/core'
 import { parseBlockKey } from '@meridian/shard'
 import type { ShardStore } from './shard-store.js'
 import type { Stage } from './stage.js'
@@ -17,7 +17,10 @@ export class HeldBlocks {
   /** Keys by shard, as `<uid>/<shard>`. */
   readonly #keys = new Map<string, Set<string>>()
 
-  constructor(readonly storage: Storage) {
+  constructor(
+    readonly storage: Storage,
+    readonly log: Log,
+  ) {
     for (const key of storage.keys(PREFIX)) this.#add(key)
   }
 
@@ -37,7 +40,13 @@ export class HeldBlocks {
 
   *blocks({ uid, shard }: ShardStore): Iterable<{ client: number; clock: number; bytes: Uint8Array }> {
     for (const key of this.#keys.get(`${uid}/${shard}`) ?? []) {
-      const bytes = this.storage.get(key)
+      let bytes: Uint8Array | undefined
+      try {
+        bytes = this.storage.get(key)
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        this.log.error({ error_code: error.code }, `a held block is unreadable: ${error.message}`)
+      }
       if (bytes !== undefined) yield { ...parseHeldKey(key), bytes }
     }
   }

@@ -165,6 +165,8 @@ class WriteJob implements Job {
           'COLLECTION_NOT_FOUND',
           `Collection \`${collection.name}\` was replaced while the write waited`,
         )
+      const hole = typeof request.ops === 'function' ? data.hole(collection) : undefined
+      if (hole !== undefined) throw hole
       const ops = resolved(request.ops, collection, staging)
       const encoded = ops.map((op) => {
         const content = staging.mark(collection, op)

@@ -1,4 +1,4 @@
-import type { CollectionUid, Log, Timers } from '@meridian/core'
+import { type CollectionUid, type Log, StoreError, type Timers } from '@meridian/core'
 import type { Counters } from './api.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { Cluster } from './cluster.js'
@@ -74,7 +74,11 @@ export class Maintenance {
     for (const state of data.collections)
       for (const [doc, uid] of state.uids.entries())
         for (const [shard, view] of state.views.entries()) {
-          const plan = view.cleaningPlan({ mine, stable, doc, amplificationMax: settings.amplificationMax })
+          // A view with a hole would take for needed, or for over, what the missing block decides.
+          if (data.damage.isIn(uid, shard)) continue
+          const plan = planned(() =>
+            view.cleaningPlan({ mine, stable, doc, amplificationMax: settings.amplificationMax }),
+          )
           if (plan === undefined) continue
           const store = data.store(uid, shard)!
           const removed = plan.drop.map(({ client, clock: at }) => ({ client, clock: at, length: 1 }))
@@ -109,4 +113,14 @@ export class Maintenance {
 
   /** What we held when we first saw the drop: whoever holds that has seen the drop too. */
   readonly #droppedAt = new Map<CollectionUid, ReturnType<Cluster['stable']>>()
+}
+
+/** No plan where a block is damaged, which the reading has noted. */
+const planned = <T>(plan: () => T | undefined): T | undefined => {
+  try {
+    return plan()
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return undefined
+    throw error
+  }
 }

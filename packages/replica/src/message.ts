@@ -14,6 +14,7 @@ import {
   StoreError,
   VersionVector,
 } from '@meridian/core'
+import { CLOCK_MAX } from '@meridian/shard'
 
 /** Spoken on peer links. A peer with another version is refused in the handshake, by both sides. */
 export const PROTOCOL_VERSION = 2
@@ -26,6 +27,17 @@ const TEXT_MAX = 4096
 export type Part =
   | { readonly kind: 'shard'; readonly uid: CollectionUid; readonly shard: number; readonly update: Uint8Array }
   | { readonly kind: 'catalog'; readonly changes: readonly Uint8Array[] }
+
+/** Of one block, the same in every replica. */
+export interface BlockName {
+  readonly uid: CollectionUid
+  readonly shard: number
+  readonly client: number
+  readonly clock: number
+}
+
+/** Numbered as on the wire. `unknown`: the sender has not got it, or cannot read it either. */
+const BLOCK_IS = ['unknown', 'here', 'removed'] as const
 
 /** Resume cursor of one shard document: next clock by Yjs client id. */
 export interface DocCursor {
@@ -45,6 +57,7 @@ export interface DocCursor {
  *   ask ──► answer         what the other has at that moment
  *   pledge                 with a heartbeat, and when it grows: what the sender will never write any more
  *   need                   send me this, whoever wrote it: it was answered, and has not come
+ *   fetch ─► block         the bytes of one block whose row is damaged at the asker
  */
 export type Message =
   | {
@@ -118,6 +131,15 @@ export type Message =
   | { readonly type: 'pledge'; readonly seq: number; readonly ms: number }
   /** What is missing of an answer, and has not come by itself: its writer may be gone, or the link with it. */
   | { readonly type: 'need'; readonly vector: VersionVector }
+  | ({ readonly type: 'fetch' } & BlockName)
+  | ({
+      readonly type: 'block'
+      readonly is: (typeof BLOCK_IS)[number]
+      /** What the sender held: with `removed`, the removal is covered by it. */
+      readonly durable: VersionVector
+      /** Empty unless `here`. */
+      readonly bytes: Uint8Array
+    } & BlockName)
 
 /** What is encoded. The type byte and version of `hello`, and all of `refuse`, stay as they are in every version. */
 export type Sent = Exclude<Message, { type: 'stranger' }>
@@ -138,6 +160,8 @@ const TYPE = {
   answer: 13,
   pledge: 14,
   need: 15,
+  fetch: 16,
+  block: 17,
 } as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
@@ -147,6 +171,7 @@ const PART_CATALOG = 2
 const payloadBytes = (message: Sent): number => {
   if (message.type === 'chunk') return message.update.length
   if (message.type === 'catalog') return message.saved.length
+  if (message.type === 'block') return message.bytes.length
   if (message.type !== 'update') return 128
   return message.parts.reduce(
     (sum, part) =>
@@ -220,6 +245,15 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       break
     case 'need':
       message.vector.write(out)
+      break
+    case 'fetch':
+      writeBlockName(out, message)
+      break
+    case 'block':
+      writeBlockName(out, message)
+      out.u8(BLOCK_IS.indexOf(message.is))
+      message.durable.write(out)
+      out.bytes(message.bytes)
       break
   }
   return sealFrame(out.finish())
@@ -313,6 +347,17 @@ const readMessage = (input: ByteReader): Message => {
       return { type: 'pledge', seq: input.varuint(), ms: input.u48() }
     case TYPE.need:
       return { type: 'need', vector: VersionVector.read(input) }
+    case TYPE.fetch:
+      return { type: 'fetch', ...readBlockName(input) }
+    case TYPE.block: {
+      const name = readBlockName(input)
+      const is = BLOCK_IS[input.u8()]
+      if (is === undefined) throw malformed('state of a block')
+      const durable = VersionVector.read(input)
+      const bytes = input.bytes()
+      if (bytes.length > 0 !== (is === 'here')) throw malformed('bytes of a block that is not here')
+      return { type: 'block', ...name, is, durable, bytes }
+    }
     default:
       throw malformed(`message type ${type}`)
   }
@@ -325,6 +370,17 @@ const writeDocName = (out: ByteWriter, uid: CollectionUid, shard: number): void 
 const readDocName = (input: ByteReader): { uid: CollectionUid; shard: number } => ({
   uid: sound(() => parseCollectionUid(Buffer.from(input.raw(8)).toString('hex'))),
   shard: input.varuint(SHARDS_MAX - 1),
+})
+
+const writeBlockName = (out: ByteWriter, { uid, shard, client, clock }: BlockName): void => {
+  writeDocName(out, uid, shard)
+  out.u32(client).varuint(clock)
+}
+
+const readBlockName = (input: ByteReader): BlockName => ({
+  ...readDocName(input),
+  client: input.u32(),
+  clock: input.varuint(CLOCK_MAX),
 })
 
 const writePart = (out: ByteWriter, part: Part): void => {

@@ -35,6 +35,7 @@ import type { Barriers } from './barriers/barriers.js'
 import { formatToken, parseToken } from './barriers/token.js'
 import { CatalogPlane } from './catalog-plane.js'
 import { Cluster } from './cluster.js'
+import type { CollectionState } from './collection-state.js'
 import type { ConflictBook } from './conflicts/conflict-book.js'
 import type { Resolution } from './conflicts/conflict-note.js'
 import { type PolicyEffect, policyEffect } from './conflicts/policy-effect.js'
@@ -49,11 +50,15 @@ import { LocalClock } from './local-clock.js'
 import { LocalWriter } from './local-writer.js'
 import { Maintenance } from './maintenance.js'
 import { Register } from './register/register.js'
+import { Scrub } from './repair/scrub.js'
 import type { Regions } from './membership/regions.js'
 import { Sequencer } from './sequencer.js'
 import { DEFAULT_SETTINGS, type Settings } from './settings.js'
 import { TransactionLog } from './transaction-log.js'
 import { Transactions } from './transactions.js'
+
+/** Damaged blocks that a status names. */
+const DAMAGED_SHOWN_MAX = 20
 
 export interface ReplicaOptions {
   readonly region: RegionId
@@ -101,6 +106,7 @@ export class Replica {
   readonly #cluster: Cluster
   readonly #maintenance: Maintenance
   readonly #degradations: Degradations
+  readonly #scrub: Scrub
   /** Points as linearizable registers. */
   readonly register: Register
   readonly #counters: Counters
@@ -146,7 +152,9 @@ export class Replica {
     }
     const counters = this.#counters
     this.#clock = new LocalClock(identity.replica, options.clock, storage, settings.clockGuardMs)
-    this.#log = new TransactionLog(storage)
+    this.#log = new TransactionLog(storage, (what) =>
+      logger.error({ error_code: 'STORAGE_CORRUPT' }, `damaged log entry ${what}`),
+    )
     this.#indexed = this.#log.vector
     this.#data = new DataPlane(storage, index, client, settings, logger, () => this.#clock.horizonMs)
     this.#sequencer = new Sequencer(
@@ -214,14 +222,22 @@ export class Replica {
       status: () => this.status(),
     })
     this.#maintenance = new Maintenance({ ...shared, catalog: this.#catalog, cluster: this.#cluster, transactions })
+    this.#scrub = new Scrub(this.#data, settings)
     this.register = new Register({
       timers,
       barriers: this.#cluster.barriers,
-      collection: (name) => this.#data.lookUp(name),
+      collection: (name) => {
+        const state = this.#data.lookUp(name)
+        return state === undefined || this.#data.hole(state) !== undefined ? undefined : state
+      },
       isLinked: ({ region }) => this.#cluster.isLinked(region),
-      write: (request, done) => this.write(request, done),
+      write: (request, done) => {
+        this.#checkWhole(request.collection)
+        this.write(request, done)
+      },
     })
     this.#follow()
+    this.#cluster.repair.checkTails()
     // Even if nothing is written: the name of the directory is told to peers.
     this.#sequencer.push({
       bytes: 0,
@@ -235,6 +251,8 @@ export class Replica {
     this.#every(settings.maintenanceMs, () => {
       this.#join()
       if (this.#cluster.fenced === undefined) this.#cluster.membership.step()
+      this.#scrub.step()
+      this.#cluster.repair.step()
       this.#maintenance.step()
       this.#data.expireConflicts(this.#clock.wallMs)
       this.#writeConflicts()
@@ -392,9 +410,16 @@ export class Replica {
     return this.#data.collections
   }
 
-  /** By visible name or alias. @throws StoreError `COLLECTION_NOT_FOUND`. */
+  /** By visible name or alias. @throws StoreError `COLLECTION_NOT_FOUND`; `STORAGE_CORRUPT` while blocks of it are missing here. */
   collection(name: string): Collection {
-    return this.#data.collection(name)
+    return this.#checkWhole(name)
+  }
+
+  #checkWhole(name: string): CollectionState {
+    const state = this.#data.collection(name)
+    const hole = this.#data.hole(state)
+    if (hole !== undefined) throw hole
+    return state
   }
 
   /** All incarnations that are folded into a collection, eldest first. */
@@ -638,9 +663,26 @@ export class Replica {
       counters: this.#counters,
       readOnly: this.readOnlyReason()?.message,
       storage: { blockBytes: this.#data.blockBytes, logEntries, logBytes },
+      damage: this.#damage(),
       deferred: this.#data.deferred,
       orphans: this.#data.collections.reduce((sum, { orphanCount }) => sum + orphanCount, 0),
       purgeBlockedBy: this.#cluster.purge.blockers(),
+    }
+  }
+
+  #damage(): ReplicaStatus['damage'] {
+    const { damage } = this.#data
+    const nameOf = (uid: CollectionUid) => this.#data.collections.find(({ uids }) => uids.includes(uid))?.name
+    const blocks = [...damage.list()].slice(0, DAMAGED_SHOWN_MAX)
+    return {
+      blocks: damage.size,
+      found: damage.found,
+      repaired: damage.repaired,
+      scrubs: this.#scrub.passes,
+      unreadable: this.#data.collections
+        .filter((state) => this.#data.hole(state) !== undefined)
+        .map(({ name }) => name),
+      first: blocks.map((block) => ({ collection: nameOf(block.uid), ...block })),
     }
   }
 

@@ -196,6 +196,12 @@ export class Session {
       case 'pledge':
         this.cluster.purge.heard(peer.replica, message)
         break
+      case 'fetch':
+        this.send(encodeMessage(this.cluster.repair.answer(message)))
+        break
+      case 'block':
+        this.cluster.repair.take(peer.region, message)
+        break
     }
   }
 
@@ -300,6 +306,7 @@ export class Session {
         this.#transfer(origin)
         return
       }
+      if (frame === 'damaged') return
       this.#window.sent(origin, seq, frame.length)
       this.#sent = this.#sent.advance(origin, seq)
       this.send(frame)

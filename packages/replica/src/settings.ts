@@ -37,6 +37,8 @@ export interface Settings {
   readonly conflictBytesMax: number
   /** A conflict is forgotten when its newer write is this old. */
   readonly conflictAgeMs: number
+  /** Every stored block is read, and its checksum checked, once in this time. */
+  readonly scrubMs: number
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -62,4 +64,5 @@ export const DEFAULT_SETTINGS: Settings = {
   conflictsMax: 10_000,
   conflictBytesMax: 64 << 20,
   conflictAgeMs: 30 * 24 * 60 * 60 * 1000,
+  scrubMs: 24 * 60 * 60 * 1000,
 }

@@ -14,6 +14,7 @@ import {
   shardGonePrefix,
 } from '@meridian/shard'
 import type { ByteCache } from './byte-cache.js'
+import type { Damage } from './repair/damage.js'
 
 /** One shard document and the rows that hold its blocks' bytes. */
 export class ShardStore {
@@ -27,6 +28,7 @@ export class ShardStore {
     storage: Storage,
     cache: ByteCache<string, Uint8Array>,
     client: ClientId,
+    readonly damage: Damage,
   ) {
     this.#storage = storage
     this.#cache = cache
@@ -34,15 +36,20 @@ export class ShardStore {
     this.doc = new ShardDoc(source, { clientId: client, guid: `${uid}/${shard}` })
   }
 
-  /** Rebuilds the document from its rows. @throws StoreError `STORAGE_CORRUPT` naming what is missing or damaged. */
+  /**
+   * Rebuilds the document from its rows. Clocks that neither a block nor a removal accounts for are blocks whose rows are missing:
+   * they are noted as damaged, and so is, clock by clock, what a damaged row of removals leaves open.
+   * @throws StoreError `STORAGE_CORRUPT` where blocks and removed ranges overlap.
+   */
   static open(
     uid: CollectionUid,
     shard: number,
     storage: Storage,
     cache: ByteCache<string, Uint8Array>,
     client: ClientId,
+    damage: Damage,
   ): ShardStore {
-    const store = new ShardStore(uid, shard, storage, cache, client)
+    const store = new ShardStore(uid, shard, storage, cache, client, damage)
     const clients = new Map<number, { client: number; blocks: number[]; removed: ClockRange[] }>()
     const of = (writer: number) => {
       const known = clients.get(writer) ?? { client: writer, blocks: [], removed: [] }
@@ -53,12 +60,45 @@ export class ShardStore {
       const { client: writer, clock } = parseBlockKey(key)
       of(writer).blocks.push(clock)
     }
-    for (const [key, value] of storage.scan(shardGonePrefix(uid, shard))) {
+    for (const key of storage.keys(shardGonePrefix(uid, shard))) {
       const writer = parseGoneKey(key).client
-      of(writer).removed.push(...decodeGone(value, writer))
+      of(writer).removed.push(...store.#removed(key, writer))
     }
-    store.doc.restore(clients.values())
+    store.doc.restore([...clients.values()].map((stored) => ({ ...stored, blocks: store.#withMissing(stored) })))
     return store
+  }
+
+  #removed(key: string, writer: number): ClockRange[] {
+    try {
+      const value = this.#storage.get(key)
+      return value === undefined ? [] : decodeGone(value, writer)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.damage.log.error({ error_code: error.code }, `${error.message}; peers are asked which blocks are gone`)
+      return []
+    }
+  }
+
+  /** The clocks of a client's blocks, and of those that must be there. */
+  #withMissing({ client, blocks, removed }: { client: number; blocks: number[]; removed: ClockRange[] }): number[] {
+    const ranges = [...removed, ...blocks.map((clock) => ({ client, clock, length: 1 }))]
+    const missing: number[] = []
+    let next = 0
+    for (const { clock, length } of ranges.sort((a, b) => a.clock - b.clock)) {
+      for (; next < clock; next++) missing.push(next)
+      next = Math.max(next, clock + length)
+    }
+    for (const clock of missing) this.damage.add(this.uid, this.shard, client, clock, 'its row is missing')
+    return missing.length === 0 ? blocks : [...blocks, ...missing].sort((a, b) => a - b)
+  }
+
+  /** Blocks that the log names and that no row is left of, at the end of a lane. */
+  extendWithMissing({ client, clock, length }: ClockRange): void {
+    const end = clock + length
+    for (let next = this.doc.nextClock(client); next >= clock && next < end; next++) {
+      this.damage.add(this.uid, this.shard, client, next, 'its row is missing')
+      this.doc.append(client, next)
+    }
   }
 
   key(client: number, clock: number): string {
@@ -70,10 +110,36 @@ export class ShardStore {
     const key = this.key(client, clock)
     const cached = this.#cache.get(key)
     if (cached !== undefined) return cached
-    const bytes = this.#storage.get(key)
-    if (bytes === undefined) throw new StoreError('STORAGE_CORRUPT', `block ${key} is missing`)
+    const bytes = this.#load(client, clock)
     this.#cache.set(key, bytes, bytes.length)
     return bytes
+  }
+
+  #load(client: number, clock: number): Uint8Array {
+    const key = this.key(client, clock)
+    let why = 'its row is missing'
+    try {
+      const bytes = this.#storage.get(key)
+      if (bytes !== undefined) return bytes
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'STORAGE_CORRUPT') throw error
+      why = error.message
+    }
+    this.damage.add(this.uid, this.shard, client, clock, why)
+    throw new StoreError(
+      'STORAGE_CORRUPT',
+      `block ${key} is damaged here and is fetched from a peer: retry in a second, or ask another region (${why})`,
+    )
+  }
+
+  /** Reads a row from the disk, whatever is cached, and notes it if it is damaged. Returns its bytes, 0 then. */
+  probe(client: number, clock: number): number {
+    try {
+      return this.#load(client, clock).length
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return 0
+      throw error
+    }
   }
 
   /** A block that was just written is likely to be read next. */
@@ -85,12 +151,15 @@ export class ShardStore {
     this.#cache.delete(this.key(client, clock))
   }
 
-  /** Every live block in lane order. */
+  /** Every live block in lane order, without those that are damaged: they are noted. */
   *blocks(): Iterable<{ client: number; clock: number; bytes: Uint8Array }> {
-    for (const [key, bytes] of this.#storage.scan(shardBlockPrefix(this.uid, this.shard))) {
-      const { client, clock } = parseBlockKey(key)
-      yield { client, clock, bytes }
-    }
+    for (const client of this.doc.clients())
+      for (const { clock } of this.doc.blocksIn([{ client, clock: 0, length: this.doc.nextClock(client) }]))
+        try {
+          yield { client, clock, bytes: this.#load(client, clock) }
+        } catch (error) {
+          if (!(error instanceof StoreError) || error.code !== 'STORAGE_CORRUPT') throw error
+        }
   }
 
   /**

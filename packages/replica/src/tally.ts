@@ -50,6 +50,11 @@ export class Tallies {
     return tally.count
   }
 
+  /** Nothing is known any more: the next question scans. */
+  clear(): void {
+    this.#tallies.clear()
+  }
+
   /** A record changed; `undefined` when it is not live any more. */
   changed(ordinal: number, payload: () => JsonObject | undefined): void {
     if (this.#tallies.size === 0) return

@@ -81,6 +81,27 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
   ask: { type: 'ask', nonce: 0xfedcba98 },
   need: { type: 'need', vector: vector(1, 300) },
   answer: { type: 'answer', nonce: 1, durable: vector(1, 300), indexed: vector(1, 2) },
+  fetch: { type: 'fetch', uid, shard: 3, client: (2 << 24) + 1, clock: 300 },
+  'block-here': {
+    type: 'block',
+    uid,
+    shard: 255,
+    client: 255 * 2 ** 24 + 7,
+    clock: 2 ** 31,
+    is: 'here',
+    durable: vector(1, 300),
+    bytes: bytes(1, 2, 3),
+  },
+  'block-removed': {
+    type: 'block',
+    uid,
+    shard: 0,
+    client: (1 << 24) + 1,
+    clock: 0,
+    is: 'removed',
+    durable: vector(9),
+    bytes: bytes(),
+  },
   pledge: { type: 'pledge', seq: 300, ms: 1_700_000_000_123 },
 }
 

@@ -9,7 +9,7 @@ import {
   type RecordOp,
   type Storage,
   type StorageOp,
-  type StoreError,
+  StoreError,
 } from '@meridian/core'
 import { SeededRandom } from '@meridian/core/testing'
 import { ExactIndex } from '@meridian/index'
@@ -37,6 +37,7 @@ class TestStorage implements Storage {
   commits = 0
   fault: StoreError | undefined
   unreadable: ((key: string) => StoreError | undefined) | undefined
+  isDamaged: (key: string) => boolean = () => false
 
   constructor(
     readonly contents: MemoryContents,
@@ -49,6 +50,7 @@ class TestStorage implements Storage {
   get(key: string): Uint8Array | undefined {
     const error = this.unreadable?.(key)
     if (error !== undefined) throw error
+    if (this.isDamaged(key)) throw new StoreError('STORAGE_CORRUPT', `${key}: the checksum does not match`)
     return this.#inner.get(key)
   }
 
@@ -86,6 +88,8 @@ export class TestNode {
   index!: ExactIndex
   replica!: Replica
   warnings: string[] = []
+  /** Rows that fail their checksum, over restarts. */
+  isDamaged: (key: string) => boolean = () => false
   #timers!: TestTimers
 
   constructor(
@@ -102,6 +106,7 @@ export class TestNode {
   start(): void {
     this.#timers = new TestTimers(this.time)
     this.storage = new TestStorage(this.contents, this.#timers, this.options.commitMs ?? 0)
+    this.storage.isDamaged = (key) => this.isDamaged(key)
     this.index = new ExactIndex()
     const warn = (_: unknown, message: string): void => void this.warnings.push(message)
     this.replica = Replica.open({

@@ -1,4 +1,12 @@
-import { type ReplicaId, type Storage, type StorageOp, VersionVector, ByteReader, ByteWriter } from '@meridian/core'
+import {
+  type ReplicaId,
+  type Storage,
+  type StorageOp,
+  StoreError,
+  VersionVector,
+  ByteReader,
+  ByteWriter,
+} from '@meridian/core'
 import { decodeLogEntry, encodeLogEntry, type LogEntry, logKey, logPrefixOf, seqOfLogKey } from './log-entry.js'
 import type { Stage } from './stage.js'
 
@@ -14,15 +22,26 @@ export class TransactionLog {
   /** All that is durable here. */
   vector: VersionVector
 
-  constructor(storage: Storage) {
+  constructor(
+    storage: Storage,
+    /** Told of each entry that cannot be read. */
+    readonly damaged: (what: string) => void = () => {},
+  ) {
     this.#storage = storage
     const stored = storage.get(VECTOR_KEY)
     this.vector = stored === undefined ? VersionVector.ZERO : VersionVector.read(new ByteReader(stored))
   }
 
+  /** `undefined` where the log does not reach, and where its row is damaged: state serves instead. */
   entry(origin: ReplicaId, seq: number): LogEntry | undefined {
-    const bytes = this.#storage.get(logKey(origin, seq))
-    return bytes === undefined ? undefined : decodeLogEntry(bytes)
+    try {
+      const bytes = this.#storage.get(logKey(origin, seq))
+      return bytes === undefined ? undefined : decodeLogEntry(bytes)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.damaged(`${logKey(origin, seq)}: ${error.message}`)
+      return undefined
+    }
   }
 
   /** Bytes of all of an origin's transactions up to `seq`; 0 where the log does not reach. */

@@ -1,4 +1,4 @@
-import type { ReplicaId, Timers } from '@meridian/core'
+import { type ReplicaId, StoreError, type Timers } from '@meridian/core'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
 import { type DocCursor, encodeMessage } from './message.js'
@@ -83,7 +83,16 @@ export class TransferOut {
     return this.#end !== undefined && seq >= this.#end.seq
   }
 
+  /** What cannot be read is tried again when the receiver asks again: by then it may have been repaired. */
   pump(): void {
+    try {
+      this.#pump()
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'STORAGE_CORRUPT') throw error
+    }
+  }
+
+  #pump(): void {
     if (this.#id === undefined || this.#end !== undefined) return
     for (let hasSent = true; hasSent; ) {
       hasSent = this.#at > 0

@@ -214,6 +214,44 @@ export class MergedView {
     return row === undefined ? undefined : this.#entry({ row: row.index, offset, length })
   }
 
+  /**
+   * Whether `bytes` can be those of a block that was folded: of its length and transaction, with entries of the same ids in the
+   * same places. `undefined` for one that was not.
+   */
+  matches(ref: BlockRef, bytes: Uint8Array): boolean | undefined {
+    const row = this.#blocks.find(ref)
+    if (row === undefined) return undefined
+    const { seq, entries } = decodeBlock(bytes)
+    if (bytes.length !== row.bytes || seq !== row.seq || entries.length !== row.entries) return false
+    return entries.every((entry, i) => {
+      const head = decodeEntryHead(entry)
+      const slot = row.slots[i]!
+      return slot === NO_SLOT ? isEmptyHead(head) : this.#book.find(head.id) === slot
+    })
+  }
+
+  /** The transaction that wrote a folded block. */
+  seqOf(ref: BlockRef): number | undefined {
+    return this.#blocks.find(ref)?.seq
+  }
+
+  /** The slots that the entries of a folded block name, each once. */
+  slotsIn(ref: BlockRef): number[] {
+    const slots = new Set(this.#blocks.find(ref)?.slots)
+    slots.delete(NO_SLOT)
+    return [...slots]
+  }
+
+  /** What the digest has of a live record: 16 hex digits; `undefined` for one that is not live. */
+  liveHash(slot: number): string | undefined {
+    return this.#hash(slot)?.toString()
+  }
+
+  /** The encoded entries that the state of an id refers to, and the document that each lies in. */
+  entriesOf(slot: number): { readonly doc: number; readonly bytes: Uint8Array }[] {
+    return this.#stateRefs(slot).map((ref) => ({ doc: this.#blocks.row(ref.row).ref.doc, bytes: this.#entry(ref) }))
+  }
+
   isFolded(ref: BlockRef): boolean {
     return this.#blocks.find(ref) !== undefined
   }

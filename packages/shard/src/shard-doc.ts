@@ -209,6 +209,17 @@ export class ShardDoc implements LaneEnds {
     return items.map((item) => ({ client, clock: item.id.clock }))
   }
 
+  /** The first live block at or after a place, in order of client and clock; `client` -1 begins at the first. */
+  blockAfter(client: number, clock: number): ItemId | undefined {
+    for (const each of this.clients()) {
+      if (each < client) continue
+      const from = each === client ? clock : 0
+      for (const item of this.#itemsIn({ client: each, clock: from, length: this.nextClock(each) }))
+        return { client: each, clock: item.id.clock }
+    }
+    return undefined
+  }
+
   *#itemsIn({ client, clock, length }: ClockRange): Iterable<Y.Item> {
     const end = Math.min(clock + length, this.nextClock(client))
     if (clock >= end) return

@@ -82,6 +82,7 @@ export class BarrierWatch {
   #mustFind(node: SimNode, ids: readonly PointId[], how: string): void {
     const { replica, late } = node
     if (replica === undefined || late === undefined || late.isBeingRetold) return
+    if (replica.status().damage.blocks > 0) return
     this.answered++
     const collection = replica.collections().find(({ name }) => name === NAME)
     const query = { vector: new Float32Array([1]), limit: 1e6 }

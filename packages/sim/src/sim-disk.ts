@@ -18,6 +18,8 @@ export class SimDisk {
   readonly #rows = new Map<string, Uint8Array>()
   #sorted: string[] | undefined = []
   #pending: { readonly ops: readonly StorageOp[]; readonly finish: () => void }[] = []
+  /** Rows that fail their checksum, or are gone though nobody deleted them. */
+  readonly #damaged = new Set<string>()
   #session = 0
   /** Commits are refused with `STORAGE_FULL`. */
   isFull = false
@@ -36,9 +38,9 @@ export class SimDisk {
     const session = ++this.#session
     const isDead = (): boolean => session !== this.#session
     return {
-      get: (key) => this.#rows.get(key),
+      get: (key) => this.#read(key),
       keys: (prefix, options) => this.#keys(prefix, options),
-      scan: (prefix, options) => this.#keys(prefix, options).map((key) => [key, this.#rows.get(key)!] as const),
+      scan: (prefix, options) => this.#keys(prefix, options).map((key) => [key, this.#read(key)!] as const),
       commit: (ops, done) => {
         if (this.isFull) {
           this.time.at(
@@ -73,8 +75,18 @@ export class SimDisk {
     this.#pending = []
   }
 
+  #read(key: string): Uint8Array | undefined {
+    const value = this.#rows.get(key)
+    if (value !== undefined && this.#damaged.has(key))
+      throw new StoreError('STORAGE_CORRUPT', `stored value of ${key} is damaged: the checksum does not match`)
+    return value
+  }
+
   #apply(ops: readonly StorageOp[]): void {
     for (const op of ops) {
+      if (this.#damaged.size > 0)
+        if (op.type !== 'deletePrefix') this.#damaged.delete(op.key)
+        else for (const key of this.#damaged) if (key.startsWith(op.prefix)) this.#damaged.delete(key)
       if (op.type === 'put') {
         if (!this.#rows.has(op.key)) this.#sorted = undefined
         this.#rows.set(op.key, op.value)
@@ -99,6 +111,22 @@ export class SimDisk {
     }
     if (options.reverse === true) found.reverse()
     return options.limit === undefined ? found : found.slice(0, options.limit)
+  }
+
+  /** Keys of rows that are sound. */
+  soundKeys(prefix: string): string[] {
+    return this.#keys(prefix).filter((key) => !this.#damaged.has(key))
+  }
+
+  /** Rows that were damaged and not written again since. */
+  get damagedCount(): number {
+    return this.#damaged.size
+  }
+
+  /** A row rots: its checksum fails from now on, or it is not there any more. */
+  rot(key: string, how: 'checksum' | 'missing'): void {
+    this.#damaged.add(key)
+    if (how === 'missing' && this.#rows.delete(key)) this.#sorted = undefined
   }
 
   /** Reads a row as an operator with a hex editor would. */

@@ -5,6 +5,7 @@ import { BarrierWatch } from './barrier-watch.js'
 import { checkAcknowledged, checkConverged } from './final-check.js'
 import { Oracle, stampKey } from './oracle.js'
 import { RegisterWatch } from './register-watch.js'
+import { Rot } from './rot.js'
 import { SimClock } from './sim-clock.js'
 import { SimDisk } from './sim-disk.js'
 import { MemberNemesis } from './member-nemesis.js'
@@ -33,6 +34,8 @@ export interface SimulationOptions {
   readonly members?: boolean
   /** Nothing is cleaned and every log kept whole, so that each region must list exactly the conflicts that are open. */
   readonly areConflictsExact?: boolean
+  /** Whether the disk of one region rots: by default in every third run. */
+  readonly rot?: boolean
   /** Receives a readable line for everything that happens. */
   readonly trace?: (line: string) => void
 }
@@ -54,6 +57,9 @@ export interface SimulationReport {
   readonly barriers: number
   /** Linearizable calls that were answered in time. */
   readonly registers: number
+  /** Block rows that rotted, and those that were written again with the bytes of a peer since the last start. */
+  readonly rotted: number
+  readonly repaired: number
   /** The index of the configuration that the members use in the end. */
   readonly configuration: number
   /** Virtual time from healing to equality. */
@@ -86,6 +92,7 @@ class Simulation {
   readonly #registers: RegisterWatch
   readonly #members: MemberWatch
   readonly #operators: MemberNemesis | undefined
+  readonly #rot: Rot | undefined
   readonly #forMs: number
   readonly #lossy: NetworkFaults
 
@@ -121,6 +128,8 @@ class Simulation {
     this.#registers = new RegisterWatch([...this.#nodes], new SeededRandom(options.seed ^ 0x1b873593), this.#trace)
     this.#nemesis = new Nemesis(this.#nodes, this.#time, this.#network, random.fork(), this.#trace)
     this.#members = new MemberWatch(regions)
+    if (options.rot ?? (options.areConflictsExact !== true && options.seed % 3 === 1))
+      this.#rot = new Rot([...this.#nodes], new SeededRandom(options.seed ^ 0x52dce729), this.#trace)
     if (options.members ?? options.seed % 3 === 0) this.#operators = this.#hireOperators(regions)
   }
 
@@ -166,6 +175,7 @@ class Simulation {
       maintenanceMs: draw([100, 1000]),
       blockCacheBytes: draw([0, 32 << 20]),
       ...(this.options.areConflictsExact ? { logRetentionEntries: 100_000, maintenanceMs: 1e9 } : {}),
+      scrubMs: 2000,
     }
   }
 
@@ -329,6 +339,7 @@ class Simulation {
     }
     step()
     this.#operate()
+    this.#decay()
     if (!this.#withBarriers) return
     const random = new SeededRandom(this.options.seed ^ 0x5bd1e995)
     const probe = (): void => {
@@ -338,6 +349,17 @@ class Simulation {
       this.#time.at(random.int(120), probe)
     }
     probe()
+  }
+
+  #decay(): void {
+    const rot = this.#rot
+    if (rot === undefined) return
+    const act = (): void => {
+      if (this.#time.nowMs >= this.#forMs) return
+      rot.step()
+      this.#time.at(rot.random.int(1500), act)
+    }
+    this.#time.at(1500, act)
   }
 
   #operate(): void {
@@ -397,6 +419,7 @@ class Simulation {
     if (lost.some((region) => first?.members.some((each) => each.region === region && each.status !== 'retired')))
       return false
     if (first === undefined || first.deferred + first.orphans > 0) return false
+    if (this.#nodes.some((node) => node.disk.damagedCount > 0 && !this.#nemesis.lost.has(node))) return false
     return rest.every(
       (status) =>
         status !== undefined &&
@@ -441,6 +464,8 @@ class Simulation {
       networkBytes: this.#network.bytes,
       barriers: this.#barriers.answered,
       registers: this.#registers.answered,
+      rotted: this.#rot?.rows ?? 0,
+      repaired: remaining.reduce((total, node) => total + node.replica!.status().damage.repaired, 0),
       configuration: this.#members.highest,
       healedInMs,
     }

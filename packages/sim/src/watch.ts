@@ -1,4 +1,4 @@
-import { isDense, type VersionVector } from '@meridian/core'
+import { isDense, StoreError, type VersionVector } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import type { Oracle } from './oracle.js'
 import { RecordWatch } from './record-watch.js'
@@ -11,6 +11,7 @@ import { Violation } from './violation.js'
  *  - What a replica holds never shrinks, restarts included: nothing becomes visible before it is durable.
  *  - What it shows of each record is what its vector covers, never less than before (`RecordWatch`).
  *  - The index holds exactly the live records' vectors: a search misses nothing and returns nothing dead.
+ *  - What rotted on its disk is refused until it is repaired; only then is the rest looked at.
  *  - A slow peer costs a bounded number of bytes.
  */
 export class Watch {
@@ -26,7 +27,7 @@ export class Watch {
 
   check(node: SimNode): void {
     if (node.replica === undefined) return
-    const { vectors, peers } = node.replica.status()
+    const { vectors, peers, damage } = node.replica.status()
     this.#checkVector(node, vectors.merged)
     for (const { region, inFlight, transfer } of peers)
       if (transfer === 'none' && inFlight.bytes > this.inFlightBytesMax())
@@ -36,8 +37,14 @@ export class Watch {
         )
     const records = this.#records.get(node) ?? new RecordWatch(node, this.oracle, this.nodes)
     this.#records.set(node, records)
-    records.check(vectors.merged)
-    for (const collection of node.replica.collections()) this.#checkSearch(node, collection)
+    if (damage.blocks > 0) return
+    try {
+      records.check(vectors.merged)
+      for (const collection of node.replica.collections()) this.#checkSearch(node, collection)
+    } catch (error) {
+      // It says that it cannot read what rotted, instead of something wrong.
+      if (!(error instanceof StoreError) || node.replica.status().damage.blocks === 0) throw error
+    }
   }
 
   #checkVector(node: SimNode, merged: VersionVector): void {

@@ -27,6 +27,7 @@ const listed = async (kit: Kit, code: string): Promise<Shown> => {
 
 /** All there are: the compiler holds the list to the type. */
 const CODES: readonly string[] = Object.keys({
+  BLOCKS_DAMAGED: 0,
   CLOCK_OFF: 0,
   DISK_FAILED: 0,
   DISK_FULL: 0,

@@ -30,7 +30,7 @@ export const PRESENTATION: Readonly<Record<ErrorCode, Presentation>> = {
   CLOCK_SKEW: { status: 503, prefix: 'Service unavailable: ', retryAfterSeconds: 5 },
   STORAGE_FAILED: { status: 500, prefix: 'Service internal error: ' },
   STORAGE_FULL: { status: 507, prefix: 'No space left: ' },
-  STORAGE_CORRUPT: { status: 500, prefix: 'Service internal error: ' },
+  STORAGE_CORRUPT: { status: 503, prefix: 'Service unavailable: ', retryAfterSeconds: 1 },
   OVERLOADED: { status: 503, prefix: 'Service unavailable: ', retryAfterSeconds: 1 },
   SHUTTING_DOWN: { status: 503, prefix: 'Service unavailable: ', retryAfterSeconds: 2 },
   NOT_READY: { status: 503, prefix: 'Service unavailable: ', retryAfterSeconds: 1 },

@@ -96,7 +96,8 @@ export class Purge {
   step(stage: Stage): void {
     this.#renewPledge(stage)
     this.#watch()
-    if (this.parts.missing().length > 0) return
+    // What a damaged block says of an id is not known: nothing is forgotten before it is.
+    if (this.parts.missing().length > 0 || this.parts.data.damage.size > 0) return
     this.#forget()
     this.#letGo()
   }

@@ -2,6 +2,7 @@ import type { RegionId } from '@meridian/core'
 
 /** What can be wrong while a region runs. Names are part of the surface: they are only ever added to. */
 export type DegradationCode =
+  | 'BLOCKS_DAMAGED'
   | 'CLOCK_OFF'
   | 'DISK_FAILED'
   | 'DISK_FULL'

@@ -65,7 +65,14 @@ export class Degradations {
       yield { code: 'FRAMES_REFUSED', message: `${frames} damaged or wrong frames of peers were refused lately` }
   }
 
-  *#disk({ disk }: ReplicaStatus): Iterable<Degradation> {
+  *#disk({ disk, damage }: ReplicaStatus): Iterable<Degradation> {
+    if (damage.blocks > 0) {
+      const unread = damage.unreadable.length === 0 ? '' : `; not readable meanwhile: ${damage.unreadable.join(', ')}`
+      yield {
+        code: 'BLOCKS_DAMAGED',
+        message: `${damage.blocks} stored blocks are damaged and wait for a peer${unread}`,
+      }
+    }
     if (disk.failure !== undefined) yield { code: 'DISK_FAILED', message: `no writes until a restart: ${disk.failure}` }
     else if (disk.full !== undefined)
       yield { code: 'DISK_FULL', message: `no writes until there is room: ${disk.full}` }
