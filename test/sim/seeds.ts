@@ -29,6 +29,9 @@ export const PURGE_SEEDS = [11, 58, 115]
 /** `PINNED_SEEDS` found them in runs of this length, before there were clients that ask for guarantees (`barriers: false`). */
 export const PINNED_FOR_MS = 8000
 
+/** Length of the two hundred runs of the suite: half of the usual, for all of them are to take less than a minute. */
+export const SUITE_FOR_MS = 3000
+
 /** Runs seeds and gives a line for each that fails. */
 export const failuresOf = (
   seeds: Iterable<number>,
@@ -39,7 +42,8 @@ export const failuresOf = (
     try {
       simulate({ seed, ...options })
     } catch (error) {
-      failures.push(`npm run sim -- --seed ${seed}: ${(error as Error).message}`)
+      const length = options.forMs === undefined ? '' : ` --for ${options.forMs}`
+      failures.push(`npm run sim -- --seed ${seed}${length}: ${(error as Error).message}`)
     }
   return failures
 }

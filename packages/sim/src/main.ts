@@ -1,15 +1,23 @@
 import { parseArgs } from 'node:util'
-import { simulate } from './simulation.js'
+import { FOR_MS, simulate } from './simulation.js'
 import { Violation } from './violation.js'
 
-const USAGE = 'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N'
+const USAGE = 'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N; both with [--for MS]'
 
-/** `--seeds N` runs N seeds and prints a line each that fails; `--seed N` replays one with a trace. */
+/**
+ * `--seeds N` runs N seeds and prints a line each that fails; `--seed N` replays one with a trace. `--for MS`: virtual time until all
+ * faults end.
+ */
 const main = (): number => {
-  let values: { seeds?: string; seed?: string; from?: string }
+  let values: { seeds?: string; seed?: string; from?: string; for?: string }
   try {
     values = parseArgs({
-      options: { seeds: { type: 'string' }, seed: { type: 'string' }, from: { type: 'string' } },
+      options: {
+        seeds: { type: 'string' },
+        seed: { type: 'string' },
+        from: { type: 'string' },
+        for: { type: 'string' },
+      },
     }).values
   } catch (error) {
     console.error(`${(error as Error).message}\n${USAGE}`)
@@ -17,16 +25,17 @@ const main = (): number => {
   }
   const number = (text: string | undefined, fallback: number): number => (text === undefined ? fallback : Number(text))
   const [one, seeds, from] = [number(values.seed, -1), number(values.seeds, 200), number(values.from, 1)]
-  if (![one, seeds, from].every(Number.isInteger)) {
-    console.error(`seeds are integers\n${USAGE}`)
+  const forMs = number(values.for, FOR_MS)
+  if (![one, seeds, from, forMs].every(Number.isInteger)) {
+    console.error(`seeds and times are integers\n${USAGE}`)
     return 2
   }
-  return values.seed === undefined ? runMany(from, seeds) : replay(one)
+  return values.seed === undefined ? runMany(from, seeds, forMs) : replay(one, forMs)
 }
 
-const replay = (seed: number): number => {
+const replay = (seed: number, forMs: number): number => {
   try {
-    console.log(JSON.stringify(simulate({ seed, trace: (line) => console.log(line) }), undefined, 2))
+    console.log(JSON.stringify(simulate({ seed, forMs, trace: (line) => console.log(line) }), undefined, 2))
     return 0
   } catch (error) {
     console.error(error instanceof Violation ? `seed ${seed}: ${error.message}` : error)
@@ -34,7 +43,7 @@ const replay = (seed: number): number => {
   }
 }
 
-const runMany = (from: number, seeds: number): number => {
+const runMany = (from: number, seeds: number, forMs: number): number => {
   const startedAt = performance.now()
   const totals = {
     acknowledged: 0,
@@ -50,14 +59,14 @@ const runMany = (from: number, seeds: number): number => {
   let slowestHealMs = 0
   for (let seed = from; seed < from + seeds; seed++) {
     try {
-      const report = simulate({ seed })
+      const report = simulate({ seed, forMs })
       for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key]
       slowestHealMs = Math.max(slowestHealMs, report.healedInMs)
     } catch (error) {
       failed.push(seed)
       clearProgress()
       console.error(`seed ${seed}: ${error instanceof Violation ? error.message : (error as Error).stack}`)
-      console.error(`  replay: npm run sim -- --seed ${seed}`)
+      console.error(`  replay: npm run sim -- --seed ${seed}${forMs === FOR_MS ? '' : ` --for ${forMs}`}`)
     }
     showProgress(seed - from + 1, seeds, failed.length, (performance.now() - startedAt) / 1000)
   }

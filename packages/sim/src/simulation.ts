@@ -23,6 +23,9 @@ export interface Sabotage extends NodeHooks {
   readonly tamper?: (frame: Uint8Array) => Uint8Array
 }
 
+/** Virtual milliseconds until all faults end, if nothing else is said. */
+export const FOR_MS = 6000
+
 export interface SimulationOptions {
   readonly seed: number
   /** Virtual time under faults. Default 6 s. */
@@ -99,7 +102,7 @@ class Simulation {
   constructor(readonly options: SimulationOptions) {
     const random = new SeededRandom(options.seed)
     this.#random = random
-    this.#forMs = options.forMs ?? 6000
+    this.#forMs = options.forMs ?? FOR_MS
     this.#network = new SimNetwork(this.#time, random.fork())
     this.#network.tamper = options.sabotage?.tamper
     this.#workload = new Workload(random.fork(), this.#trace)
