@@ -1,6 +1,8 @@
 /** Samples kept; the one with the shortest round trip among them is believed. */
 const SAMPLES = 8
 const ROUND_TRIP_MAX_MS = 1000
+/** Clocks are read in whole milliseconds and drift a little. */
+const SLACK_MS = 20
 
 /**
  * Offset of a peer's wall clock from ours by the four-timestamp method of NTP (RFC 5905, section 8): heartbeats echo the
@@ -14,7 +16,12 @@ export class ClockEstimate {
     if (heard.echoMs === 0) return
     const roundTripMs = nowMs - heard.echoMs - heard.heldMs
     if (roundTripMs < 0 || roundTripMs > ROUND_TRIP_MAX_MS) return
-    this.#samples.push({ offsetMs: heard.wallMs + roundTripMs / 2 - nowMs, roundTripMs })
+    const offsetMs = heard.wallMs + roundTripMs / 2 - nowMs
+    // The truth is within half a round trip of each sample. Where two exclude each other, one of the clocks was set meanwhile.
+    const isOf = (each: { readonly offsetMs: number; readonly roundTripMs: number }): boolean =>
+      Math.abs(each.offsetMs - offsetMs) <= (each.roundTripMs + roundTripMs) / 2 + SLACK_MS
+    this.#samples = this.#samples.filter(isOf)
+    this.#samples.push({ offsetMs, roundTripMs })
     if (this.#samples.length > SAMPLES) this.#samples.shift()
   }
 

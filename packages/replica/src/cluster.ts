@@ -445,7 +445,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
       return `this region's clock is ${Math.round(own)} ms off the median of its peers (limit ${guard}): correct it`
     const ahead = this.clock.aheadMs
     if (ahead > guard)
-      return `this region's clock went back: its newest stamp is ${Math.round(ahead)} ms ahead (limit ${guard})`
+      return `this region's clock went back: its newest stamp is ${Math.round(ahead)} ms ahead (limit ${guard}); wait until its time has come, or replace the region`
     return undefined
   }
 

@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly flags?: Readonly<Record<string, string>>
   /** More of the environment of every region. */
   readonly env?: Readonly<Record<string, string>>
+  /** Beside `env`, of one region. */
+  readonly envOf?: (region: string) => Readonly<Record<string, string>> | undefined
   /** Where a region stores; by default in a temporary directory that goes with the cluster. */
   readonly dataDir?: (region: string) => string | undefined
 }
@@ -57,7 +59,7 @@ export class Cluster implements AsyncDisposable {
           dataDir: options.dataDir?.(region) ?? join(dir, region),
           peers: peersOf(region),
           ...(options.flags === undefined ? {} : { flags: options.flags }),
-          ...(options.env === undefined ? {} : { env: options.env }),
+          env: { ...options.env, ...options.envOf?.(region) },
         }),
     )
     const cluster = new Cluster(regions, links, dir)

@@ -1,4 +1,5 @@
 export * from './cluster.js'
+export * from './fake-time.js'
 export * from './free-port.js'
 export * from './ledger-writer.js'
 export * from './links.js'

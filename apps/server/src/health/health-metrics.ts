@@ -4,7 +4,6 @@ import type { HealthView } from './health.js'
 
 /** Lag, loss and degradations, as `/meridian/cluster` and `/health` tell them. */
 export class HealthMetrics {
-  readonly #registry: Registry
   readonly #gauges: Gauge[] = []
   readonly #lag = this.#gauge(
     'replication_lag_seconds',
@@ -60,7 +59,6 @@ export class HealthMetrics {
   readonly #workerDeaths: Counter
 
   constructor(registry: Registry) {
-    this.#registry = registry
     for (const gauge of this.#gauges) registry.registerMetric(gauge)
     this.#workerDeaths = new Counter({
       name: 'index_worker_deaths_total',
