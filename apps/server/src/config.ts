@@ -1,5 +1,6 @@
 import {
   defaultReplicaId,
+  FRAME_BYTES_MAX,
   parseRegionId,
   type RegionId,
   type ReplicaId,
@@ -57,6 +58,15 @@ export interface Config {
   readonly requestTimeoutMs: number
   readonly headerTimeoutMs: number
   readonly connectionsMax: number
+  /** Links that peers may hold at a time. */
+  readonly linksMax: number
+  readonly linkBufferBytesMax: number
+  /** Of a link or a room. */
+  readonly firstMessageMs: number
+  readonly roomsMax: number
+  readonly roomsPerAddressMax: number
+  readonly roomMessageBytesMax: number
+  readonly roomBufferBytesMax: number
   /** How long a graceful stop waits for requests under way. */
   readonly drainMs: number
 }
@@ -137,6 +147,13 @@ const SCHEMAS = {
   'request-timeout-ms': integer(100, 24 * 3600 * 1000),
   'header-timeout-ms': integer(100, 600_000),
   'connections-max': integer(1, 1_000_000),
+  'links-max': integer(1, 100_000),
+  'link-buffer-bytes-max': integer(FRAME_BYTES_MAX, 2 ** 32),
+  'first-message-ms': integer(100, 600_000),
+  'rooms-max': integer(1, 1_000_000),
+  'rooms-per-address-max': integer(1, 1_000_000),
+  'room-message-bytes-max': integer(1024, FRAME_BYTES_MAX),
+  'room-buffer-bytes-max': integer(1024 * 1024, 2 ** 32),
   'drain-ms': integer(0, 600_000),
 } as const
 
@@ -189,6 +206,13 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     requestTimeoutMs: one('request-timeout-ms') ?? 60_000,
     headerTimeoutMs: one('header-timeout-ms') ?? 15_000,
     connectionsMax: one('connections-max') ?? 10_000,
+    linksMax: one('links-max') ?? 256,
+    linkBufferBytesMax: one('link-buffer-bytes-max') ?? 64 * 1024 * 1024,
+    firstMessageMs: one('first-message-ms') ?? 10_000,
+    roomsMax: one('rooms-max') ?? 1_000,
+    roomsPerAddressMax: one('rooms-per-address-max') ?? 500,
+    roomMessageBytesMax: one('room-message-bytes-max') ?? 1024 * 1024,
+    roomBufferBytesMax: one('room-buffer-bytes-max') ?? 64 * 1024 * 1024,
     drainMs: one('drain-ms') ?? 5000,
   }
   refuseCollisions(config, number !== undefined)

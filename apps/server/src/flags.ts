@@ -66,6 +66,13 @@ export const FLAGS: readonly Flag[] = [
   flag('request-timeout-ms', 'MS', 'longest time for a request to arrive', '60000'),
   flag('header-timeout-ms', 'MS', 'longest time for the headers of a request to arrive', '15000'),
   flag('connections-max', 'N', 'most connections at a time; more are closed at once', '10000'),
+  flag('links-max', 'N', 'most links that peers may hold; more are answered 503', '256'),
+  flag('link-buffer-bytes-max', 'BYTES', 'bytes that may wait for a peer that does not read', '67108864'),
+  flag('first-message-ms', 'MS', 'longest wait for the first message of a link or a room', '10000'),
+  flag('rooms-max', 'N', 'most connections to rooms; more are answered 503', '1000'),
+  flag('rooms-per-address-max', 'N', 'of those, most of one address', '500'),
+  flag('room-message-bytes-max', 'BYTES', 'largest message of a client of a room', '1048576'),
+  flag('room-buffer-bytes-max', 'BYTES', 'bytes that may wait for a client of a room that does not read', '67108864'),
   flag('drain-ms', 'MS', 'longest wait for requests under way when stopping', '5000'),
 ]
 

@@ -1,6 +1,6 @@
 import type { Log, RegionId } from '@meridian/core'
 import type { Replica } from '@meridian/replica'
-import { PeerDialer, systemRandom, systemTimers } from '@meridian/transport'
+import { PeerDialer, type RefusalCounts, systemRandom, systemTimers } from '@meridian/transport'
 import type { Config } from './config.js'
 import type { Links } from './region.js'
 
@@ -11,7 +11,7 @@ export class PeerLinks implements Links {
   readonly #dialers: ReadonlyMap<RegionId, PeerDialer>
 
   /** Dials at once. */
-  constructor(config: Config, replica: Replica, log: Log) {
+  constructor(config: Config, replica: Replica, log: Log, refusals: RefusalCounts) {
     this.#config = config
     this.#replica = replica
     this.#dialers = new Map(
@@ -23,6 +23,7 @@ export class PeerLinks implements Links {
           timers: systemTimers,
           random: systemRandom,
           log,
+          refusals,
           shouldDial: () => replica.isLinkEnabled(region) && !replica.isLinked(region),
           onLink: (link) => replica.attach(link, { dialed: true }),
         }),

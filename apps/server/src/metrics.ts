@@ -44,6 +44,12 @@ export class Metrics {
   readonly #blockBytes = this.#gauge('block_bytes', 'Bytes of blocks', [])
   readonly #dropped = this.#counter('frames_dropped_total', 'Frames of peers dropped as duplicates or out of order')
   readonly #refused = this.#counter('frames_refused_total', 'Frames of peers refused by checksum or by a check')
+  readonly #hungUp = new Counter({
+    name: 'connections_refused_total',
+    help: 'Peers and clients of rooms that were turned away or hung up on',
+    labelNames: ['door', 'reason'],
+    registers: [this.#registry],
+  })
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
@@ -76,6 +82,9 @@ export class Metrics {
     this.#blockBytes.set(status.storage.blockBytes)
     advance(this.#dropped, status.counters.framesDropped)
     advance(this.#refused, status.counters.framesRefused)
+    this.#hungUp.reset()
+    for (const [door, { counts }] of Object.entries(region.refusals))
+      for (const [reason, count] of Object.entries(counts)) this.#hungUp.inc({ door, reason }, count)
     return this.#registry.metrics()
   }
 

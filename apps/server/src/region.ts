@@ -1,5 +1,6 @@
 import { type RegionId, spacesOf, type StoreError, type VectorIndex } from '@meridian/core'
 import type { Collection, Replica } from '@meridian/replica'
+import type { RefusalCounts } from '@meridian/transport'
 import type { Config } from './config.js'
 import type { DialerState } from '@meridian/transport'
 import type { HealthView } from './health/health.js'
@@ -23,6 +24,8 @@ export interface Region {
   readonly links: Links
   readonly health: HealthView
   readonly snapshots: Snapshots
+  /** What was turned away or hung up on, by door. */
+  readonly refusals: { readonly link: RefusalCounts; readonly room: RefusalCounts }
   readonly startedAt: Date
   /** Random, for the life of the process. */
   readonly instance: string

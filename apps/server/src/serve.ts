@@ -8,6 +8,7 @@ import { LmdbStorage } from '@meridian/storage'
 import {
   parseRoomPath,
   PeerServer,
+  RefusalCounts,
   RoomServer,
   routeUpgrades,
   systemClock,
@@ -21,6 +22,7 @@ import { Gate } from './gate.js'
 import { mayRead } from './http/access.js'
 import { Keyring } from './http/auth.js'
 import { asStoreError } from './http/errors.js'
+import { WrongKeys } from './http/wrong-keys.js'
 import { listen, makeServer, stopListening } from './http-server.js'
 import { diskRoom } from './health/disk-room.js'
 import { Health } from './health/health.js'
@@ -103,6 +105,7 @@ const compose = async (
     log,
     expects: config.peers.map(({ region }) => region),
     joins: config.joins,
+    settings: { linkBufferBytesMax: config.linkBufferBytesMax },
     events: {
       indexed: (seconds) => metrics.refreshSeconds.observe(seconds),
       replicated: (peer, seconds) => metrics.replicationSeconds.observe({ peer }, seconds),
@@ -112,7 +115,8 @@ const compose = async (
   const snapshots = await Snapshots.open(join(config.dataDir, 'snapshots'), replica)
   opened.push(() => snapshots.close())
   const gate = new Gate()
-  const links = new PeerLinks(config, replica, log)
+  const refusals = { link: new RefusalCounts(), room: new RefusalCounts() }
+  const links = new PeerLinks(config, replica, log, refusals.link)
   opened.push(() => links.close())
   const watched = new Health({
     ...{ replica, index, links, log },
@@ -129,6 +133,7 @@ const compose = async (
     links,
     health: watched,
     snapshots,
+    refusals,
     report: (error, message) => log.error({ error_code: error.code, error: error.message }, message),
     startedAt: new Date(),
     instance: randomUUID(),
@@ -156,13 +161,19 @@ const compose = async (
 }
 
 const acceptSockets = (server: Server, region: Region, log: ServerLog) => {
-  const { config, replica } = region
+  const { config, replica, refusals } = region
   const keys = new Keyring(config)
+  const wrongKeys = new WrongKeys()
+  const mayGuess = (address: string): boolean => wrongKeys.admits(address, performance.now())
   const peers = new PeerServer({
     clusterKey: config.clusterKey,
     timers: systemTimers,
     log,
     onLink: (link) => replica.attach(link, { dialed: false }),
+    mayGuess,
+    linksMax: config.linksMax,
+    firstFrameMs: config.firstMessageMs,
+    refusals: refusals.link,
   })
   const rooms = new RoomServer({
     rooms: {
@@ -181,6 +192,15 @@ const acceptSockets = (server: Server, region: Region, log: ServerLog) => {
     },
     timers: systemTimers,
     log,
+    mayGuess,
+    limits: {
+      connectionsMax: config.roomsMax,
+      connectionsPerAddressMax: config.roomsPerAddressMax,
+      inboundBytesMax: config.roomMessageBytesMax,
+      bufferBytesMax: config.roomBufferBytesMax,
+      firstStepMs: config.firstMessageMs,
+    },
+    refusals: refusals.room,
   })
   const routes = routeUpgrades(server, [peers.route, rooms.route])
   return {

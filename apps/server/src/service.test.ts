@@ -85,6 +85,8 @@ test('[HT5] metrics show latencies, records, tombstones and frames', async () =>
     'tombstones{collection="c"} 1',
     'frames_dropped_total 0',
     'frames_refused_total 0',
+    'connections_refused_total{door="link",reason="malformed"} 0',
+    'connections_refused_total{door="room",reason="key"} 0',
     'http_responses_total{status="200"} 4',
   ])
     expect(text.split('\n')).toContain(line)

@@ -62,11 +62,17 @@ export interface Storage {
   close(): Promise<void>
 }
 
+/**
+ * Why an end closes a link: nothing is wrong; what came is not sound; the peer is not who it may be; it speaks another version; it is
+ * no member or switched off; it says too little; it reads too little.
+ */
+export type LinkEnd = 'done' | 'malformed' | 'identity' | 'protocol' | 'refused' | 'silent' | 'slow'
+
 /** One end of a connected, ordered, reliable-until-broken byte-frame link to another replica. */
 export interface PeerLink {
   send(frame: Uint8Array): void
-  /** Closes with a reason for the log; `LinkHandler.closed` follows. */
-  close(reason: string): void
+  /** Closes with a reason for the log of both ends; `LinkHandler.closed` follows. `end` is `done` unless given. */
+  close(reason: string, end?: LinkEnd): void
   /** Bytes handed to `send` that the network has not taken yet. */
   readonly bufferedBytes: number
 }

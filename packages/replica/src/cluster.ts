@@ -7,6 +7,7 @@ import {
   type ReplicaId,
   type Storage,
   StoreError,
+  StrangerLog,
   type Timers,
   VersionVector,
 } from '@meridian/core'
@@ -87,6 +88,11 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   readonly #peers = new Map<ReplicaId, Peer>()
   readonly #sessions = new Set<Session>()
   readonly #disabled = new Set<RegionId>()
+  readonly #strangers: StrangerLog
+  /** Random, for the life of the process. */
+  readonly instance: number
+  /** Own transactions that were durable when this process began. */
+  readonly #ownAtStart: number
   /** Why this replica must not write: somebody else has its identity, or it has lost history. */
   fenced: string | undefined
   #isClosed = false
@@ -108,6 +114,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
     this.logger = parts.logger
     this.indexed = parts.indexed
     this.expects = parts.expects
+    this.#strangers = new StrangerLog(parts.logger, parts.timers)
+    this.instance = parts.random.uint32()
+    this.#ownAtStart = parts.log.vector.get(parts.identity.replica)
     this.membership = new Membership({
       ...parts,
       acked: (replica) => this.#peers.get(replica)?.acked,
@@ -231,12 +240,17 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
     this.#peers.set(replica, peer)
     const other = peer.session
     if (other !== undefined && other !== session) {
-      if (!this.#isPreferred(session, replica) && !this.#isStale(other))
+      if (peer.instance !== hello.instance) {
+        const rival = this.#rivalry(peer, other, hello)
+        if (rival !== undefined) return rival
+      } else if (!this.#isPreferred(session, replica) && !this.#isStale(other))
         return { code: 'DUPLICATE', refusal: 'there is a link already' }
       other.end('replaced by another link')
     }
     this.#noticeReturn(peer)
     peer.session = session
+    peer.instance = hello.instance
+    peer.rival = undefined
     peer.lastError = undefined
     peer.lastWallMs = 0
     peer.lastLinksAt = undefined
@@ -250,6 +264,22 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
     return { peer, has }
   }
 
+  /**
+   * Another process says that it is a peer that we are linked with. Most likely the peer was started again and its old link is not
+   * known to be dead yet: then it falls silent. If it is heard on and on, two processes run, and the second is told.
+   */
+  #rivalry(peer: Peer, linked: Session, { region, instance }: Hello): { refusal: string; code: string } | undefined {
+    if (this.#isStale(linked)) return undefined
+    if (peer.rival?.instance !== instance) peer.rival = { instance, atMs: this.timers.elapsedMs() }
+    if (linked.heardAt - peer.rival.atMs <= 2 * this.settings.heartbeatMs)
+      return { code: 'DUPLICATE', refusal: `another process of region ${region} is still linked` }
+    return this.#refusal(
+      'TWIN',
+      `two processes run as region ${region} (replica ${peer.replica}): stop one of them; a copy of a data directory is no second node`,
+      region,
+    )
+  }
+
   refuseVersion(protocol: number): { refusal: string; code: string } {
     return this.#refusal(
       'PROTOCOL',
@@ -259,7 +289,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
 
   #refusal(code: string, refusal: string, peer?: RegionId): { refusal: string; code: string } {
     this.refusals.add({ region: peer, code, reason: refusal, isOurs: true })
-    this.logger.warn({ peer, error_code: code }, `refused a peer: ${refusal}`)
+    this.#strangers.warn({ peer, error_code: code }, `refused a peer: ${refusal}`)
     return { code, refusal }
   }
 
@@ -343,8 +373,21 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   refusedBy(code: string, reason: string): void {
     this.membership.refused(code, reason)
     if (code === 'DUPLICATE') return
+    if (code === 'TWIN') this.#foundTwin(reason)
     this.refusals.add({ region: undefined, code, reason, isOurs: false })
-    this.logger.warn({ error_code: code }, `a peer refused us: ${reason}`)
+    this.#strangers.warn({ error_code: code }, `a peer refused us: ${reason}`)
+  }
+
+  /**
+   * A peer is linked with another process of our identity. Until a restart nothing is written here; and what was written since the
+   * start may carry the numbers of what the other writes, so then the directory must not be used again.
+   */
+  #foundTwin(reason: string): void {
+    if (this.log.vector.get(this.identity.replica) > this.#ownAtStart)
+      this.#fence(
+        `${reason}; what was written here meanwhile is numbered as the other's, so this directory is given up`,
+      )
+    else this.fenced ??= reason
   }
 
   heard(peer: Peer, message: Heartbeat): void {
@@ -415,7 +458,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
     const now = this.timers.elapsedMs()
     for (const session of [...this.#sessions])
       if (now - session.heardAt > this.settings.silenceMs)
-        session.end(`nothing heard for ${this.settings.silenceMs} ms`)
+        session.end(`nothing heard for ${this.settings.silenceMs} ms`, 'silent')
+      else if (session.peer === undefined && now - session.openedAt > this.settings.silenceMs)
+        session.end(`no hello for ${this.settings.silenceMs} ms`, 'silent')
       else session.heartbeat()
   }
 

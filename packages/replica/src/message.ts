@@ -17,7 +17,7 @@ import {
 import { CLOCK_MAX } from '@meridian/shard'
 
 /** Spoken on peer links. A peer with another version is refused in the handshake, by both sides. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 const DOCS_MAX = 1_000_000
 const CLIENTS_MAX = 100_000
@@ -71,6 +71,8 @@ export type Message =
       readonly joins: boolean
       /** It is an active member in its own eyes: who joins may take it for a sponsor. */
       readonly isActive: boolean
+      /** Drawn at the start of the process: two at once are two processes with one identity. */
+      readonly instance: number
       /** Bytes of blocks that it stores: how much there is, for one that bootstraps. */
       readonly blockBytes: number
       readonly durable: VersionVector
@@ -189,7 +191,10 @@ export const encodeMessage = (message: Sent): Uint8Array => {
   switch (message.type) {
     case 'hello':
       out.varuint(message.protocol).text(message.region).u8(message.replica).text(message.storeId)
-      out.u8((message.joins ? 1 : 0) | (message.isActive ? 2 : 0)).varuint(message.blockBytes)
+      out
+        .u8((message.joins ? 1 : 0) | (message.isActive ? 2 : 0))
+        .u32(message.instance)
+        .varuint(message.blockBytes)
       message.durable.write(out)
       break
     case 'refuse':
@@ -284,6 +289,7 @@ const readMessage = (input: ByteReader): Message => {
         replica: readReplica(input),
         storeId: input.text(64),
         ...readStanding(input),
+        instance: input.u32(),
         blockBytes: input.varuint(),
         durable: VersionVector.read(input),
       }

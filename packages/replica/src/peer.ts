@@ -20,6 +20,10 @@ export class Peer {
   heardAt: number | undefined
   lastError: string | undefined
   clock = new ClockEstimate()
+  /** The process that was admitted last, as its hello names it. */
+  instance: number | undefined
+  /** Another process that would be this peer, and when it first came while the other was linked. */
+  rival: { readonly instance: number; readonly atMs: number } | undefined
   /** Its last `wallMs` and when it came, for the echo. */
   lastWallMs = 0
   lastWallAt = 0

@@ -1,4 +1,4 @@
-import { type PeerLink, type ReplicaId, StoreError, VersionVector } from '@meridian/core'
+import { type LinkEnd, type PeerLink, type ReplicaId, StoreError, VersionVector } from '@meridian/core'
 import type { Cluster } from './cluster.js'
 import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
 import type { Peer } from './peer.js'
@@ -8,6 +8,16 @@ import { Window } from './window.js'
 
 /** A gap is reported at most this often, so that a burst behind one lost frame does not ask for itself many times. */
 const RESYNC_EVERY_MS = 200
+/** Going back is done at most this often: each time a whole window is sent again. Who is not served asks once more. */
+const REWIND_EVERY_MS = 100
+
+/** How a refusal ends a link, by its code; any other is of one who is no member. */
+const END_OF: Readonly<Record<string, LinkEnd>> = {
+  DUPLICATE: 'done',
+  PROTOCOL: 'protocol',
+  IDENTITY_CONFLICT: 'identity',
+  TWIN: 'identity',
+}
 
 /**
  * One link to one peer, from its first frame to its last.
@@ -26,9 +36,11 @@ export class Session {
   #urgent: VersionVector = VersionVector.ZERO
   #isAcknowledging = false
   #lastResyncAt = Number.NEGATIVE_INFINITY
+  #lastRewindAt = Number.NEGATIVE_INFINITY
   readonly #out = new Map<ReplicaId, TransferOut>()
   #in: TransferIn | undefined
   #heardAt: number
+  readonly openedAt: number
   #joins = false
 
   constructor(
@@ -37,6 +49,7 @@ export class Session {
     readonly isDialed: boolean,
   ) {
     this.#heardAt = cluster.timers.elapsedMs()
+    this.openedAt = this.#heardAt
     const { region, replica, storeId } = cluster.identity
     const { joins, standing } = cluster.membership
     const isActive = standing === 'active'
@@ -50,6 +63,7 @@ export class Session {
         storeId,
         joins,
         isActive,
+        instance: cluster.instance,
         blockBytes: cluster.data.blockBytes,
         durable,
       }),
@@ -83,6 +97,11 @@ export class Session {
 
   send(frame: Uint8Array): void {
     if (this.#isOver) return
+    const waiting = this.link.bufferedBytes
+    if (waiting > 0 && waiting + frame.length > this.cluster.settings.linkBufferBytesMax) {
+      this.end(`the peer does not read: ${waiting} bytes wait for it`, 'slow')
+      return
+    }
     this.cluster.counters.framesOut++
     this.cluster.counters.bytesOut += frame.length
     this.link.send(frame)
@@ -99,7 +118,7 @@ export class Session {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       counters.framesRefused++
-      this.end(`refused a frame: ${error.message}`)
+      this.end(`refused a frame: ${error.message}`, 'malformed')
       return
     }
     this.#heardAt = this.cluster.timers.elapsedMs()
@@ -212,7 +231,7 @@ export class Session {
       counters.framesDropped++
       return
     }
-    const taken = inbox.take(message, bytes, (reason) => this.end(`refused a transaction: ${reason}`))
+    const taken = inbox.take(message, bytes, (reason) => this.end(`refused a transaction: ${reason}`, 'malformed'))
     if (taken === 'taken') return
     counters.framesDropped++
     if (taken === 'gap') this.#askAgain()
@@ -274,6 +293,9 @@ export class Session {
 
   /** Something was lost: everything after `durable` is sent again. */
   #rewind(durable: VersionVector): void {
+    const now = this.cluster.timers.elapsedMs()
+    if (now - this.#lastRewindAt < REWIND_EVERY_MS) return
+    this.#lastRewindAt = now
     this.#sent = durable
     this.#window.clear()
   }
@@ -300,7 +322,8 @@ export class Session {
     const { frames, settings } = this.cluster
     if (this.#out.has(origin)) return
     for (let seq = this.#sent.get(origin) + 1; seq <= end; seq++) {
-      if (this.#window.bytesOf(origin) >= settings.windowBytes) return
+      if (this.#isOver || this.#window.bytesOf(origin) >= settings.windowBytes) return
+      if (this.link.bufferedBytes >= settings.linkBufferBytesMax / 4) return
       const frame = frames.frame(origin, seq)
       if (frame === undefined) {
         this.#transfer(origin)
@@ -342,7 +365,7 @@ export class Session {
       origin,
       cluster,
       (frame) => this.send(frame),
-      (reason) => this.end(`refused a state transfer: ${reason}`),
+      (reason) => this.end(`refused a state transfer: ${reason}`, 'malformed'),
       () => {
         this.#in = undefined
       },
@@ -392,13 +415,13 @@ export class Session {
   /** Ends the link and says why. */
   refuse(code: string, reason: string): void {
     this.send(encodeMessage({ type: 'refuse', code, reason }))
-    this.end(reason)
+    this.end(reason, END_OF[code] ?? 'refused')
   }
 
   /** Ends the link from our side. */
-  end(reason: string): void {
+  end(reason: string, end: LinkEnd = 'done'): void {
     if (this.#isOver) return
-    this.link.close(reason)
+    this.link.close(reason, end)
     this.closed(reason)
   }
 

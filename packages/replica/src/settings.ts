@@ -11,6 +11,8 @@ export interface Settings {
   readonly waitingBytesMax: number
   /** Received and not yet durable, above which further frames of peers are dropped (and sent again later). */
   readonly receivedBytesMax: number
+  /** Waiting for a peer that does not read, above which its link is closed; at a quarter of it nothing more of the log is sent. */
+  readonly linkBufferBytesMax: number
   /** Wait this long for a direct link before relaying between two peers. */
   readonly relayAfterMs: number
   /** A state transfer without progress for this long is asked for again. */
@@ -48,6 +50,7 @@ export const DEFAULT_SETTINGS: Settings = {
   transactionBytes: 1 << 20,
   waitingBytesMax: 256 << 20,
   receivedBytesMax: 64 << 20,
+  linkBufferBytesMax: 64 << 20,
   relayAfterMs: 2000,
   transferStallMs: 3000,
   transferChunkBytes: 1 << 20,

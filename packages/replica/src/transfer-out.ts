@@ -26,6 +26,7 @@ export class TransferOut {
   #under = new Map<number, number>()
   #number = 0
   #progressAt = 0
+  #wantedAt = Number.NEGATIVE_INFINITY
   #catalogVersion = 0
   /** Position in the documents of the pass under way: those before it had nothing new. */
   #at = 0
@@ -54,11 +55,16 @@ export class TransferOut {
     if (this.#id === undefined) this.send(encodeMessage({ type: 'offer', origin: this.origin }))
   }
 
-  /** A repetition is passed over: to number the frames of one attempt anew would let the receiver skip some unawares. */
+  /**
+   * A repetition is passed over: to number the frames of one attempt anew would let the receiver skip some unawares. So is an attempt
+   * that follows another closer than any stall does: each costs a catalog and a window of chunks.
+   */
   want(id: number, cursors: readonly DocCursor[]): void {
-    if (id === this.#id) return
+    const now = this.timers.elapsedMs()
+    if (id === this.#id || now - this.#wantedAt < this.settings.transferStallMs / 2) return
     this.#id = id
-    this.#progressAt = this.timers.elapsedMs()
+    this.#wantedAt = now
+    this.#progressAt = now
     this.#number = 0
     this.#cursors = new Map(cursors.map(({ uid, shard, clocks }) => [`${uid}/${shard}`, new Map(clocks)]))
     this.#under.clear()

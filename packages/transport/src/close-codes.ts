@@ -1,4 +1,4 @@
-import type { Timers } from '@meridian/core'
+import type { LinkEnd, Timers } from '@meridian/core'
 import type { WebSocket } from 'ws'
 
 /**
@@ -15,9 +15,24 @@ export const CLOSE = {
   tryLater: 1013,
   writesRefused: 4403,
   roomUnknown: 4404,
+  /** Of a link: the peer is not who it may be. */
+  identity: 4409,
+  /** Of a link: the peer speaks another version of the protocol. */
+  otherVersion: 4426,
 } as const
 
 export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE]
+
+/** How the engine's reasons for ending a link look on the wire. */
+export const LINK_END_CODE: Readonly<Record<LinkEnd, CloseCode>> = {
+  done: CLOSE.done,
+  malformed: CLOSE.protocolError,
+  identity: CLOSE.identity,
+  protocol: CLOSE.otherVersion,
+  refused: CLOSE.refused,
+  silent: CLOSE.refused,
+  slow: CLOSE.tryLater,
+}
 
 /** A close frame carries at most 123 bytes of reason. */
 const closeReason = (text: string): string => {
@@ -27,7 +42,7 @@ const closeReason = (text: string): string => {
 }
 
 /** How long a closing handshake may take before the socket is cut. */
-const GRACE_MS = 2_000
+const GRACE_MS = 1_000
 
 /** Says goodbye, and cuts the socket if the other end does not answer in time. Its `close` event follows either way. */
 export const endSocket = (ws: WebSocket, timers: Timers, code: CloseCode, reason: string): void => {

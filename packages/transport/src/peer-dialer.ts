@@ -12,6 +12,7 @@ import {
 import { WebSocket } from 'ws'
 import { type BackoffOptions, backoffMs } from './backoff.js'
 import { type HeartbeatOptions, LINK_HEARTBEAT } from './heartbeat.js'
+import type { RefusalCounts } from './refusals.js'
 import { parseSecret } from './secret.js'
 import { LINK_PATH, LINK_PROTOCOL, SocketLink } from './socket-link.js'
 
@@ -33,6 +34,8 @@ export interface PeerDialerOptions {
   readonly backoff?: BackoffOptions
   /** Default 1 s. */
   readonly recheckMs?: number
+  /** Counts what is hung up on. */
+  readonly refusals?: RefusalCounts
 }
 
 /**
@@ -167,7 +170,13 @@ export class PeerDialer {
       this.#state = { kind: 'linked', sinceMs }
       this.#loggedReason = undefined
       this.#options.log.info({ url: this.url }, 'linked to peer')
-      const link = new SocketLink(ws, socket!, { timers, heartbeat }, onLink)
+      const { refusals } = this.#options
+      const link = new SocketLink(
+        ws,
+        socket!,
+        { timers, heartbeat, ...(refusals === undefined ? {} : { refusals }) },
+        onLink,
+      )
       this.#link = link
       void link.ended.then((why) => this.#lost(sinceMs, why))
     })

@@ -3,6 +3,7 @@ import { type Log, StoreError, type Timers, unreachable } from '@meridian/core'
 import { type RawData, WebSocket } from 'ws'
 import { CLOSE, type CloseCode, endSocket } from './close-codes.js'
 import { type HeartbeatOptions, heartbeat } from './heartbeat.js'
+import { type Refusal, type RefusalCounts, refusalOf } from './refusals.js'
 import type { Room } from './room.js'
 import {
   deniedMessage,
@@ -17,10 +18,14 @@ import { RoomTransfer } from './room-transfer.js'
 export interface RoomLimits {
   /** Connections of all rooms together; more are answered 503. */
   readonly connectionsMax: number
+  /** Of those, by one address; more are answered 503. Behind a proxy all clients share one. */
+  readonly connectionsPerAddressMax: number
   /** Length of a client's message; longer ones close the connection with 1009. */
   readonly inboundBytesMax: number
   /** Bytes that wait for a client that does not read; past them it is closed with 1013. One message always fits. */
   readonly bufferBytesMax: number
+  /** A client that has not sent its step 1 this long after it came is closed with 1008. */
+  readonly firstStepMs: number
   /** Least time between two answers to one client's step 1; of the questions in between, the newest is answered then. */
   readonly answerIntervalMs: number
   /** Writes that are denied one by one; the next closes the connection with 4403. */
@@ -29,8 +34,10 @@ export interface RoomLimits {
 
 export const ROOM_LIMITS: RoomLimits = {
   connectionsMax: 1_000,
+  connectionsPerAddressMax: 500,
   inboundBytesMax: 1024 * 1024,
   bufferBytesMax: 64 * 1024 * 1024,
+  firstStepMs: 10_000,
   answerIntervalMs: 1_000,
   denialsMax: 16,
 }
@@ -67,6 +74,7 @@ export interface RoomConnectionOptions {
   readonly log: Log
   readonly limits: RoomLimits
   readonly counters: RoomCounters
+  readonly refusals: RefusalCounts
   readonly heartbeat: HeartbeatOptions
 }
 
@@ -84,6 +92,7 @@ export class RoomConnection {
   readonly #room: Room
   readonly #options: RoomConnectionOptions
   readonly #heartbeat: Disposable
+  readonly #firstStep: Disposable
   #transfer: RoomTransfer | undefined
   #asked: Uint8Array | undefined
   /** Runs while another answer would come too early. */
@@ -97,7 +106,11 @@ export class RoomConnection {
     this.#ws = ws
     this.#room = room
     this.#options = options
-    ws.on('error', (error) => options.log.info({ reason: error.message }, 'room connection failed'))
+    ws.on('error', (error) => {
+      const refusal = refusalOf(error)
+      if (refusal !== undefined && !this.#ending) options.refusals.add(refusal)
+      options.log.info({ reason: error.message }, 'room connection failed')
+    })
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
     this.ended = new Promise((resolve) => {
       ws.on('close', () => {
@@ -106,21 +119,32 @@ export class RoomConnection {
       })
     })
     this.#heartbeat = heartbeat(ws, socket, options.timers, options.heartbeat, {
-      dead: () => ws.terminate(),
+      dead: () => {
+        if (!this.#ending) options.refusals.add('silent')
+        ws.terminate()
+      },
       beat: () => {
         if (ws.bufferedAmount < TRANSFER_WINDOW_BYTES) this.#send(ROOM_IDLE_MESSAGE)
       },
     })
+    this.#firstStep = options.timers.after(options.limits.firstStepMs, () =>
+      this.end(CLOSE.refused, 'no sync step 1 in time', 'silent'),
+    )
   }
 
-  end(code: CloseCode, reason: string): void {
+  end(code: CloseCode, reason: string, refusal?: Refusal): void {
     if (this.#ending) return
     this.#release()
+    if (refusal !== undefined) {
+      this.#options.refusals.add(refusal)
+      this.#options.log.info({ reason }, 'room connection refused')
+    }
     endSocket(this.#ws, this.#options.timers, code, reason)
   }
 
   #release(): void {
     this.#ending = true
+    this.#firstStep[Symbol.dispose]()
     this.#heartbeat[Symbol.dispose]()
     this.#pause?.[Symbol.dispose]()
     this.#unsubscribe?.()
@@ -133,12 +157,13 @@ export class RoomConnection {
     if (this.#ending) return
     if (!isBinary) {
       this.#options.counters.violations++
-      this.end(CLOSE.unsupportedData, 'messages are binary')
+      this.end(CLOSE.unsupportedData, 'messages are binary', 'text')
       return
     }
     const decision = roomMessage(data as Buffer)
     switch (decision.kind) {
       case 'answer':
+        this.#firstStep[Symbol.dispose]()
         this.#asked = new Uint8Array(decision.stateVector)
         this.#answer()
         break
@@ -146,12 +171,13 @@ export class RoomConnection {
         break
       case 'deny':
         this.#options.counters.denied++
-        if (++this.#denials > this.#options.limits.denialsMax) this.end(CLOSE.writesRefused, 'this room is read-only')
+        if (++this.#denials > this.#options.limits.denialsMax)
+          this.end(CLOSE.writesRefused, 'this room is read-only', 'writes')
         else this.#send(DENIED)
         break
       case 'violation':
         this.#options.counters.violations++
-        this.end(CLOSE.protocolError, decision.reason)
+        this.end(CLOSE.protocolError, decision.reason, 'malformed')
         break
       default:
         unreachable(decision)
@@ -186,7 +212,7 @@ export class RoomConnection {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.#options.log.error({ error_code: error.code, reason: error.message }, 'room cannot be read')
-      this.end(CLOSE.internal, error.code)
+      this.end(CLOSE.internal, error.code, 'unreadable')
     }
   }
 
@@ -196,7 +222,7 @@ export class RoomConnection {
     if (waiting > 0 && waiting + message.length > this.#options.limits.bufferBytesMax) {
       this.#options.log.warn({ waiting_bytes: waiting }, 'room client does not keep up')
       this.#options.counters.cut++
-      this.end(CLOSE.tryLater, 'too slow: reconnect to go on from where you are')
+      this.end(CLOSE.tryLater, 'too slow: reconnect to go on from where you are', 'slow')
       return
     }
     this.#ws.send(message, { binary: true }, () => this.#pump())

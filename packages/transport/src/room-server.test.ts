@@ -294,7 +294,7 @@ test('[TR46] answers to one client keep their distance, and of early questions t
 
 test('[TR47] a quiet room says something with every ping, and cuts a client that answers none', async () => {
   const timers = new SteppedTimers()
-  const { ws, sockets } = await serve(new Y.Doc(), { timers })
+  const { ws, sockets } = await serve(new Y.Doc(), { timers, limits: { firstStepMs: 1e9 } })
   const client = join(ws)
   await client.open()
   const [socket] = sockets

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Log, Timers } from '@meridian/core'
+import { type Log, StrangerLog, type Timers } from '@meridian/core'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CLOSE, type CloseCode, endSocket } from './close-codes.js'
 import type { HeartbeatOptions } from './heartbeat.js'
+import { type Refusal, RefusalCounts } from './refusals.js'
 import type { RoomSource } from './room.js'
 import { ROOM_LIMITS, RoomConnection, type RoomCounters, type RoomLimits } from './room-connection.js'
 import { refuseUpgrade, requestPath, type UpgradeRoute } from './upgrade-router.js'
@@ -18,10 +19,14 @@ export interface RoomServerOptions {
   readonly rooms: RoomSource
   /** Whether the request may read; `false` is answered 401 before the upgrade. */
   authorize(request: IncomingMessage): boolean
+  /** Asked with each wrong key: whether its address is told so; if not, it is answered 429. */
+  mayGuess?(address: string): boolean
   readonly timers: Timers
   readonly log: Log
   readonly limits?: Partial<RoomLimits>
   readonly heartbeat?: HeartbeatOptions
+  /** Counts what is turned away and hung up on. */
+  readonly refusals?: RefusalCounts
 }
 
 export interface RoomName {
@@ -44,6 +49,8 @@ export const parseRoomPath = (path: string): RoomName | undefined => {
   return path.startsWith(ROOM_PATH) && collection !== undefined ? { collection, shard: Number(shard) } : undefined
 }
 
+const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? ''
+
 /** Serves shards to stock y-websocket clients as live, read-only documents. */
 export class RoomServer {
   readonly #options: RoomServerOptions
@@ -51,10 +58,15 @@ export class RoomServer {
   readonly #counters: RoomCounters = { answered: 0, denied: 0, violations: 0, cut: 0 }
   readonly #sockets: WebSocketServer
   readonly #connections = new Map<RoomConnection, RoomName>()
+  readonly #byAddress = new Map<string, number>()
+  readonly #refusals: RefusalCounts
+  readonly #strangers: StrangerLog
   #closing: Promise<void> | undefined
 
   constructor(options: RoomServerOptions) {
     this.#options = options
+    this.#refusals = options.refusals ?? new RefusalCounts()
+    this.#strangers = new StrangerLog(options.log, options.timers)
     this.#limits = { ...ROOM_LIMITS, ...options.limits }
     this.#sockets = new WebSocketServer({
       noServer: true,
@@ -77,35 +89,52 @@ export class RoomServer {
     return this.#connections.size
   }
 
-  #refusal(request: IncomingMessage): readonly [status: number, reason: string] | undefined {
-    if (!this.#options.authorize(request)) return [401, 'wrong or missing key']
-    if (this.#closing !== undefined) return [503, 'shutting down']
-    if (this.#connections.size >= this.#limits.connectionsMax) return [503, 'too many connections']
+  #refusal(request: IncomingMessage): readonly [status: number, reason: string, kind: Refusal] | undefined {
+    const { authorize, mayGuess = () => true } = this.#options
+    if (!authorize(request))
+      return mayGuess(addressOf(request))
+        ? [401, 'wrong or missing key', 'key']
+        : [429, 'too many wrong keys from this address', 'key']
+    if (this.#closing !== undefined) return [503, 'shutting down', 'stopping']
+    if (this.#connections.size >= this.#limits.connectionsMax) return [503, 'too many connections', 'connections']
+    if ((this.#byAddress.get(addressOf(request)) ?? 0) >= this.#limits.connectionsPerAddressMax)
+      return [503, 'too many connections from this address', 'connections']
     return undefined
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.#refusal(request)
     if (refusal !== undefined) {
-      refuseUpgrade(socket, ...refusal)
+      const [status, reason, kind] = refusal
+      this.#refusals.add(kind)
+      this.#strangers.warn({ remote: addressOf(request), status, reason }, 'room connection refused')
+      refuseUpgrade(socket, status, reason)
       return
     }
-    this.#sockets.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket as Socket, requestPath(request)))
+    this.#sockets.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket as Socket, request))
   }
 
-  #open(ws: WebSocket, socket: Socket, path: string): void {
-    const name = parseRoomPath(path)
+  #open(ws: WebSocket, socket: Socket, request: IncomingMessage): void {
+    const name = parseRoomPath(requestPath(request))
     const room = name && this.#options.rooms.open(name.collection, name.shard)
     const { timers, log, heartbeat = ROOM_HEARTBEAT } = this.#options
     if (name === undefined || room === undefined) {
       ws.on('error', () => {}) // it is on its way out
+      this.#refusals.add('room')
       endSocket(ws, timers, CLOSE.roomUnknown, 'no such collection or shard')
       return
     }
-    const options = { timers, log, heartbeat, limits: this.#limits, counters: this.#counters }
+    const options = { timers, log, heartbeat, limits: this.#limits, counters: this.#counters, refusals: this.#refusals }
     const connection = new RoomConnection(ws, socket, room, options)
+    const address = addressOf(request)
     this.#connections.set(connection, name)
-    void connection.ended.then(() => this.#connections.delete(connection))
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1)
+    void connection.ended.then(() => {
+      this.#connections.delete(connection)
+      const left = this.#byAddress.get(address)! - 1
+      if (left > 0) this.#byAddress.set(address, left)
+      else this.#byAddress.delete(address)
+    })
   }
 
   /** Ends the rooms of a collection that is no more. */

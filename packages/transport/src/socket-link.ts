@@ -1,8 +1,17 @@
 import type { Socket } from 'node:net'
-import { assert, FRAME_BYTES_MAX, type LinkHandler, type PeerLink, StoreError, type Timers } from '@meridian/core'
+import {
+  assert,
+  FRAME_BYTES_MAX,
+  type LinkEnd,
+  type LinkHandler,
+  type PeerLink,
+  StoreError,
+  type Timers,
+} from '@meridian/core'
 import { type RawData, WebSocket } from 'ws'
-import { CLOSE, type CloseCode, endSocket } from './close-codes.js'
+import { CLOSE, type CloseCode, endSocket, LINK_END_CODE } from './close-codes.js'
 import { type HeartbeatOptions, heartbeat } from './heartbeat.js'
+import { type Refusal, RefusalCounts, refusalOf } from './refusals.js'
 
 /** Subprotocol of a peer link. Another version of the protocol gets another name, and the handshake refuses it. */
 export const LINK_PROTOCOL = 'meridian.link.v1'
@@ -13,6 +22,8 @@ export interface SocketLinkOptions {
   readonly heartbeat: HeartbeatOptions
   /** Closes a link on which nothing was said for this long after it opened. */
   readonly firstFrameMs?: number
+  /** Counts what this end hangs up for. */
+  readonly refusals?: RefusalCounts
 }
 
 /**
@@ -27,11 +38,13 @@ export class SocketLink implements PeerLink {
   readonly #ws: WebSocket
   readonly #timers: Timers
   readonly #handler: LinkHandler
+  readonly #refusals: RefusalCounts
   readonly #heartbeat: Disposable
   #firstFrame: Disposable | undefined
   /** Why we ended it, or the socket's own error. */
   #reason: string | undefined
   #ending = false
+  #isRefused = false
   /** Resolves with the reason, right after `LinkHandler.closed`. */
   readonly ended: Promise<string>
 
@@ -39,11 +52,14 @@ export class SocketLink implements PeerLink {
   constructor(ws: WebSocket, socket: Socket, options: SocketLinkOptions, onLink: (link: PeerLink) => LinkHandler) {
     this.#ws = ws
     this.#timers = options.timers
+    this.#refusals = options.refusals ?? new RefusalCounts()
     let done = (_reason: string): void => {}
     this.ended = new Promise((resolve) => {
       done = resolve
     })
     ws.on('error', (error) => {
+      const refusal = refusalOf(error)
+      if (refusal !== undefined && !this.#ending) this.#refused(refusal)
       this.#reason ??= error.message
     })
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -59,14 +75,22 @@ export class SocketLink implements PeerLink {
     })
     this.#heartbeat = heartbeat(ws, socket, options.timers, options.heartbeat, {
       dead: () => {
+        if (!this.#ending) this.#refused('silent')
         this.#reason ??= 'nothing heard from the peer'
         ws.terminate()
       },
     })
     if (options.firstFrameMs !== undefined) {
-      this.#firstFrame = options.timers.after(options.firstFrameMs, () => this.#end(CLOSE.refused, 'no frame in time'))
+      this.#firstFrame = options.timers.after(options.firstFrameMs, () =>
+        this.#end(CLOSE.refused, 'no frame in time', 'silent'),
+      )
     }
     this.#handler = this.#guard(() => onLink(this)) ?? { frame() {}, closed() {} }
+  }
+
+  /** Whether this end hung up because of what the other did. */
+  get isRefused(): boolean {
+    return this.#isRefused
   }
 
   get bufferedBytes(): number {
@@ -78,8 +102,8 @@ export class SocketLink implements PeerLink {
     if (!this.#ending && this.#ws.readyState === WebSocket.OPEN) this.#ws.send(frame, { binary: true }, () => {})
   }
 
-  close(reason: string): void {
-    this.#end(CLOSE.done, reason)
+  close(reason: string, end: LinkEnd = 'done'): void {
+    this.#end(LINK_END_CODE[end], reason, end === 'done' ? undefined : end)
   }
 
   /** The process is leaving; the other end should dial again later. */
@@ -87,17 +111,23 @@ export class SocketLink implements PeerLink {
     this.#end(CLOSE.goingAway, 'shutting down')
   }
 
-  #end(code: CloseCode, reason: string): void {
+  #end(code: CloseCode, reason: string, refusal?: Refusal): void {
     if (this.#ending) return
     this.#ending = true
+    if (refusal !== undefined) this.#refused(refusal)
     this.#reason ??= reason
     endSocket(this.#ws, this.#timers, code, reason)
+  }
+
+  #refused(refusal: Refusal): void {
+    this.#isRefused = true
+    this.#refusals.add(refusal)
   }
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#ending) return
     if (!isBinary) {
-      this.#end(CLOSE.unsupportedData, 'frames are binary')
+      this.#end(CLOSE.unsupportedData, 'frames are binary', 'text')
       return
     }
     this.#firstFrame?.[Symbol.dispose]()
@@ -112,7 +142,7 @@ export class SocketLink implements PeerLink {
       return run()
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      this.#end(CLOSE.refused, `${error.code}: ${error.message}`)
+      this.#end(CLOSE.refused, `${error.code}: ${error.message}`, 'refused')
       return undefined
     }
   }

@@ -20,12 +20,18 @@ export class WrongKeys {
 
   /** Notes a wrong key. @throws StoreError `RATE_LIMITED` past the bound. */
   note(address: string, nowMs: number): void {
+    if (!this.admits(address, nowMs))
+      throw new StoreError('RATE_LIMITED', 'Too many wrong keys from this address; try again later')
+  }
+
+  /** Notes a wrong key; `false` past the bound. */
+  admits(address: string, nowMs: number): boolean {
     const known = this.#buckets.get(address) ?? { left: BURST, atMs: nowMs }
     const left = Math.min(BURST, known.left + (Math.max(0, nowMs - known.atMs) / 1000) * PER_SECOND)
     // Set anew, so that the map's order is that of the last fault.
     this.#buckets.delete(address)
     this.#buckets.set(address, { left: Math.max(0, left - 1), atMs: nowMs })
     if (this.#buckets.size > ADDRESSES_MAX) this.#buckets.delete(this.#buckets.keys().next().value!)
-    if (left < 1) throw new StoreError('RATE_LIMITED', 'Too many wrong keys from this address; try again later')
+    return left >= 1
   }
 }

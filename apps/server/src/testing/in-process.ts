@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { VectorIndex } from '@meridian/core'
 import type { Replica } from '@meridian/replica'
+import { RefusalCounts } from '@meridian/transport'
 import { createApp } from '../app.js'
 import { parseConfig } from '../config.js'
 import { Gate } from '../gate.js'
@@ -46,6 +47,7 @@ export const serveInProcess = async (replica: Replica, index: VectorIndex): Prom
     links: { status: () => [], enable: () => false },
     health: { degradations: () => [], blockedMs: 0, room: undefined, indexWorkerDeaths: 0 },
     snapshots: await Snapshots.open(join(tmpdir(), 'meridian-in-process-no-snapshots'), replica),
+    refusals: { link: new RefusalCounts(), room: new RefusalCounts() },
     startedAt: new Date(0),
     instance: randomUUID(),
     report: () => {},

@@ -196,6 +196,7 @@ describe('what is wrong', () => {
         links: [],
       })
     us.crash()
+    time.run(5)
     const handler = eu.replica.attach({ bufferedBytes: 0, send() {}, close() {} }, { dialed: true })
     handler.frame(
       encodeMessage({
@@ -206,7 +207,7 @@ describe('what is wrong', () => {
           replica: own.replica,
           storeId: own.storeId,
         },
-        ...{ joins: false, isActive: true, blockBytes: 0, durable: us.replica.vectors.acked },
+        ...{ joins: false, isActive: true, instance: 1, blockBytes: 0, durable: us.replica.vectors.acked },
       }),
     )
     const beat = (): void => {
@@ -264,7 +265,7 @@ describe('what is wrong', () => {
         region: parseRegionId('ap'),
         replica: twin.replica.identity.replica,
       },
-      ...{ storeId: 's', joins: false, isActive: true, blockBytes: 0, durable: eu.replica.vectors.acked },
+      ...{ storeId: 's', joins: false, isActive: true, instance: 1, blockBytes: 0, durable: eu.replica.vectors.acked },
     })
     stranger.frame(hello)
     expect(atEu.shows('PEER_REFUSED')).toContain(`protocol version ${PROTOCOL_VERSION + 1} is not ${PROTOCOL_VERSION}`)
