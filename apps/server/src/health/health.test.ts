@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { SpaceRef, SpaceStats } from '@meridian/core'
 import { ExactIndex } from '@meridian/index'
-import type { DegradationCode } from '@meridian/replica'
+import type { DegradationCode, Replica } from '@meridian/replica'
 import { expect, test } from 'vitest'
 import { type Kit, openKit } from '../testing/region-kit.js'
 import { isLow } from './disk-room.js'
 import { EventLoopWatch } from './event-loop.js'
+import { Health } from './health.js'
 
 const shared = (path: string): string => readFileSync(new URL(`../../../../docs/${path}`, import.meta.url), 'utf8')
 
@@ -74,6 +75,42 @@ test('[HE31] a peer that cannot be dialed: with the reason, in the metrics and i
       msg: expect.stringMatching(/^degraded: region us/),
     }),
   )
+})
+
+test('[HE31] N14: a wrong cluster key', async () => {
+  await using us = await openKit({ flags: { region: 'us', 'cluster-key': 'right' } })
+  await using eu = await openKit({ flags: { peer: [`us=${us.url}`], 'cluster-key': 'wrong' } })
+  expect((await listed(eu, 'PEER_SILENT')).message).toContain('wrong or missing cluster key')
+  expect(us.logged).toContainEqual(
+    expect.objectContaining({ level: 'warn', reason: expect.stringContaining('cluster key') }),
+  )
+})
+
+test('[HE32] P8: a worker that died is told for a minute, and counted once for all its spaces', () => {
+  let nowMs = 0
+  const lines: string[] = []
+  const line = (_: unknown, message: string): void => void lines.push(message)
+  using health = new Health({
+    replica: { degradations: () => [], collections: () => [] } as unknown as Replica,
+    index: new ExactIndex(),
+    links: { status: () => [] },
+    timers: { elapsedMs: () => nowMs, after: () => ({ [Symbol.dispose]() {} }) },
+    log: { info: line, warn: line, error: line },
+    room: async () => undefined,
+  })
+  for (let death = 0; death < 2; death++) {
+    nowMs += 5000
+    health.indexWorkerDied()
+    health.indexWorkerDied()
+  }
+  nowMs += 59_000
+  health.look()
+  const [shown] = health.degradations()
+  expect(shown?.message).toBe('the index worker died 2 times since the start and was started again')
+  expect([health.indexWorkerDeaths, lines]).toEqual([2, [`degraded: ${shown?.message}`]])
+  nowMs += 1000
+  health.look()
+  expect(health.degradations()).toEqual([])
 })
 
 test('[HE32] an index that loads or is being rebuilt', async () => {
