@@ -2,6 +2,7 @@ import { simulate } from '@meridian/sim'
 import { expect, test } from 'vitest'
 import {
   failuresOf,
+  MEMBER_SEEDS,
   PINNED_BARRIER_SEEDS,
   PINNED_FOR_MS,
   PINNED_SEEDS,
@@ -22,6 +23,10 @@ test('[SM1] seeds 1 to 95 keep every promise', () => {
 test('[SM13] deletes are forgotten, and seeds that found a bug in that pass', () => {
   expect(failuresOf(PURGE_SEEDS)).toEqual([])
   expect(simulate({ seed: 58 }).purged).toBeGreaterThan(10)
+}, 120_000)
+
+test('[SM15] seeds that found a bug in changes of the membership pass', () => {
+  expect(failuresOf(MEMBER_SEEDS, { members: true })).toEqual([])
 }, 120_000)
 
 test('[SM12] searches under a barrier are asked for and answered', () => {

@@ -20,6 +20,7 @@ export const replicaOfActor = (actor: string): ReplicaId | undefined => {
 /** Bytes of changes that wait for others. Past it, changes whose dependencies are missing are refused. */
 export const PARKED_BYTES_MAX = 16 * 1024 * 1024
 const REFUSALS_MAX = 100
+const DIGEST_BYTES = 8
 
 type Known = Omit<Change, 'bytes'>
 
@@ -41,6 +42,8 @@ export class ChangeLedger {
   /** Newest change by actor. */
   readonly #newest = new Map<string, Known>()
   #parked: readonly Change[] = []
+  /** All known hashes, folded into 64 bits. */
+  readonly #digest = new Uint8Array(DIGEST_BYTES)
   #refusals: readonly string[] = []
 
   constructor() {
@@ -54,6 +57,13 @@ export class ChangeLedger {
   /** Changes that were parked and then refused; the newest hundred, in words. */
   get refusals(): readonly string[] {
     return this.#refusals
+  }
+
+  /** 16 hex digits: equal for equal sets of changes, parked ones included. */
+  digest(): string {
+    const digest = this.#digest.slice()
+    for (const each of this.#parked) fold(digest, each.hash)
+    return Buffer.from(digest).toString('hex')
   }
 
   known(): Iterable<Known> {
@@ -123,6 +133,7 @@ export class ChangeLedger {
   }
 
   #learn({ bytes: _, ...known }: Change): void {
+    fold(this.#digest, known.hash)
     this.#known.set(known.hash, known)
     this.#newest.set(known.actor, known)
   }
@@ -166,4 +177,8 @@ const descends = (change: Known, ancestor: Known, find: (hash: string) => Known 
     queue.push(...dep.deps)
   }
   return false
+}
+
+const fold = (digest: Uint8Array, hash: string): void => {
+  for (let i = 0; i < digest.length; i++) digest[i]! ^= Number.parseInt(hash.slice(2 * i, 2 * i + 2), 16)
 }

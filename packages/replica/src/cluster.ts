@@ -22,6 +22,7 @@ import { PeerReport } from './health/peer-status.js'
 import { Refusals } from './health/refusals.js'
 import { type Identity, stageFence } from './identity.js'
 import type { Inbox } from './inbox.js'
+import { Leftovers } from './leftovers.js'
 import type { LocalClock } from './local-clock.js'
 import { Membership } from './membership/membership.js'
 import { Regions } from './membership/regions.js'
@@ -78,6 +79,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   readonly logger
   readonly indexed
   readonly expects
+  readonly leftovers: Leftovers
   readonly purge: Purge
   readonly repair: Repair
   readonly barriers: Barriers
@@ -117,8 +119,10 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
     this.#strangers = new StrangerLog(parts.logger, parts.timers)
     this.instance = parts.random.uint32()
     this.#ownAtStart = parts.log.vector.get(parts.identity.replica)
+    this.leftovers = new Leftovers(parts.storage, parts.log)
     this.membership = new Membership({
       ...parts,
+      lacksLeftover: (replica, origin) => this.#lacksLeftover(replica, origin),
       acked: (replica) => this.#peers.get(replica)?.acked,
       links: () =>
         [...this.#peers.values()].flatMap(({ replica, session }) =>
@@ -173,6 +177,20 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
         for (const session of this.#sessions) session.pledge()
       },
     })
+  }
+
+  #lacksLeftover(replica: ReplicaId, origin: ReplicaId): boolean {
+    const leftover = this.leftovers.version(origin)
+    return leftover !== undefined && this.#peers.get(replica)?.handed.get(origin) !== leftover
+  }
+
+  /** Every now and then: what is here in part, of an origin that will not bring the rest, goes to all who stay. */
+  handOver(): void {
+    for (const origin of this.leftovers.origins()) {
+      if (!this.membership.isLeaving(origin)) continue
+      for (const { replica } of this.membership.remembering())
+        if (replica !== origin) this.#peers.get(replica)?.session?.handOver(origin)
+    }
   }
 
   #purgePeers(): PurgePeer[] {

@@ -22,6 +22,7 @@ export const PROTOCOL_VERSION = 3
 const DOCS_MAX = 1_000_000
 const CLIENTS_MAX = 100_000
 const TEXT_MAX = 4096
+const DIGEST_BYTES = 8
 
 /** What one transaction, or one chunk of a state transfer, changes in one document. */
 export type Part =
@@ -58,6 +59,7 @@ export interface DocCursor {
  *   pledge                 with a heartbeat, and when it grows: what the sender will never write any more
  *   need                   send me this, whoever wrote it: it was answered, and has not come
  *   fetch ─► block         the bytes of one block whose row is damaged at the asker
+ *   changes                all of the catalog, where the digests in heartbeats stay different
  */
 export type Message =
   | {
@@ -101,6 +103,8 @@ export type Message =
       readonly sent: VersionVector
       /** Replicas that the sender has a live link with: nothing need be relayed from them. */
       readonly links: readonly ReplicaId[]
+      /** Which catalog changes the sender holds, as 16 hex digits; empty from one that does not say. */
+      readonly catalog: string
     }
   | { readonly type: 'offer'; readonly origin: ReplicaId }
   /** `transfer` is drawn by the receiver for each attempt; catalog, chunks and end carry it and are numbered 1, 2, 3 … */
@@ -142,6 +146,8 @@ export type Message =
       /** Empty unless `here`. */
       readonly bytes: Uint8Array
     } & BlockName)
+  /** All catalog changes that the sender holds: for long, the receiver's digest was another. */
+  | { readonly type: 'changes'; readonly saved: Uint8Array }
 
 /** What is encoded. The type byte and version of `hello`, and all of `refuse`, stay as they are in every version. */
 export type Sent = Exclude<Message, { type: 'stranger' }>
@@ -164,6 +170,7 @@ const TYPE = {
   need: 15,
   fetch: 16,
   block: 17,
+  changes: 18,
 } as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
@@ -172,7 +179,7 @@ const PART_CATALOG = 2
 /** Of the bytes that a message carries, so that they are copied once. */
 const payloadBytes = (message: Sent): number => {
   if (message.type === 'chunk') return message.update.length
-  if (message.type === 'catalog') return message.saved.length
+  if (message.type === 'catalog' || message.type === 'changes') return message.saved.length
   if (message.type === 'block') return message.bytes.length
   if (message.type !== 'update') return 128
   return message.parts.reduce(
@@ -215,6 +222,7 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       message.sent.write(out)
       out.varuint(message.links.length)
       for (const link of message.links) out.u8(link)
+      out.raw(Buffer.from(message.catalog, 'hex'))
       break
     case 'offer':
       out.u8(message.origin)
@@ -259,6 +267,9 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       out.u8(BLOCK_IS.indexOf(message.is))
       message.durable.write(out)
       out.bytes(message.bytes)
+      break
+    case 'changes':
+      out.bytes(message.saved)
       break
   }
   return sealFrame(out.finish())
@@ -315,7 +326,8 @@ const readMessage = (input: ByteReader): Message => {
       const sent = VersionVector.read(input)
       const links: ReplicaId[] = []
       for (let left = input.varuint(255); left > 0; left--) links.push(readReplica(input))
-      return { type: 'heartbeat', wallMs, echoMs, heldMs, durable, indexed, sent, links }
+      const catalog = input.remaining === 0 ? '' : Buffer.from(input.raw(DIGEST_BYTES)).toString('hex')
+      return { type: 'heartbeat', wallMs, echoMs, heldMs, durable, indexed, sent, links, catalog }
     }
     case TYPE.offer:
       return { type: 'offer', origin: readReplica(input) }
@@ -364,6 +376,8 @@ const readMessage = (input: ByteReader): Message => {
       if (bytes.length > 0 !== (is === 'here')) throw malformed('bytes of a block that is not here')
       return { type: 'block', ...name, is, durable, bytes }
     }
+    case TYPE.changes:
+      return { type: 'changes', saved: input.bytes() }
     default:
       throw malformed(`message type ${type}`)
   }

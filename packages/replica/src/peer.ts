@@ -16,6 +16,8 @@ export class Peer {
   links: ReadonlySet<ReplicaId> = new Set()
   /** Monotonic time since which it has been without a link to a replica, by replica. */
   readonly unlinkedSince = new Map<ReplicaId, number>()
+  /** What it took of origins beyond the vector, as `Leftovers.version`. */
+  readonly handed = new Map<ReplicaId, number>()
   session: Session | undefined
   heardAt: number | undefined
   lastError: string | undefined

@@ -253,6 +253,7 @@ export class Replica {
       if (this.#cluster.fenced === undefined) this.#cluster.membership.step()
       this.#scrub.step()
       this.#cluster.repair.step()
+      this.#cluster.handOver()
       this.#maintenance.step()
       this.#data.expireConflicts(this.#clock.wallMs)
       this.#writeConflicts()

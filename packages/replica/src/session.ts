@@ -1,4 +1,5 @@
 import { type LinkEnd, type PeerLink, type ReplicaId, StoreError, VersionVector } from '@meridian/core'
+import { CatalogExchange } from './catalog-exchange.js'
 import type { Cluster } from './cluster.js'
 import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
 import type { Peer } from './peer.js'
@@ -42,6 +43,7 @@ export class Session {
   #heardAt: number
   readonly openedAt: number
   #joins = false
+  readonly #exchange: CatalogExchange
 
   constructor(
     readonly cluster: Cluster,
@@ -50,6 +52,11 @@ export class Session {
   ) {
     this.#heardAt = cluster.timers.elapsedMs()
     this.openedAt = this.#heardAt
+    this.#exchange = new CatalogExchange(
+      cluster,
+      (frame) => this.send(frame),
+      (reason) => this.end(`refused a catalog: ${reason}`),
+    )
     const { region, replica, storeId } = cluster.identity
     const { joins, standing } = cluster.membership
     const isActive = standing === 'active'
@@ -176,6 +183,7 @@ export class Session {
         break
       case 'heartbeat':
         this.cluster.heard(peer, message)
+        this.#exchange.heard(message.catalog)
         this.#acked(peer, message.durable)
         this.#noticeLostTail(message.sent)
         this.pump()
@@ -220,6 +228,9 @@ export class Session {
         break
       case 'block':
         this.cluster.repair.take(peer.region, message)
+        break
+      case 'changes':
+        this.#exchange.take(message.saved)
         break
     }
   }
@@ -336,14 +347,21 @@ export class Session {
     }
   }
 
-  #transfer(origin: ReplicaId): void {
-    const { data, catalog, log, settings, timers, counters } = this.cluster
+  /** Sends what is here of an origin beyond the vector, unless the peer has taken all of it. */
+  handOver(origin: ReplicaId): void {
+    const leftover = this.cluster.leftovers.version(origin)
+    if (this.#peer === undefined || leftover === undefined || this.#out.has(origin)) return
+    if (this.#peer.handed.get(origin) !== leftover) this.#transfer(origin, true)
+  }
+
+  #transfer(origin: ReplicaId, isHandOver = false): void {
+    const { data, catalog, log, settings, timers, counters, leftovers } = this.cluster
     counters.transfersSent++
     const ended = (seq: number): void => {
       this.#sent = this.#sent.advance(origin, seq)
     }
     const send = (frame: Uint8Array) => this.send(frame)
-    const out = new TransferOut(origin, data, catalog, log, settings, timers, send, ended)
+    const out = new TransferOut(origin, data, catalog, log, settings, timers, send, ended, leftovers, isHandOver)
     this.#out.set(origin, out)
     out.offer()
   }
@@ -351,6 +369,7 @@ export class Session {
   #got(transfer: number, number: number): void {
     for (const [origin, out] of this.#out)
       if (out.got(transfer, number)) {
+        if (out.leftover !== undefined) this.#peer?.handed.set(origin, out.leftover)
         this.#out.delete(origin)
         this.pump()
       }
@@ -392,6 +411,7 @@ export class Session {
         indexed: cluster.indexed(),
         sent: this.#sent,
         links: cluster.liveReplicas(),
+        catalog: cluster.catalog.document.digest(),
       }),
     )
     this.pledge()

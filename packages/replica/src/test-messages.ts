@@ -58,6 +58,18 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
     indexed: vector(1, 2),
     sent: vector(9, 9, 9),
     links: [replica(1), replica(200)],
+    catalog: '',
+  },
+  'heartbeat-digest': {
+    type: 'heartbeat',
+    wallMs: 1,
+    echoMs: 0,
+    heldMs: 0,
+    durable: vector(1),
+    indexed: VersionVector.ZERO,
+    sent: vector(1),
+    links: [],
+    catalog: '00ff123456789abc',
   },
   offer: { type: 'offer', origin: replica(3) },
   want: {
@@ -104,6 +116,7 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
     durable: vector(9),
     bytes: bytes(),
   },
+  changes: { type: 'changes', saved: bytes(0x85, 0x6f, 0x4a, 0x83) },
   pledge: { type: 'pledge', seq: 300, ms: 1_700_000_000_123 },
 }
 

@@ -4,6 +4,7 @@ import { checkLaneUpdate, parseLaneUpdate } from '@meridian/shard'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
 import type { Inbox } from './inbox.js'
+import type { Leftovers } from './leftovers.js'
 import type { LocalClock } from './local-clock.js'
 import { type DocCursor, encodeMessage, type Message } from './message.js'
 import type { Job, Sequencer } from './sequencer.js'
@@ -18,6 +19,7 @@ export interface TransferContext {
   readonly log: TransactionLog
   readonly clock: LocalClock
   readonly inbox: Inbox
+  readonly leftovers: Leftovers
   readonly sequencer: Sequencer
   readonly settings: Settings
   readonly timers: Timers
@@ -119,7 +121,7 @@ export class TransferIn {
   }
 
   #stageChunk(stage: Parameters<Job['stage']>[0], chunk: Extract<Arriving, { type: 'chunk' }>): void {
-    const { data, catalog, clock } = this.context
+    const { data, catalog, clock, leftovers } = this.context
     const store = data.store(chunk.uid, chunk.shard)
     if (store === undefined) {
       if (catalog.isPurged(chunk.uid)) return
@@ -129,6 +131,11 @@ export class TransferIn {
     const checked = checkLaneUpdate(parseLaneUpdate(chunk.update), this.origin, stage.ends(store))
     const change = { store, fresh: checked.fresh, removed: checked.removed }
     data.stage(stage, change)
+    const highest = checked.fresh.reduce(
+      (max, each) => (each.kind === 'block' ? Math.max(max, each.block.seq) : max),
+      0,
+    )
+    if (highest > 0) leftovers.stage(stage, this.origin, highest)
     clock.observeBlocks(checked.fresh)
     clock.stage(stage)
     stage.durable.push(() => data.apply(change))

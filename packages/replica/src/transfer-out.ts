@@ -1,6 +1,7 @@
 import { type ReplicaId, StoreError, type Timers } from '@meridian/core'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
+import type { Leftovers } from './leftovers.js'
 import { type DocCursor, encodeMessage } from './message.js'
 import type { Settings } from './settings.js'
 import type { ShardStore } from './shard-store.js'
@@ -31,6 +32,7 @@ export class TransferOut {
   /** Position in the documents of the pass under way: those before it had nothing new. */
   #at = 0
   #end: { readonly number: number; readonly seq: number } | undefined
+  #leftover: number | undefined
 
   constructor(
     readonly origin: ReplicaId,
@@ -42,7 +44,15 @@ export class TransferOut {
     readonly send: (frame: Uint8Array) => void,
     /** The state up to `seq` was sent: the log goes on from there, in the same tick. */
     readonly ended: (seq: number) => void,
+    readonly leftovers: Leftovers,
+    /** It hands on what is here beyond the vector, to one whose vector is no lower: that vector says nothing of it. */
+    readonly isHandOver: boolean,
   ) {}
+
+  /** What of the origin was here beyond the vector when the end was sent (`Leftovers.version`). */
+  get leftover(): number | undefined {
+    return this.#leftover
+  }
 
   /** Once a heartbeat interval. A peer that wanted it and then fell silent is offered it again: it may have given up. */
   offer(): void {
@@ -86,7 +96,7 @@ export class TransferOut {
 
   /** Whether a peer that holds the origin up to `seq` has taken the end: its `got` may have been lost. */
   isCoveredBy(seq: number): boolean {
-    return this.#end !== undefined && seq >= this.#end.seq
+    return !this.isHandOver && this.#end !== undefined && seq >= this.#end.seq
   }
 
   /** What cannot be read is tried again when the receiver asks again: by then it may have been repaired. */
@@ -137,6 +147,7 @@ export class TransferOut {
     // What the origin did to the catalog meanwhile has seqs below the end: the log will not bring it.
     this.#catalog()
     this.#end = { number: ++this.#number, seq: this.log.vector.get(this.origin) }
+    this.#leftover = this.leftovers.version(this.origin)
     this.send(encodeMessage({ type: 'end', transfer: this.#id!, ...this.#end }))
     this.ended(this.#end.seq)
   }

@@ -7,10 +7,9 @@ import {
   formatCell,
   isSameValue,
   type KnownWrite,
-  type ReplicaId,
 } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
-import type { Oracle } from './oracle.js'
+import type { Oracle, Remains } from './oracle.js'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
 
@@ -24,7 +23,7 @@ export const checkConflicts = (
   node: SimNode,
   collection: Collection,
   oracle: Oracle,
-  exactBut: ReadonlyMap<ReplicaId, number> | undefined,
+  exactBut: Remains | undefined,
 ): void => {
   const uids = node.replica!.incarnationsOf(collection.name)
   const book = node.replica!.conflicts(collection.name)

@@ -1,17 +1,17 @@
-import { canonicalJson, compareStamps, type PointId, type ReplicaId, type Stamp } from '@meridian/core'
+import { canonicalJson, compareStamps, type PointId, type Stamp } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { checkConflicts } from './conflict-check.js'
-import { type Oracle, stampKey } from './oracle.js'
+import { type Oracle, type Remains, stampKey } from './oracle.js'
 import { describe, describeRecord } from './record-watch.js'
 import type { SimNode } from './sim-node.js'
 import type { Acknowledged } from './workload.js'
 import { Violation } from './violation.js'
 
-/** After healing: every replica says what the oracle says, to the last float, and search agrees with it. `lost`: as of `Oracle.visible`. */
+/** After healing: every replica says what the oracle says, to the last float, and search agrees with it. `remains`: as of `Oracle.visible`. */
 export const checkConverged = (
   nodes: readonly SimNode[],
   oracle: Oracle,
-  lost: ReadonlyMap<ReplicaId, number>,
+  remains: Remains,
   areConflictsExact = false,
 ): void => {
   const [first] = nodes
@@ -20,8 +20,8 @@ export const checkConverged = (
     if (known !== wanted)
       throw new Violation('convergence', `catalogs differ: ${first!.region} has ${wanted}, ${node.region} has ${known}`)
     for (const collection of node.replica!.collections()) {
-      checkRecords(node, collection, oracle, lost)
-      checkConflicts(node, collection, oracle, areConflictsExact ? lost : undefined)
+      checkRecords(node, collection, oracle, remains)
+      checkConflicts(node, collection, oracle, areConflictsExact ? remains : undefined)
       const other = first!.replica!.collection(collection.name)
       const digests = (of: Collection): string =>
         of
@@ -49,13 +49,8 @@ const catalogOf = ({ replica }: SimNode): string => {
     .join(' | ')
 }
 
-const checkRecords = (
-  node: SimNode,
-  collection: Collection,
-  oracle: Oracle,
-  lost: ReadonlyMap<ReplicaId, number>,
-): void => {
-  const expected = oracle.visible(node.replica!.incarnationsOf(collection.name), lost)
+const checkRecords = (node: SimNode, collection: Collection, oracle: Oracle, remains: Remains): void => {
+  const expected = oracle.visible(node.replica!.incarnationsOf(collection.name), remains)
   const where = `${node.region}, ${collection.name}`
   for (const [id, record] of expected) {
     const ordinal = collection.find(id)

@@ -29,6 +29,16 @@ export interface Written {
   readonly entry: Entry
 }
 
+/** What is left of writers that are gone. */
+export interface Remains {
+  /** By writer that is gone: the last transaction that those who stay hold whole. */
+  readonly upTo: ReadonlyMap<ReplicaId, number>
+  /** Stamps of what they hold of later ones: a state transfer brought it that never ended. */
+  readonly beyond: ReadonlySet<string>
+}
+
+const NOBODY_GONE: Remains = { upTo: new Map(), beyond: new Set() }
+
 /**
  * One more replica that hears of everything: every block that ever became durable on its writer's own disk, folded by core's
  * pure merge. What it says is what all replicas must come to say.
@@ -107,24 +117,21 @@ export class Oracle {
     return this.#knownByStamp.get(stampKey(stamp))
   }
 
-  /** All writes of each record of a collection that has these incarnations; `lost` as of `visible`. */
-  known(uids: readonly CollectionUid[], lost: ReadonlyMap<ReplicaId, number>): Map<PointId, KnownWrite[]> {
+  /** All writes of each record of a collection that has these incarnations; `remains` as of `visible`. */
+  known(uids: readonly CollectionUid[], remains: Remains): Map<PointId, KnownWrite[]> {
     const all = new Map<PointId, KnownWrite[]>()
     for (const uid of uids)
       for (const [id, writes] of this.#known.get(uid) ?? []) {
-        const kept = writes.filter(({ dot }) => dot.seq <= (lost.get(dot.replica) ?? Number.POSITIVE_INFINITY))
+        const kept = writes.filter(({ dot, head }) => isKept(remains, dot.replica, dot.seq, head.stamp))
         all.set(id, [...(all.get(id) ?? []), ...kept])
       }
     return all
   }
 
-  /** Visible records of a collection that has these incarnations. `lost`: writers whose writes are gone after that seq. */
-  visible(
-    uids: readonly CollectionUid[],
-    lost: ReadonlyMap<ReplicaId, number> = new Map(),
-  ): Map<PointId, VisibleRecord> {
+  /** Visible records of a collection that has these incarnations. */
+  visible(uids: readonly CollectionUid[], remains: Remains = NOBODY_GONE): Map<PointId, VisibleRecord> {
     const states = new Map<PointId, RecordState>()
-    if (lost.size > 0) this.#foldKept(states, uids, lost)
+    if (remains.upTo.size > 0) this.#foldKept(states, uids, remains)
     else
       for (const uid of uids)
         for (const [id, state] of this.#states.get(uid) ?? [])
@@ -137,17 +144,16 @@ export class Oracle {
     return records
   }
 
-  #foldKept(
-    states: Map<PointId, RecordState>,
-    uids: readonly CollectionUid[],
-    lost: ReadonlyMap<ReplicaId, number>,
-  ): void {
+  #foldKept(states: Map<PointId, RecordState>, uids: readonly CollectionUid[], remains: Remains): void {
     for (const lane of this.#lanes.values())
       for (const { owner, seq, uid, entry } of lane)
-        if (uids.includes(uid) && seq <= (lost.get(owner) ?? Number.POSITIVE_INFINITY))
+        if (uids.includes(uid) && isKept(remains, owner, seq, entry.stamp))
           states.set(entry.id, merge(states.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
   }
 }
+
+const isKept = ({ upTo, beyond }: Remains, owner: ReplicaId, seq: number, stamp: Stamp): boolean =>
+  seq <= (upTo.get(owner) ?? Number.POSITIVE_INFINITY) || beyond.has(stampKey(stamp))
 
 export const stampKey = ({ ms, counter, writer }: Stamp): string => `${ms}/${counter}@${writer}`
 

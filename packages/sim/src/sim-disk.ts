@@ -129,6 +129,10 @@ export class SimDisk {
     if (how === 'missing' && this.#rows.delete(key)) this.#sorted = undefined
   }
 
+  rows(prefix: string): (readonly [string, Uint8Array])[] {
+    return this.#keys(prefix).map((key) => [key, this.#rows.get(key)!] as const)
+  }
+
   /** Reads a row as an operator with a hex editor would. */
   peek(key: string): Uint8Array | undefined {
     return this.#rows.get(key)

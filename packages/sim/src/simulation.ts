@@ -1,9 +1,10 @@
-import type { ReplicaId } from '@meridian/core'
+import { decodeBlock, decodeEntry, type ReplicaId, replicaOfClient } from '@meridian/core'
 import { SeededRandom } from '@meridian/core/seeded-random'
 import { type Counters, DEFAULT_SETTINGS, type Settings } from '@meridian/replica'
+import { parseBlockKey } from '@meridian/shard'
 import { BarrierWatch } from './barrier-watch.js'
 import { checkAcknowledged, checkConverged } from './final-check.js'
-import { Oracle, stampKey } from './oracle.js'
+import { Oracle, type Remains, stampKey } from './oracle.js'
 import { RegisterWatch } from './register-watch.js'
 import { Rot } from './rot.js'
 import { SimClock } from './sim-clock.js'
@@ -239,7 +240,7 @@ class Simulation {
 
   #checkEqual(): void {
     const members = this.#remaining()
-    checkConverged(members, this.#oracle, this.#lostWrites(), this.options.areConflictsExact)
+    checkConverged(members, this.#oracle, this.#remains(), this.options.areConflictsExact)
     for (const node of members) this.#watch.check(node)
     this.#members.check(this.#nodes)
     this.#members.checkConverged(members)
@@ -256,17 +257,24 @@ class Simulation {
     return this.#nodes.filter((node) => !lost.has(node) && !retired.has(node.region))
   }
 
-  /** What members wrote that left, beyond what reached those that stayed. */
-  #lostWrites(): Map<ReplicaId, number> {
+  /** What those that stayed hold of what members wrote that left. */
+  #remains(): Remains {
     const remaining = this.#remaining()
-    const lost = new Map<ReplicaId, number>()
+    const upTo = new Map<ReplicaId, number>()
+    const beyond = new Set<string>()
     const merged = remaining[0]!.replica!.vectors.merged
     for (const node of this.#nodes)
       if (!remaining.includes(node)) {
         const replica = (node.number + 1) as ReplicaId
-        lost.set(replica, merged.get(replica))
+        upTo.set(replica, merged.get(replica))
       }
-    return lost
+    for (const [key, bytes] of remaining[0]!.disk.rows('block/')) {
+      const writer = replicaOfClient(parseBlockKey(key).client)
+      const block = upTo.has(writer) ? decodeBlock(bytes) : undefined
+      if (block !== undefined && block.seq > upTo.get(writer)!)
+        for (const entry of block.entries) beyond.add(stampKey(decodeEntry(entry).stamp))
+    }
+    return { upTo, beyond }
   }
 
   /** Which writes each record is made of in the end. */

@@ -1,4 +1,4 @@
-import type { Catalog, Configuration, Proposal } from '@meridian/catalog'
+import { type Catalog, type Configuration, type Proposal, sorted } from '@meridian/catalog'
 import { type ReplicaId, VersionVector } from '@meridian/core'
 
 /** What a voter knows of the others. */
@@ -12,6 +12,8 @@ export interface Knowledge {
   acked(replica: ReplicaId): VersionVector | undefined
   /** What we held when we first saw the proposal. */
   frontier(proposal: Proposal): VersionVector
+  /** Whether a replica has not taken what is here of `origin` beyond the vector: a part of a state that came to no end. */
+  lacksLeftover(replica: ReplicaId, origin: ReplicaId): boolean
   /** Founders that are linked and that the catalog does not name yet. */
   readonly newcomers: readonly ReplicaId[]
   nameOf(replica: ReplicaId): string
@@ -26,6 +28,8 @@ export interface Knowledge {
  *  3. For a retirement all that stay hold it: a later one may take away the next of those who had it.
  *  4. Who is retired uses the configuration as it is here, and no older one (its own word on that); and we hold what it
  *     is known to have written. Not when it is said to be lost.
+ *  5. All that stay, and those that vote, have what is here of the retired one in part. Nobody brings it later: what it would
+ *     have hidden may be forgotten by then.
  */
 export const obstacle = (proposal: Proposal, known: Knowledge): string | undefined => {
   const { self, document, configuration, durable, nameOf } = known
@@ -48,6 +52,10 @@ export const obstacle = (proposal: Proposal, known: Knowledge): string | undefin
   }
   const behind = voters.find((each) => each !== replica && lacks(each))
   if (behind !== undefined) return `${nameOf(behind)} has not caught up yet`
+  const unequal = sorted([...voters, ...base]).find(
+    (each) => each !== self && each !== replica && !lost.includes(each) && known.lacksLeftover(each, replica),
+  )
+  if (unequal !== undefined) return `${nameOf(unequal)} has not taken what is here of ${nameOf(replica)} in part`
   if (lost.includes(replica) || !configuration.members.includes(replica)) return undefined
   if (replica !== self && lacks(replica) && voters.includes(replica)) return `${nameOf(replica)} has not caught up yet`
   const isCurrent =

@@ -174,3 +174,71 @@ test('[MB26] ten interruptions of a bootstrap cost less than 1.3 times the bytes
   expect(undisturbed).toBeGreaterThan(300_000)
   expect(bytesOf(10) / undisturbed).toBeLessThan(1.3)
 })
+
+/** Three founders; `us` was away while `ap` wrote more than its log keeps, and took in a part of its state before `ap` was lost. */
+const bereft = () => {
+  const settings = { transferChunkBytes: 2000, transferWindow: 2, logRetentionEntries: 5, maintenanceMs: 50 }
+  const time = new TestTime()
+  const [eu, us, ap] = [
+    new TestNode(time, 'eu', 1, { settings }),
+    new TestNode(time, 'us', 2, { settings }),
+    new TestNode(time, 'ap', 3, { settings }),
+  ]
+  eu.create()
+  const toEu = ap.link(eu)
+  const toUs = ap.link(us)
+  eu.link(us)
+  converge(time, eu, us, ap)
+  time.until(() => standings(us) === 'eu active, us active, ap active', 'all are known')
+  toEu.cut()
+  toUs.cut()
+  ap.create('of-ap')
+  for (let i = 0; i < 100; i++) ap.put(i, { text: 'x'.repeat(400) })
+  time.run(1000)
+  const again = ap.link(us)
+  time.until(() => us.replica.collection('c').liveCount > 20, 'a part of the state')
+  again.cut()
+  ap.crash()
+  return { time, eu, us }
+}
+
+test('[MB27] what one region has of a lost one in part reaches all before it is retired', () => {
+  const { time, eu, us } = bereft()
+  const before = us.replica.collection('c').liveCount
+  expect(us.vector[3]).toBe(eu.vector[3])
+  expect(eu.replica.collection('c').liveCount).toBe(0)
+  us.restart()
+  retire(us, 'ap', true)
+  const link = us.link(eu)
+  link.near.meddle = (frame, message) => (message?.type === 'offer' ? [] : [frame])
+  time.run(5000)
+  const [pending] = us.replica.regions.status().pending
+  expect(pending?.obstacle).toMatch(
+    /region eu \(replica 1\) has not taken what is here of region ap \(replica 3\) in part/,
+  )
+  link.near.meddle = (frame) => [frame]
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
+  expect(eu.replica.collection('c').liveCount).toBe(before)
+  expect(eu.digests()).toEqual(us.digests())
+  // It says nothing of what is covered.
+  expect(eu.vector[3]).toBe(us.vector[3])
+  const sa = new TestNode(time, 'sa', 4, { joins: true })
+  sa.link(eu)
+  time.until(() => sa.replica.unservable() === undefined, 'sa serves')
+  time.until(() => sa.digests().join() === us.digests().join(), 'sa shows the same')
+})
+
+test('[MB28] catalog changes of a lost region reach all, and so does what was built on them', () => {
+  const { time, eu, us } = bereft()
+  expect(us.replica.collections().map(({ name }) => name)).toEqual(['c', 'of-ap'])
+  us.create('on-top')
+  us.write([put(1, { of: 'us' })], 'on-top')
+  const names = () => eu.replica.collections().map(({ name }) => name)
+  expect(names()).toEqual(['c'])
+  us.link(eu)
+  time.until(() => names().length === 3, 'eu knows them all', 20_000)
+  converge(time, eu, us)
+  expect(eu.read(1, 'on-top')).toEqual({ of: 'us' })
+  eu.restart()
+  expect(names().sort()).toEqual(['c', 'of-ap', 'on-top'])
+})

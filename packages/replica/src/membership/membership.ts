@@ -24,6 +24,8 @@ export interface MembershipParts {
   /** Whether a data directory that is new joins an existing cluster instead of founding one. */
   readonly joins: boolean
   acked(replica: ReplicaId): VersionVector | undefined
+  /** Whether a replica has not taken what is here of `origin` beyond the vector. */
+  lacksLeftover(replica: ReplicaId, origin: ReplicaId): boolean
   /** Live links, with what their hello said. */
   links(): readonly { readonly replica: ReplicaId; readonly joins: boolean }[]
   /** This replica was retired: it never writes again. */
@@ -120,6 +122,17 @@ export class Membership {
     return this.all().filter(({ status }) => status !== 'retired')
   }
 
+  /** Those who have announced themselves and are not added yet. */
+  joining(): readonly ReplicaId[] {
+    return this.all().flatMap(({ replica, status }) => (status === 'joining' ? [replica] : []))
+  }
+
+  /** Whether a replica was retired, or is asked to be. */
+  isLeaving(replica: ReplicaId): boolean {
+    if (this.configuration.retired.has(replica)) return true
+    return this.ballot?.proposals.some((each) => each.change === 'retire' && each.replica === replica) === true
+  }
+
   nameOf = (replica: ReplicaId): string => {
     const region = this.parts.catalog.document.members().find((each) => each.replica === replica)?.region
     return region === undefined ? `replica ${replica}` : `region ${region} (replica ${replica})`
@@ -156,7 +169,7 @@ export class Membership {
 
   /** Why this replica does not vote for a proposal; undefined if it does or did. */
   obstacle(proposal: Proposal): string | undefined {
-    const { catalog, log, acked, links } = this.parts
+    const { catalog, log, acked, links, lacksLeftover } = this.parts
     const listed = new Set(catalog.document.members().map(({ replica }) => replica))
     return obstacle(proposal, {
       self: this.self,
@@ -165,6 +178,7 @@ export class Membership {
       durable: log.vector,
       acked,
       frontier: (of) => this.#frontier(of),
+      lacksLeftover,
       newcomers: links()
         .filter(({ replica, joins }) => !joins && !listed.has(replica))
         .map(({ replica }) => replica),

@@ -16,7 +16,8 @@ export type MemberChange =
 
 /**
  * The proposal for a change, as things are. Who retires by force a member whose vote a pending addition may have got needs the
- * word of the one to be added: it may have seen that vote.
+ * word of the one to be added: it may have seen that vote. Those who are joining have a say too: a part of the lost one's state may
+ * be theirs alone, and has to reach all before what it would have hidden is forgotten.
  * @throws StoreError `WRONG_INPUT` with what to do instead.
  */
 export const draftProposal = (
@@ -24,6 +25,7 @@ export const draftProposal = (
   configuration: Configuration,
   ballot: Ballot | undefined,
   stamp: Stamp,
+  joining: readonly ReplicaId[] = [],
 ): Omit<Proposal, 'id'> => {
   const { members: base } = configuration
   const index = configuration.index + 1
@@ -39,7 +41,9 @@ export const draftProposal = (
   const consulted = (ballot?.proposals ?? []).filter(
     (each) => each.change === 'add' && ballot!.missing(each).length < each.voters.length,
   )
-  const voters = sorted([...base, ...consulted.map((each) => each.replica)]).filter((each) => !lost.includes(each))
+  const voters = sorted([...base, ...joining, ...consulted.map((each) => each.replica)]).filter(
+    (each) => !lost.includes(each),
+  )
   if (!base.some((each) => voters.includes(each)))
     throw new StoreError('WRONG_INPUT', 'lost names every active region: at least one must be left to vote')
   return { index, stamp, change, replica, base, voters, lost }

@@ -111,7 +111,8 @@ export class Regions {
   #propose(asked: MemberChange, member: RegionMember, done: Done<ChangeAnswer>): void {
     const { membership } = this
     const { catalog, clock } = membership.parts
-    const draft = () => draftProposal(asked, membership.configuration, membership.ballot, clock.next())
+    const draft = () =>
+      draftProposal(asked, membership.configuration, membership.ballot, clock.next(), membership.joining())
     if (sameProposal(membership.ballot, draft()) !== undefined) {
       this.#answer(member, 'pending', done)
       return
