@@ -194,6 +194,7 @@ describe('what is wrong', () => {
         ...{ type: 'heartbeat', wallMs: us.clock.nowMs(), echoMs: 0, heldMs: 0 },
         ...{ durable: us.replica.vectors.acked, indexed: us.replica.vectors.indexed, sent: us.replica.vectors.acked },
         links: [],
+        catalog: '',
       })
     us.crash()
     time.run(5)
