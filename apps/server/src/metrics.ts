@@ -37,6 +37,11 @@ export class Metrics {
   readonly #records = this.#gauge('records', 'Live records', ['collection'])
   readonly #tombstones = this.#gauge('tombstones', 'Deleted records whose deletion is remembered', ['collection'])
   readonly #purged = this.#counter('tombstones_purged_total', 'Deletes that were forgotten for good in the own lanes')
+  readonly #unequal = this.#counter(
+    'digests_unequal_total',
+    "Comparisons of a shard with a peer's that found another digest though both held the same",
+  )
+  readonly #recordsRepaired = this.#counter('records_repaired_total', 'Records of those that were appended again')
   readonly #damaged = this.#gauge('blocks_damaged', 'Stored blocks that are damaged and not repaired yet', [])
   readonly #damageFound = this.#counter('blocks_damaged_total', 'Stored blocks that were found to be damaged')
   readonly #damageRepaired = this.#counter('blocks_repaired_total', 'Damaged blocks that were fetched from a peer')
@@ -75,6 +80,8 @@ export class Metrics {
       this.#indexPending.set({ collection: collection.name }, live - indexed)
     }
     advance(this.#purged, status.counters.tombstonesPurged)
+    advance(this.#unequal, status.counters.digestsUnequal)
+    advance(this.#recordsRepaired, status.counters.recordsRepaired)
     this.#damaged.set(status.damage.blocks)
     advance(this.#damageFound, status.damage.found)
     advance(this.#damageRepaired, status.damage.repaired)

@@ -18,6 +18,7 @@ import type { PurgeBlocker } from './forgetting/blockers.js'
 import type { OnlyHere, PeerStatus } from './health/peer-status.js'
 import type { Refusal } from './health/refusals.js'
 import type { BootstrapProgress } from './membership/bootstrap.js'
+import type { Divergence } from './repair/anti-entropy.js'
 import type { DamagedBlock } from './repair/damage.js'
 import type { RegionMember, Standing } from './membership/membership.js'
 import type { StagedCollection } from './staged-collection.js'
@@ -164,6 +165,8 @@ export interface ReplicaStatus {
     /** A few of `blocks`. */
     readonly first: readonly (DamagedBlock & { readonly collection: string | undefined })[]
   }
+  /** Shards that did not show the same as a peer's when they were last compared at the same vector. */
+  readonly divergent: readonly Divergence[]
   /** Stamps from the future that wait for their time. */
   readonly deferred: number
   /**
@@ -193,6 +196,10 @@ export interface Counters {
   blocksCleaned: number
   /** Deletes, and patches without a record, that this replica forgot in its own lanes. */
   tombstonesPurged: number
+  /** Comparisons of a shard with a peer's that found another digest at the same vector. */
+  digestsUnequal: number
+  /** Records of those that were appended again, here. */
+  recordsRepaired: number
 }
 
 /** Facts worth metrics; timings in seconds. */

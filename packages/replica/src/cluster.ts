@@ -28,11 +28,13 @@ import { Membership } from './membership/membership.js'
 import { Regions } from './membership/regions.js'
 import { encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
 import { Peer } from './peer.js'
-import { Repair } from './repair/repair.js'
+import { AntiEntropy } from './repair/anti-entropy.js'
+import { Repair, type RepairPeer } from './repair/repair.js'
 import type { Sequencer } from './sequencer.js'
 import { Session } from './session.js'
 import type { Settings } from './settings.js'
 import type { TransactionLog } from './transaction-log.js'
+import type { Transactions } from './transactions.js'
 
 type Hello = Extract<Message, { type: 'hello' }>
 type Heartbeat = Extract<Message, { type: 'heartbeat' }>
@@ -56,6 +58,7 @@ export interface ClusterParts {
   /** Regions that the configuration names as peers. */
   readonly expects: readonly RegionId[]
   readonly storage: Storage
+  readonly transactions: Transactions
   /** As of `ReplicaOptions`. */
   readonly joins: boolean
   /** What a search of this replica finds. */
@@ -63,7 +66,7 @@ export interface ClusterParts {
 }
 
 /** All peers and the links to them; what no single link can decide. */
-export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
+export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 'joins'> {
   readonly identity
   readonly data
   readonly catalog
@@ -82,6 +85,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
   readonly leftovers: Leftovers
   readonly purge: Purge
   readonly repair: Repair
+  readonly antiEntropy: AntiEntropy
   readonly barriers: Barriers
   readonly membership: Membership
   readonly regions: Regions
@@ -153,12 +157,17 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'joins'> {
       need: (replica, vector) => this.#peers.get(replica)?.session?.need(vector),
       carry: (replica, vector) => this.#peers.get(replica)?.session?.carry(vector),
     })
-    this.repair = new Repair({
+    const peers = (): RepairPeer[] =>
+      [...this.#peers.values()].flatMap(({ region, replica, session }) =>
+        session === undefined ? [] : [{ region, replica, send: (message) => session.send(encodeMessage(message)) }],
+      )
+    this.repair = new Repair({ ...parts, peers })
+    this.antiEntropy = new AntiEntropy({
       ...parts,
-      peers: () =>
-        [...this.#peers.values()].flatMap(({ region, replica, session }) =>
-          session === undefined ? [] : [{ region, replica, send: (message) => session.send(encodeMessage(message)) }],
-        ),
+      self: this.identity.replica,
+      peers,
+      mayWrite: () =>
+        this.fenced === undefined && this.clockFault() === undefined && this.membership.standing === 'active',
     })
     this.purge = new Purge({
       identity: this.identity,

@@ -15,6 +15,7 @@ import {
   VersionVector,
 } from '@meridian/core'
 import { CLOCK_MAX } from '@meridian/shard'
+import { type DigestMessage, readDigestMessage, writeDigestMessage } from './repair/digest-message.js'
 
 /** Spoken on peer links. A peer with another version is refused in the handshake, by both sides. */
 export const PROTOCOL_VERSION = 3
@@ -58,6 +59,7 @@ export interface DocCursor {
  *   ask ──► answer         what the other has at that moment
  *   pledge                 with a heartbeat, and when it grows: what the sender will never write any more
  *   need                   send me this, whoever wrote it: it was answered, and has not come
+ *   digests ─► digests ─► leaves ─► states ─► differ   what is shown, compared (`AntiEntropy`)
  *   fetch ─► block         the bytes of one block whose row is damaged at the asker
  *   changes                all of the catalog, where the digests in heartbeats stay different
  */
@@ -137,6 +139,7 @@ export type Message =
   | { readonly type: 'pledge'; readonly seq: number; readonly ms: number }
   /** What is missing of an answer, and has not come by itself: its writer may be gone, or the link with it. */
   | { readonly type: 'need'; readonly vector: VersionVector }
+  | DigestMessage
   | ({ readonly type: 'fetch' } & BlockName)
   | ({
       readonly type: 'block'
@@ -171,6 +174,10 @@ const TYPE = {
   fetch: 16,
   block: 17,
   changes: 18,
+  digests: 19,
+  leaves: 20,
+  states: 21,
+  differ: 22,
 } as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
@@ -181,6 +188,7 @@ const payloadBytes = (message: Sent): number => {
   if (message.type === 'chunk') return message.update.length
   if (message.type === 'catalog' || message.type === 'changes') return message.saved.length
   if (message.type === 'block') return message.bytes.length
+  if (message.type === 'leaves') return message.leaves.length
   if (message.type !== 'update') return 128
   return message.parts.reduce(
     (sum, part) =>
@@ -270,6 +278,12 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       break
     case 'changes':
       out.bytes(message.saved)
+      break
+    case 'digests':
+    case 'leaves':
+    case 'states':
+    case 'differ':
+      writeDigestMessage(out, message)
       break
   }
   return sealFrame(out.finish())
@@ -378,6 +392,14 @@ const readMessage = (input: ByteReader): Message => {
     }
     case TYPE.changes:
       return { type: 'changes', saved: input.bytes() }
+    case TYPE.digests:
+      return readDigestMessage('digests', input)
+    case TYPE.leaves:
+      return readDigestMessage('leaves', input)
+    case TYPE.states:
+      return readDigestMessage('states', input)
+    case TYPE.differ:
+      return readDigestMessage('differ', input)
     default:
       throw malformed(`message type ${type}`)
   }

@@ -149,6 +149,8 @@ export class Replica {
       transfersReceived: 0,
       blocksCleaned: 0,
       tombstonesPurged: 0,
+      digestsUnequal: 0,
+      recordsRepaired: 0,
     }
     const counters = this.#counters
     this.#clock = new LocalClock(identity.replica, options.clock, storage, settings.clockGuardMs)
@@ -201,6 +203,7 @@ export class Replica {
       random,
       expects: options.expects ?? [],
       storage,
+      transactions,
       joins: options.joins ?? false,
       indexed: () => this.#indexed,
     })
@@ -254,6 +257,7 @@ export class Replica {
       this.#scrub.step()
       this.#cluster.repair.step()
       this.#cluster.handOver()
+      this.#cluster.antiEntropy.step()
       this.#maintenance.step()
       this.#data.expireConflicts(this.#clock.wallMs)
       this.#writeConflicts()
@@ -665,6 +669,7 @@ export class Replica {
       readOnly: this.readOnlyReason()?.message,
       storage: { blockBytes: this.#data.blockBytes, logEntries, logBytes },
       damage: this.#damage(),
+      divergent: this.#cluster.antiEntropy.divergences(),
       deferred: this.#data.deferred,
       orphans: this.#data.collections.reduce((sum, { orphanCount }) => sum + orphanCount, 0),
       purgeBlockedBy: this.#cluster.purge.blockers(),

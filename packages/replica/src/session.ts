@@ -223,6 +223,15 @@ export class Session {
       case 'pledge':
         this.cluster.purge.heard(peer.replica, message)
         break
+      case 'digests':
+      case 'leaves':
+      case 'states':
+      case 'differ':
+        this.cluster.antiEntropy.heard(
+          { region: peer.region, replica: peer.replica, send: (answer) => this.send(encodeMessage(answer)) },
+          message,
+        )
+        break
       case 'fetch':
         this.send(encodeMessage(this.cluster.repair.answer(message)))
         break

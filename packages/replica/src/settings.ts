@@ -41,6 +41,8 @@ export interface Settings {
   readonly conflictAgeMs: number
   /** Every stored block is read, and its checksum checked, once in this time. */
   readonly scrubMs: number
+  /** Peers that hold the same compare what they show this often. */
+  readonly antiEntropyMs: number
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -68,4 +70,5 @@ export const DEFAULT_SETTINGS: Settings = {
   conflictBytesMax: 64 << 20,
   conflictAgeMs: 30 * 24 * 60 * 60 * 1000,
   scrubMs: 24 * 60 * 60 * 1000,
+  antiEntropyMs: 30_000,
 }

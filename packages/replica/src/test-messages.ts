@@ -95,6 +95,37 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
   ask: { type: 'ask', nonce: 0xfedcba98 },
   need: { type: 'need', vector: vector(1, 300) },
   answer: { type: 'answer', nonce: 1, durable: vector(1, 300), indexed: vector(1, 2) },
+  digests: {
+    type: 'digests',
+    isAnswer: true,
+    vector: vector(1, 300),
+    shards: [
+      { uid, shard: 0, digest: '00112233445566ff' },
+      { uid, shard: 255, digest: 'ffffffffffffffff' },
+    ],
+  },
+  leaves: {
+    type: 'leaves',
+    uid,
+    shard: 3,
+    vector: vector(7),
+    leaves: Uint8Array.from(
+      { length: 4096 * 8 },
+      (_, at) => [0, (at >> 3) >> 8, (at >> 3) & 255][Math.max(0, (at & 7) - 5)]!,
+    ),
+  },
+  states: {
+    type: 'states',
+    uid,
+    shard: 3,
+    vector: vector(7),
+    leaves: [0, 4095],
+    records: [
+      { id: 7, hash: '00112233445566ff' },
+      { id: 'some text', hash: '0000000000000001' },
+    ],
+  },
+  differ: { type: 'differ', uid, shard: 3, ids: [7, 'some text', '550e8400-e29b-41d4-a716-446655440000'] },
   fetch: { type: 'fetch', uid, shard: 3, client: (2 << 24) + 1, clock: 300 },
   'block-here': {
     type: 'block',

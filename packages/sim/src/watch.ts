@@ -12,6 +12,7 @@ import { Violation } from './violation.js'
  *  - What it shows of each record is what its vector covers, never less than before (`RecordWatch`).
  *  - The index holds exactly the live records' vectors: a search misses nothing and returns nothing dead.
  *  - What rotted on its disk is refused until it is repaired; only then is the rest looked at.
+ *  - Regions that hold the same never show different records: anti-entropy finds nothing to repair.
  *  - A slow peer costs a bounded number of bytes.
  */
 export class Watch {
@@ -27,7 +28,9 @@ export class Watch {
 
   check(node: SimNode): void {
     if (node.replica === undefined) return
-    const { vectors, peers, damage } = node.replica.status()
+    const { vectors, peers, damage, counters } = node.replica.status()
+    if (counters.recordsRepaired > 0)
+      throw new Violation('convergence', `${node.region} had to repair records that differed at one vector`)
     this.#checkVector(node, vectors.merged)
     for (const { region, inFlight, transfer } of peers)
       if (transfer === 'none' && inFlight.bytes > this.inFlightBytesMax())

@@ -34,6 +34,7 @@ const CODES: readonly string[] = Object.keys({
   DISK_FULL: 0,
   DISK_LOW: 0,
   DISK_STALLED: 0,
+  DIVERGED: 0,
   EVENT_LOOP_BLOCKED: 0,
   FENCED: 0,
   FRAMES_REFUSED: 0,

@@ -8,6 +8,7 @@ export type DegradationCode =
   | 'DISK_FULL'
   | 'DISK_LOW'
   | 'DISK_STALLED'
+  | 'DIVERGED'
   | 'EVENT_LOOP_BLOCKED'
   | 'FENCED'
   | 'FRAMES_REFUSED'

@@ -65,7 +65,13 @@ export class Degradations {
       yield { code: 'FRAMES_REFUSED', message: `${frames} damaged or wrong frames of peers were refused lately` }
   }
 
-  *#disk({ disk, damage }: ReplicaStatus): Iterable<Degradation> {
+  *#disk({ disk, damage, divergent }: ReplicaStatus): Iterable<Degradation> {
+    for (const { collection, shard, region, ids, isLasting } of divergent)
+      if (isLasting)
+        yield {
+          ...{ code: 'DIVERGED', peer: region, about: `${collection}/${shard}` },
+          message: `shard ${shard} of collection ${collection} shows other records than region ${region} though both hold the same: points ${ids.join(', ')}`,
+        }
     if (damage.blocks > 0) {
       const unread = damage.unreadable.length === 0 ? '' : `; not readable meanwhile: ${damage.unreadable.join(', ')}`
       yield {

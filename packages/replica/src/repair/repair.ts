@@ -1,4 +1,4 @@
-import { checkBlock, type ReplicaId, StoreError, type Timers, type VersionVector } from '@meridian/core'
+import { checkBlock, type RegionId, type ReplicaId, StoreError, type Timers, type VersionVector } from '@meridian/core'
 import { blockKey } from '@meridian/shard'
 import type { DataPlane } from '../data-plane.js'
 import type { Message, Sent } from '../message.js'
@@ -13,7 +13,7 @@ type FetchedBlock = Extract<Message, { type: 'block' }>
 /** A peer that is linked. */
 export interface RepairPeer {
   readonly replica: ReplicaId
-  readonly region: string
+  readonly region: RegionId
   send(message: Sent): void
 }
 

@@ -1,0 +1,282 @@
+import {
+  DIGEST_LEAVES,
+  leafOf,
+  type PointId,
+  type RegionId,
+  type ReplicaId,
+  StoreError,
+  type Timers,
+} from '@meridian/core'
+import type { DigestReader } from '@meridian/shard'
+import type { Counters } from '../api.js'
+import type { CollectionState } from '../collection-state.js'
+import type { DataPlane } from '../data-plane.js'
+import type { LocalClock } from '../local-clock.js'
+import type { Sequencer } from '../sequencer.js'
+import type { Settings } from '../settings.js'
+import type { ShardStore } from '../shard-store.js'
+import type { Stage } from '../stage.js'
+import type { TransactionLog } from '../transaction-log.js'
+import type { LocalChange, Transactions } from '../transactions.js'
+import { DIGESTS_MAX, type DigestMessage, type ShardName, STATES_MAX } from './digest-message.js'
+import type { RepairPeer } from './repair.js'
+
+/** Unequal shards that are narrowed in one round. */
+const NARROWED_MAX = 4
+/** Ids that are repaired in one round of a shard; the rest follows in the next. */
+const IDS_MAX = 1000
+const IDS_LOGGED_MAX = 20
+
+/** A shard whose digest was not the peer's although both held the same. */
+export interface Divergence {
+  readonly collection: string
+  readonly shard: number
+  readonly region: RegionId
+  /** Some of the ids that differed last. */
+  readonly ids: readonly PointId[]
+  /** It differed again after it had been repaired. */
+  readonly isLasting: boolean
+}
+
+interface Note {
+  readonly name: ShardName
+  readonly region: RegionId
+  ids: readonly PointId[]
+  repairs: number
+  isLasting: boolean
+}
+
+export interface AntiEntropyParts {
+  readonly self: ReplicaId
+  readonly data: DataPlane
+  readonly log: TransactionLog
+  readonly sequencer: Sequencer
+  readonly transactions: Transactions
+  readonly clock: LocalClock
+  readonly timers: Timers
+  readonly settings: Settings
+  readonly counters: Counters
+  peers(): readonly RepairPeer[]
+  /** Whether this replica may append to its lanes now. */
+  mayWrite(): boolean
+}
+
+/**
+ * Compares what peers show. Equal vectors mean equal live sets; where the digests say otherwise, something was lost or mangled
+ * between the blocks and what is shown.
+ *
+ *   digests ──► digests (answer) ──unequal──► leaves ──► states ──► differ
+ *   lower number     higher                    lower     higher     lower
+ *
+ *  1. Compared is only what is settled: equal vectors, nothing deferred, damaged or orphaned on either side.
+ *  2. For every id that differs each side appends the entries that its state of the id is made of once more, as survivors of
+ *     cleaning are, with their old stamps. The merge of both is what everybody comes to show; to append what was not missing
+ *     changes nothing.
+ *  3. What differs again after that is an error that operators see.
+ */
+export class AntiEntropy {
+  readonly #notes = new Map<string, Note>()
+  /** Shards and peers whose `states` we sent: only they may say what differs. */
+  readonly #listed = new Set<string>()
+  #roundAt = Number.NEGATIVE_INFINITY
+
+  constructor(readonly parts: AntiEntropyParts) {}
+
+  divergences(): Divergence[] {
+    return [...this.#notes.values()].map(({ name, region, ids, isLasting }) => ({
+      collection: this.#state(name)?.name ?? name.uid,
+      shard: name.shard,
+      region,
+      ids,
+      isLasting,
+    }))
+  }
+
+  /** Asked often; begins a round when it is due. */
+  step(): void {
+    const { timers, settings, self, log } = this.parts
+    if (timers.elapsedMs() - this.#roundAt < settings.antiEntropyMs) return
+    const peers = this.parts.peers().filter(({ replica }) => replica > self)
+    if (peers.length === 0 || !this.#isSettled()) return
+    this.#roundAt = timers.elapsedMs()
+    this.#listed.clear()
+    const shards = this.parts.data.collections.flatMap((state) =>
+      state.views.map((_, shard) => this.#digest(state, shard)),
+    )
+    for (let from = 0; from < shards.length; from += DIGESTS_MAX)
+      for (const peer of peers)
+        peer.send({
+          type: 'digests',
+          isAnswer: false,
+          vector: log.vector,
+          shards: shards.slice(from, from + DIGESTS_MAX),
+        })
+  }
+
+  heard(peer: RepairPeer, message: DigestMessage): void {
+    if (message.type === 'differ') {
+      this.#differ(peer, message)
+      return
+    }
+    if (!message.vector.equals(this.parts.log.vector) || !this.#isSettled()) return
+    if (message.type === 'digests') this.#compare(peer, message)
+    else if (message.type === 'leaves') this.#list(peer, message)
+    else this.#narrow(peer, message)
+  }
+
+  #isSettled(): boolean {
+    const { data } = this.parts
+    return (
+      data.damage.size === 0 && data.deferred === 0 && data.collections.every(({ orphanCount }) => orphanCount === 0)
+    )
+  }
+
+  #state({ uid, shard }: ShardName): CollectionState | undefined {
+    return this.parts.data.collections.find((state) => state.uid === uid && shard < state.views.length)
+  }
+
+  #digest(state: CollectionState, shard: number) {
+    return { uid: state.uid, shard, digest: state.views[shard]!.digest.root() }
+  }
+
+  #compare(peer: RepairPeer, { isAnswer, shards }: Extract<DigestMessage, { type: 'digests' }>): void {
+    const { log } = this.parts
+    const own = []
+    let narrowed = 0
+    for (const { uid, shard, digest } of shards) {
+      const state = this.#state({ uid, shard })
+      if (state === undefined) continue
+      const mine = this.#digest(state, shard)
+      own.push(mine)
+      const isEqual = mine.digest === digest
+      this.#note(peer, mine, isEqual)
+      if (isEqual || !isAnswer || narrowed++ >= NARROWED_MAX) continue
+      peer.send({ type: 'leaves', uid, shard, vector: log.vector, leaves: leavesOf(state.views[shard]!.digest) })
+    }
+    if (!isAnswer) peer.send({ type: 'digests', isAnswer: true, vector: log.vector, shards: own })
+  }
+
+  #note(peer: RepairPeer, { uid, shard }: ShardName, isEqual: boolean): void {
+    const { data, counters } = this.parts
+    const key = keyOf(peer, { uid, shard })
+    const known = this.#notes.get(key)
+    const what = `shard ${shard} of collection ${this.#state({ uid, shard })?.name}`
+    if (isEqual) {
+      if (this.#notes.delete(key))
+        data.log.info({ peer: peer.region }, `${what} is equal to region ${peer.region} again`)
+      return
+    }
+    counters.digestsUnequal++
+    if (known === undefined)
+      this.#notes.set(key, { name: { uid, shard }, region: peer.region, ids: [], repairs: 0, isLasting: false })
+    else if (known.repairs > 0 && !known.isLasting) {
+      known.isLasting = true
+      data.log.error(
+        { peer: peer.region, ids: known.ids },
+        `${what} stays unequal to region ${peer.region} though both hold the same and it was repaired: points ${known.ids.join(', ')}`,
+      )
+    }
+  }
+
+  /** Every live record of the leaves that differ, as far as they fit. */
+  #list(peer: RepairPeer, { uid, shard, leaves: theirs }: Extract<DigestMessage, { type: 'leaves' }>): void {
+    const state = this.#state({ uid, shard })
+    if (state === undefined) return
+    const view = state.views[shard]!
+    const slots = new Map<number, number[]>()
+    const own = leavesOf(view.digest)
+    for (let leaf = 0; leaf < DIGEST_LEAVES; leaf++)
+      if (!own.subarray(leaf * 8, leaf * 8 + 8).equals(theirs.subarray(leaf * 8, leaf * 8 + 8))) slots.set(leaf, [])
+    for (const slot of view.liveSlots()) slots.get(leafOf(view.id(slot)))?.push(slot)
+    const leaves: number[] = []
+    const records: { id: PointId; hash: string }[] = []
+    for (const [leaf, found] of slots) {
+      if (records.length + found.length > STATES_MAX) break
+      leaves.push(leaf)
+      for (const slot of found) records.push({ id: view.id(slot), hash: view.liveHash(slot)! })
+    }
+    this.#listed.add(keyOf(peer, { uid, shard }))
+    peer.send({ type: 'states', uid, shard, vector: this.parts.log.vector, leaves, records })
+  }
+
+  #narrow(peer: RepairPeer, { uid, shard, leaves, records }: Extract<DigestMessage, { type: 'states' }>): void {
+    const state = this.#state({ uid, shard })
+    if (state === undefined) return
+    const view = state.views[shard]!
+    const listed = new Set(leaves)
+    const theirs = new Map(records.map(({ id, hash }) => [id, hash]))
+    const ids = new Set<PointId>()
+    for (const [id, hash] of theirs) {
+      const slot = view.find(id)
+      if (slot === undefined || view.liveHash(slot) !== hash) ids.add(id)
+    }
+    for (const slot of view.liveSlots())
+      if (listed.has(leafOf(view.id(slot))) && !theirs.has(view.id(slot))) ids.add(view.id(slot))
+    const some = [...ids].slice(0, IDS_MAX)
+    if (some.length === 0) return
+    peer.send({ type: 'differ', uid, shard, ids: some })
+    this.#repair(peer, state, shard, some)
+  }
+
+  #differ(peer: RepairPeer, { uid, shard, ids }: Extract<DigestMessage, { type: 'differ' }>): void {
+    const state = this.#state({ uid, shard })
+    if (state === undefined || !this.#listed.delete(keyOf(peer, { uid, shard }))) return
+    this.#repair(peer, state, shard, ids.slice(0, IDS_MAX))
+  }
+
+  #repair(peer: RepairPeer, state: CollectionState, shard: number, ids: readonly PointId[]): void {
+    const { data, counters, sequencer } = this.parts
+    const note = this.#notes.get(keyOf(peer, { uid: state.uid, shard }))
+    const some = ids.slice(0, IDS_LOGGED_MAX)
+    if (note !== undefined) {
+      note.ids = some
+      note.repairs++
+    }
+    counters.recordsRepaired += ids.length
+    data.log.warn(
+      { peer: peer.region, collection: state.name, shard, ids: some },
+      `${ids.length} points of shard ${shard} of collection ${state.name} differ from region ${peer.region} though both hold the same; repaired: ${some.join(', ')}`,
+    )
+    sequencer.push({ bytes: 0, stage: (stage) => this.#append(stage, state, shard, ids), failed() {} })
+  }
+
+  /** Appends what our states of these ids are made of. */
+  #append(stage: Stage, state: CollectionState, shard: number, ids: readonly PointId[]): void {
+    const { data, transactions, clock, settings } = this.parts
+    if (!this.parts.mayWrite() || !data.isCurrent(state)) return
+    let open = new Map<ShardStore, Uint8Array[]>()
+    let bytes = 0
+    const close = (): void => {
+      if (open.size === 0) return
+      const changes = [...open].map(([store, entries]): LocalChange => ({ store, entries, moved: true, removed: [] }))
+      transactions.stage(stage, clock.wallMs, changes)
+      open = new Map()
+      bytes = 0
+    }
+    for (const id of ids)
+      for (const entry of entriesOf(state, shard, id)) {
+        if (bytes > 0 && bytes + entry.bytes.length > settings.transactionBytes) close()
+        const store = data.store(state.uids[entry.doc]!, shard)!
+        open.set(store, [...(open.get(store) ?? []), entry.bytes])
+        bytes += entry.bytes.length
+      }
+    close()
+  }
+}
+
+const leavesOf = (digest: DigestReader): Buffer =>
+  Buffer.from(Array.from({ length: DIGEST_LEAVES }, (_, leaf) => digest.leaf(leaf)).join(''), 'hex')
+
+const keyOf = ({ replica }: RepairPeer, { uid, shard }: ShardName): string => `${uid}/${shard}/${replica}`
+
+/** None where a block is damaged, which the reading has noted: it is repaired first. */
+const entriesOf = (state: CollectionState, shard: number, id: PointId) => {
+  const view = state.views[shard]!
+  const slot = view.find(id)
+  try {
+    return slot === undefined ? [] : view.entriesOf(slot)
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return []
+    throw error
+  }
+}
