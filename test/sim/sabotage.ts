@@ -7,6 +7,7 @@ import {
   type VectorIndex,
   VersionVector,
 } from '@meridian/core'
+import { Ballot } from '@meridian/catalog'
 import { Barriers, decodeMessage, type Done, encodeMessage, Purge, Register, Repair } from '@meridian/replica'
 import { ConflictWatch, MergedView } from '@meridian/shard'
 import type { Check, Sabotage } from '@meridian/sim'
@@ -17,6 +18,8 @@ export interface Broken {
   readonly noticedBy: readonly Check[]
   /** Seeds that are tried; by default the first few. */
   readonly seeds?: { readonly from: number; readonly count: number }
+  /** Runs in which the membership alone changes. */
+  readonly drill?: boolean
   /** For one run; `undo` comes after it. */
   make(): { readonly sabotage: Sabotage; undo?(): void }
 }
@@ -123,6 +126,15 @@ const purgesOnCoverage = (): (() => void) => {
   }
 }
 
+/** A change of the membership is in effect with the votes of most of its voters. */
+const byMajority = (): (() => void) => {
+  const { isComplete } = Ballot.prototype
+  Ballot.prototype.isComplete = function (proposal) {
+    return this.missing(proposal).length * 2 < proposal.voters.length
+  }
+  return () => Object.assign(Ballot.prototype, { isComplete })
+}
+
 /** A phase of the register takes no time and does nothing. */
 const withoutPhase = (phase: 'writeBack' | 'beforeWrite'): (() => void) => {
   const original = Register.prototype[phase]
@@ -181,6 +193,14 @@ export const inOrderOfArrival = () => {
 const STAMP_AT = 1
 
 export const BROKEN: readonly Broken[] = [
+  {
+    what: 'a change of the membership is in effect with a majority of the votes',
+    noticedBy: ['membership'],
+    drill: true,
+    // It takes two changes while one member is away.
+    seeds: { from: 18, count: 100 },
+    make: () => ({ sabotage: {}, undo: byMajority() }),
+  },
   {
     what: 'writes are answered before the fsync',
     noticedBy: ['lost-write', 'regression', 'identity', 'coverage', 'stamps'],

@@ -41,7 +41,12 @@ export const SUITE_FOR_MS = 3000
 /** Runs seeds and gives a line for each that fails. */
 export const failuresOf = (
   seeds: Iterable<number>,
-  options: { readonly forMs?: number; readonly barriers?: boolean; readonly members?: boolean } = {},
+  options: {
+    readonly forMs?: number
+    readonly barriers?: boolean
+    readonly members?: boolean
+    readonly drill?: boolean
+  } = {},
 ): string[] => {
   const failures: string[] = []
   for (const seed of seeds)

@@ -56,6 +56,21 @@ export class Nemesis {
     }
   }
 
+  /** One node at a time is cut off from all others, or down, for a while: time for others to go on without it. */
+  drill(untilMs: number): void {
+    const { random, nodes } = this
+    const strike = (): void => {
+      if (this.time.nowMs >= untilMs) return
+      this.#heal()
+      this.#startAll()
+      const node = random.pick(nodes)
+      if (random.chance(0.3)) this.crash(node)
+      else for (const each of nodes) this.#cut(node, each, false)
+      this.time.at(300 + random.int(2500), strike)
+    }
+    this.time.at(800, strike)
+  }
+
   #strike(): void {
     const { random, nodes } = this
     const node = random.pick(nodes)

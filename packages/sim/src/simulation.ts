@@ -36,6 +36,8 @@ export interface SimulationOptions {
   readonly barriers?: boolean
   /** Whether operators change the membership: by default in every third run. They do not change what else a seed does. */
   readonly members?: boolean
+  /** Nothing but the membership: no clients, a network that loses nothing, regions cut off or down one at a time, many wishes. */
+  readonly drill?: boolean
   /** Nothing is cleaned and every log kept whole, so that each region must list exactly the conflicts that are open. */
   readonly areConflictsExact?: boolean
   /** Whether the disk of one region rots: by default in every third run. */
@@ -134,7 +136,7 @@ class Simulation {
     this.#members = new MemberWatch(regions)
     if (options.rot ?? (options.areConflictsExact !== true && options.seed % 3 === 1))
       this.#rot = new Rot([...this.#nodes], new SeededRandom(options.seed ^ 0x52dce729), this.#trace)
-    if (options.members ?? options.seed % 3 === 0) this.#operators = this.#hireOperators(regions)
+    if (options.members ?? (this.#isDrill || options.seed % 3 === 0)) this.#operators = this.#hireOperators(regions)
   }
 
   #hireOperators(founders: number): MemberNemesis {
@@ -216,17 +218,22 @@ class Simulation {
   }
 
   get #withBarriers(): boolean {
-    return this.options.barriers ?? true
+    return !this.#isDrill && (this.options.barriers ?? true)
+  }
+
+  get #isDrill(): boolean {
+    return this.options.drill === true
   }
 
   run(): SimulationReport {
     const random = this.#random
-    this.#network.faults = this.#lossy
+    this.#network.faults = this.#isDrill ? QUIET : this.#lossy
     // Peers that are down at start and come late are normal.
     for (const [i, node] of this.#nodes.entries()) if (i === 0 || random.chance(0.8)) node.start()
     for (const node of this.#nodes) this.#dialForever(node)
     this.#clients()
-    this.#nemesis.run(this.#forMs)
+    if (this.#isDrill) this.#nemesis.drill(this.#forMs)
+    else this.#nemesis.run(this.#forMs)
     this.#time.runUntil(this.#forMs)
     const healedInMs = this.#heal()
     checkAcknowledged(this.#workload.acknowledged, this.#oracle)
@@ -344,7 +351,7 @@ class Simulation {
     const step = (): void => {
       if (this.#time.nowMs >= this.#forMs) return
       const node = this.#random.pick(this.#nodes)
-      this.#workload.step(node)
+      if (!this.#isDrill) this.#workload.step(node)
       if (this.#random.chance(0.1)) this.#watch.check(this.#random.pick(this.#nodes))
       if (this.#operators !== undefined) this.#members.check(this.#nodes)
       this.#time.at(this.#random.int(60), step)
@@ -380,7 +387,7 @@ class Simulation {
     const act = (): void => {
       if (this.#time.nowMs >= this.#forMs) return
       operators.step()
-      this.#time.at(operators.random.int(500), act)
+      this.#time.at(operators.random.int(this.#isDrill ? 150 : 500), act)
     }
     this.#time.at(300, act)
   }
