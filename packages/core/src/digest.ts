@@ -11,9 +11,12 @@ export const DIGEST_LEAVES = 4096
 export class Digest {
   readonly #high = new Uint32Array(DIGEST_LEAVES)
   readonly #low = new Uint32Array(DIGEST_LEAVES)
+  /** Until the next change. */
+  #root: string | undefined
 
   /** Adds a record that is not in, or takes out one that is: the same operation. */
   toggle(leaf: number, hash: Hash64): void {
+    this.#root = undefined
     this.#high[leaf]! ^= hash.high
     this.#low[leaf]! ^= hash.low
   }
@@ -24,9 +27,11 @@ export class Digest {
 
   /** Over all leaves in order: 16 hex digits. */
   root(): string {
+    if (this.#root !== undefined) return this.#root
     const hash = new Hash64()
     for (let i = 0; i < DIGEST_LEAVES; i++) hash.word(this.#high[i]!).word(this.#low[i]!)
-    return hex(hash.high, hash.low)
+    this.#root = hex(hash.high, hash.low)
+    return this.#root
   }
 }
 

@@ -182,7 +182,7 @@ class Simulation {
       blockCacheBytes: draw([0, 32 << 20]),
       ...(this.options.areConflictsExact ? { logRetentionEntries: 100_000, maintenanceMs: 1e9 } : {}),
       scrubMs: 2000,
-      antiEntropyMs: 1000,
+      antiEntropyMs: 2000,
     }
   }
 
