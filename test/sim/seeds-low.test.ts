@@ -25,7 +25,7 @@ test('[SM13] deletes are forgotten, and seeds that found a bug in that pass', ()
   expect(simulate({ seed: 58 }).purged).toBeGreaterThan(10)
 }, 120_000)
 
-test('[SM15] seeds that found a bug in changes of the membership pass', () => {
+test('[SM17] seeds that found a bug in changes of the membership pass', () => {
   expect(failuresOf(MEMBER_SEEDS, { members: true })).toEqual([])
   expect(failuresOf(range(16, 4), { drill: true })).toEqual([])
 }, 120_000)
