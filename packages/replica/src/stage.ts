@@ -82,6 +82,15 @@ export class Stage {
     staged.removed.push(...ranges)
   }
 
+  /** Whether the block is in its lane, the removals of this commit counted in. */
+  has(store: ShardStore, client: number, clock: number): boolean {
+    const removed = this.#docs.get(store)?.removed ?? []
+    const isRemoved = removed.some(
+      (range) => range.client === client && range.clock <= clock && clock < range.clock + range.length,
+    )
+    return !isRemoved && store.doc.has(client, clock)
+  }
+
   #doc(store: ShardStore): StagedDoc {
     let staged = this.#docs.get(store)
     if (staged === undefined) {

@@ -228,6 +228,14 @@ test('[MB27] what one region has of a lost one in part reaches all before it is 
   time.until(() => sa.digests().join() === us.digests().join(), 'sa shows the same')
 })
 
+test('[AE5] a part of a state whose transfer was interrupted is no divergence', () => {
+  const { time, eu, us } = bereft()
+  time.run(65_000)
+  expect(eu.digests()).not.toEqual(us.digests())
+  for (const { replica } of [eu, us])
+    expect(replica.status().counters).toMatchObject({ recordsRepaired: 0, digestsUnequal: 0 })
+})
+
 test('[MB28] catalog changes of a lost region reach all, and so does what was built on them', () => {
   const { time, eu, us } = bereft()
   expect(us.replica.collections().map(({ name }) => name)).toEqual(['c', 'of-ap'])

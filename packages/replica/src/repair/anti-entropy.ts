@@ -59,6 +59,8 @@ export interface AntiEntropyParts {
   peers(): readonly RepairPeer[]
   /** Whether this replica may append to its lanes now. */
   mayWrite(): boolean
+  /** Whether more is here of an origin than the vector says, and the rest may yet come. */
+  isPartial(): boolean
 }
 
 /**
@@ -68,7 +70,8 @@ export interface AntiEntropyParts {
  *   digests ──► digests (answer) ──unequal──► leaves ──► states ──► differ
  *   lower number     higher                    lower     higher     lower
  *
- *  1. Compared is only what is settled: equal vectors, nothing deferred, damaged or orphaned on either side.
+ *  1. Compared is only what is settled: equal vectors, nothing deferred, damaged or orphaned on either side, and no part of a
+ *     state that the vector does not cover yet.
  *  2. For every id that differs each side appends the entries that its state of the id is made of once more, as survivors of
  *     cleaning are, with their old stamps. The merge of both is what everybody comes to show; to append what was not missing
  *     changes nothing.
@@ -127,7 +130,10 @@ export class AntiEntropy {
   #isSettled(): boolean {
     const { data } = this.parts
     return (
-      data.damage.size === 0 && data.deferred === 0 && data.collections.every(({ orphanCount }) => orphanCount === 0)
+      data.damage.size === 0 &&
+      data.deferred === 0 &&
+      !this.parts.isPartial() &&
+      data.collections.every(({ orphanCount }) => orphanCount === 0)
     )
   }
 

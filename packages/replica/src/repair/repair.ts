@@ -156,7 +156,7 @@ export class Repair {
       bytes: bytes.length,
       stage: (stage) => {
         // Removed, or repaired, since.
-        if (!data.damage.has(key) || !store.doc.has(client, clock)) return
+        if (!data.damage.has(key) || !stage.has(store, client, clock)) return
         data.stageRepaired(stage, store, client, clock, bytes, from)
       },
       failed: () => void this.#asked.delete(key),
@@ -168,7 +168,7 @@ export class Repair {
     sequencer.push({
       bytes: 0,
       stage: (stage) => {
-        if (!store.doc.has(client, clock)) return
+        if (!stage.has(store, client, clock)) return
         const change = { store, fresh: [], removed: [{ client, clock, length: 1 }] }
         data.stage(stage, change)
         stage.durable.push(() => data.apply(change))
