@@ -168,7 +168,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       peers,
       mayWrite: () =>
         this.fenced === undefined && this.clockFault() === undefined && this.membership.standing === 'active',
-      isPartial: () => this.leftovers.origins().some((origin) => !this.membership.isLeaving(origin)),
+      isPartial: () => this.leftovers.origins().some((origin) => !this.membership.configuration.retired.has(origin)),
     })
     this.purge = new Purge({
       identity: this.identity,
