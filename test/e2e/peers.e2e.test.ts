@@ -142,7 +142,7 @@ test('[E36] a wiped region is refused by its peers in words, and comes back unde
   await until('eu has logged it', () =>
     eu.log.some((line) => /us came back with another data directory: .*--replica-number/.test(line)),
   )
-  const sentence = /start with an empty directory and a fresh --replica-number/
+  const sentence = /start with an empty directory, --join and a fresh --replica-number/
   await until('us has logged it', () => us.log.some((line) => sentence.test(line)))
   expect(await us.client.listCollections()).toEqual([])
   // A write that could never reach the others is not taken.

@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util'
-import { FOR_MS, simulate } from './simulation.js'
+import { FOR_MS, type SimulationOptions, simulate } from './simulation.js'
 import { Violation } from './violation.js'
 
-const USAGE = 'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N; both with [--for MS]'
+const USAGE = 'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N; both with [--for MS] [--members]'
 
 /**
  * `--seeds N` runs N seeds and prints a line each that fails; `--seed N` replays one with a trace. `--for MS`: virtual time until all
- * faults end.
+ * faults end. `--members`: operators change the membership meanwhile.
  */
 const main = (): number => {
-  let values: { seeds?: string; seed?: string; from?: string; for?: string }
+  let values: { seeds?: string; seed?: string; from?: string; for?: string; members?: boolean }
   try {
     values = parseArgs({
       options: {
@@ -17,6 +17,7 @@ const main = (): number => {
         seed: { type: 'string' },
         from: { type: 'string' },
         for: { type: 'string' },
+        members: { type: 'boolean' },
       },
     }).values
   } catch (error) {
@@ -30,12 +31,18 @@ const main = (): number => {
     console.error(`seeds and times are integers\n${USAGE}`)
     return 2
   }
-  return values.seed === undefined ? runMany(from, seeds, forMs) : replay(one, forMs)
+  const options = { forMs, members: values.members ?? false }
+  return values.seed === undefined ? runMany(from, seeds, options) : replay(one, options)
 }
 
-const replay = (seed: number, forMs: number): number => {
+type RunOptions = Required<Pick<SimulationOptions, 'forMs' | 'members'>>
+
+const flagsOf = ({ forMs, members }: RunOptions): string =>
+  `${forMs === FOR_MS ? '' : ` --for ${forMs}`}${members ? ' --members' : ''}`
+
+const replay = (seed: number, options: RunOptions): number => {
   try {
-    console.log(JSON.stringify(simulate({ seed, forMs, trace: (line) => console.log(line) }), undefined, 2))
+    console.log(JSON.stringify(simulate({ seed, ...options, trace: (line) => console.log(line) }), undefined, 2))
     return 0
   } catch (error) {
     console.error(error instanceof Violation ? `seed ${seed}: ${error.message}` : error)
@@ -43,7 +50,7 @@ const replay = (seed: number, forMs: number): number => {
   }
 }
 
-const runMany = (from: number, seeds: number, forMs: number): number => {
+const runMany = (from: number, seeds: number, options: RunOptions): number => {
   const startedAt = performance.now()
   const totals = {
     acknowledged: 0,
@@ -59,14 +66,14 @@ const runMany = (from: number, seeds: number, forMs: number): number => {
   let slowestHealMs = 0
   for (let seed = from; seed < from + seeds; seed++) {
     try {
-      const report = simulate({ seed, forMs })
+      const report = simulate({ seed, ...options })
       for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key]
       slowestHealMs = Math.max(slowestHealMs, report.healedInMs)
     } catch (error) {
       failed.push(seed)
       clearProgress()
       console.error(`seed ${seed}: ${error instanceof Violation ? error.message : (error as Error).stack}`)
-      console.error(`  replay: npm run sim -- --seed ${seed}${forMs === FOR_MS ? '' : ` --for ${forMs}`}`)
+      console.error(`  replay: npm run sim -- --seed ${seed}${flagsOf(options)}`)
     }
     showProgress(seed - from + 1, seeds, failed.length, (performance.now() - startedAt) / 1000)
   }

@@ -34,7 +34,7 @@ export interface SimulationOptions {
   readonly sabotage?: Sabotage
   /** Whether clients ask for guarantees too; default true. Their traffic makes another run of a seed. */
   readonly barriers?: boolean
-  /** Whether operators change the membership: by default in every third run. They do not change what else a seed does. */
+  /** Whether operators change the membership. They do not change what else a seed does. */
   readonly members?: boolean
   /** Nothing but the membership: no clients, a network that loses nothing, regions cut off or down one at a time, many wishes. */
   readonly drill?: boolean
@@ -136,7 +136,7 @@ class Simulation {
     this.#members = new MemberWatch(regions)
     if (options.rot ?? (options.areConflictsExact !== true && options.seed % 3 === 1))
       this.#rot = new Rot([...this.#nodes], new SeededRandom(options.seed ^ 0x52dce729), this.#trace)
-    if (options.members ?? (this.#isDrill || options.seed % 3 === 0)) this.#operators = this.#hireOperators(regions)
+    if (options.members ?? this.#isDrill) this.#operators = this.#hireOperators(regions)
   }
 
   #hireOperators(founders: number): MemberNemesis {
