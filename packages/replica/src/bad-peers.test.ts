@@ -120,7 +120,7 @@ test('[W10] a peer that wants the state anew in a loop is sent it once per half 
   time.run(500)
   const stranger = new Stranger(eu).hello()
   time.run(50)
-  expect(stranger.got.at(-1)!.type).toBe('offer')
+  expect(stranger.got.map(({ type }) => type)).toContain('offer')
   for (let i = 1; i <= 3000; i++) {
     stranger.say({ type: 'want', transfer: i, origin: 1 as never, cursors: [] })
     if (i % 3 === 0) time.run(1)
