@@ -73,6 +73,9 @@ test('[HT16] a key of one collection sees only it in the list, and cannot look v
   await as(kit, 'root-key')('PUT', '/collections/b/points', POINT)
   const listed = await kit.send('GET', '/collections', undefined, { 'api-key': 'report-key' })
   expect(listed.json.result).toEqual({ collections: [{ name: 'a' }] })
+  // Degradations name collections and points.
+  expect(await as(kit, 'report-key')('GET', '/health')).toBe(403)
+  expect(await as(kit, 'root-key')('GET', '/health')).toBe(200)
   const peeking = { query: 1, lookup_from: { collection: 'b' } }
   expect(await as(kit, 'report-key')('POST', '/collections/a/points/query', peeking)).toBe(403)
   expect(await as(kit, 'writer-key')('POST', '/collections/a/points/query', peeking)).toBe(200)

@@ -243,7 +243,7 @@ const unready = (region: Region): string | undefined => {
   if (readOnly !== undefined) return `not writable: ${readOnly.message}`
   const { unreadable, blocks } = region.replica.status().damage
   if (unreadable.length > 0)
-    return `${blocks} damaged blocks are being fetched from peers; not readable meanwhile: ${unreadable.join(', ')}`
+    return `${blocks} damaged blocks are being fetched from peers; ${unreadable.length} collections are not readable meanwhile`
   for (const collection of region.replica.collections())
     if (!indexedCounts(region, collection).isLoaded) return `loading the index of collection ${collection.name}`
   return undefined

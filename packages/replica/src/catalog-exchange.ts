@@ -1,5 +1,5 @@
 import { parseChanges } from '@meridian/catalog'
-import type { Timers } from '@meridian/core'
+import { FRAME_BYTES_MAX, type Timers } from '@meridian/core'
 import type { CatalogPlane } from './catalog-plane.js'
 import { encodeMessage } from './message.js'
 import type { Inbox } from './inbox.js'
@@ -44,7 +44,13 @@ export class CatalogExchange {
     else if (this.#differs?.pair !== pair) this.#differs = { pair, sinceMs: nowMs }
     else if (nowMs - this.#differs.sinceMs >= DIFFERS_BEATS * settings.heartbeatMs) {
       this.#differs = { pair, sinceMs: nowMs }
-      this.send(encodeMessage({ type: 'changes', saved: document.save() }))
+      const frame = encodeMessage({ type: 'changes', saved: document.save() })
+      if (frame.length <= FRAME_BYTES_MAX) this.send(frame)
+      else
+        catalog.logger.error(
+          { bytes: frame.length },
+          `the catalog has grown beyond the ${FRAME_BYTES_MAX} bytes of a frame, and cannot be handed over`,
+        )
     }
   }
 

@@ -10,6 +10,7 @@ import type { Transactions } from './transactions.js'
 
 const PREFIX = 'catalog/'
 const STATE_KEY = 'catalog/state'
+const OFFERED_KEY = 'catalog/state-offered'
 const PURGED_PREFIX = 'purged/'
 
 /** The catalog document, its rows, and the edits of this replica. A catalog edit is a transaction of the same log. */
@@ -71,9 +72,11 @@ export class CatalogPlane {
 
   /** A whole catalog from a peer: stored beside what is known, then merged. */
   stageState(stage: Stage, saved: Uint8Array): void {
-    stage.put(STATE_KEY, Buffer.concat([this.document.save(), saved]))
+    // Rows of their own: should Automerge refuse what was offered, it is left out at every start, and nothing with it.
+    stage.put(STATE_KEY, this.document.save())
+    stage.put(OFFERED_KEY, saved)
     stage.durable.push(() => {
-      this.#merge(saved, STATE_KEY)
+      this.#merge(saved, OFFERED_KEY)
       this.notify()
     })
   }

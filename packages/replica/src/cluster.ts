@@ -168,6 +168,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       peers,
       mayWrite: () =>
         this.fenced === undefined && this.clockFault() === undefined && this.membership.standing === 'active',
+      isRetired: (replica) => this.membership.configuration.retired.has(replica),
       isPartial: () => this.leftovers.origins().some((origin) => !this.membership.configuration.retired.has(origin)),
     })
     this.purge = new Purge({

@@ -1,4 +1,5 @@
-import { MeridianClient } from '@meridian/client'
+import { randomUUID } from 'node:crypto'
+import { MeridianClient, stringifyJson } from '@meridian/client'
 import { type Command, Option } from 'commander'
 import { conflictLines, type ConflictPage } from '../conflicts/lines.js'
 import { apiKeyOption } from './api-key.js'
@@ -42,7 +43,7 @@ export const addConflicts = (program: Command): void => {
     .option('--json', 'print JSON, values in full', false)
     .action(async (collection: string, flags: ListFlags) => {
       const page = await list(collection, flags)
-      process.stdout.write(flags.json ? `${JSON.stringify(page.conflicts, undefined, 2)}\n` : conflictLines(page))
+      process.stdout.write(flags.json ? `${stringifyJson(page.conflicts)}\n` : conflictLines(page))
     })
   conflicts
     .command('resolve <collection> <conflict>')
@@ -55,13 +56,15 @@ export const addConflicts = (program: Command): void => {
     .action(async (collection: string, conflict: string, flags: ResolveFlags, command: Command) => {
       if (flags.keep === undefined && flags.undo === undefined)
         command.error('error: name what to keep with --keep winner, loser or both, or take a decision back with --undo')
+      // Drawn here, so that a call that is made again after a lost connection cannot make a second copy.
+      const newId = flags.newId !== undefined ? idOf(flags.newId) : flags.keep === 'both' ? randomUUID() : undefined
       const result = await clientOf(flags).call<{ operation_id: number; new_id?: unknown }>({
         method: 'POST',
         path: `${pathOf(collection)}/${encodeURIComponent(conflict)}/resolve`,
         body: {
           ...(flags.keep === undefined ? {} : { keep: flags.keep }),
           ...(flags.undo === undefined ? {} : { undo: true }),
-          ...(flags.newId === undefined ? {} : { new_id: idOf(flags.newId) }),
+          ...(newId === undefined ? {} : { new_id: newId }),
         },
       })
       const copy = result.new_id === undefined ? '' : `, the loser is at ${String(result.new_id)}`

@@ -1,3 +1,5 @@
+import { stringifyJson } from '@meridian/client'
+
 interface Side {
   readonly region?: string | undefined
   readonly value: {
@@ -46,7 +48,7 @@ const sideText = ({ region, value }: Side): string => {
   const what = value.removed
     ? 'taken away'
     : [
-        Object.keys(value.payload).length === 0 ? '' : JSON.stringify(value.payload),
+        Object.keys(value.payload).length === 0 ? '' : stringifyJson(value.payload),
         ...value.vectors.map((name) => (name === '' ? '(vector)' : `(vector ${name})`)),
       ]
         .filter((part) => part !== '')

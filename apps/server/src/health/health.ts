@@ -33,6 +33,9 @@ export interface HealthView {
   readonly indexWorkerDeaths: number
 }
 
+/** Spaces that are lost so soon after one another are lost with one worker. */
+const ONE_DEATH_MS = 1000
+
 /** Everything that is wrong with this region now, in words: looked at once a second, logged when it begins and when it is over. */
 export class Health implements HealthView, Disposable {
   readonly #eventLoop: EventLoopWatch
@@ -86,7 +89,7 @@ export class Health implements HealthView, Disposable {
   /** Called for each space that was lost with it: those of one moment are one death. */
   indexWorkerDied(): void {
     const nowMs = this.#parts.timers.elapsedMs()
-    if (nowMs > this.#lastDeathMs) this.#deaths++
+    if (nowMs - this.#lastDeathMs > ONE_DEATH_MS) this.#deaths++
     this.#lastDeathMs = nowMs
   }
 

@@ -6,6 +6,8 @@ const BYTES_MAX = 256 * 1024 * 1024
 /** How long filling an index keeps other work waiting. */
 const SLICE_MS = 5
 const CLOCK_EVERY = 64
+/** After so long an index that met a damaged payload is filled anew. */
+const AGAIN_MS = 60_000
 
 /**
  * The payload indexes of one collection, of one set of declarations: filled in slices from when the first filter asks, and told
@@ -44,8 +46,11 @@ class Kept {
       else this.#index.remove(ordinal)
       if (this.#index.isFull) this.giveUp()
     } catch {
-      // A payload that cannot be read: who looks at it is told so.
+      // A payload that cannot be read: who looks at it is told so. Once it was fetched from a peer the index may be whole again.
       this.giveUp()
+      setTimeout(() => {
+        if (kept.get(this.collection) === this) kept.delete(this.collection)
+      }, AGAIN_MS).unref()
     }
   }
 

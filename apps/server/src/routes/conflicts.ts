@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { StoreError } from '@meridian/core'
 import { type ConflictNote, promised, timeOf, type WriteReceipt } from '@meridian/replica'
 import { z } from 'zod'
 import { shownConflict, regionOf } from '../conflicts/show.js'
@@ -54,7 +55,15 @@ const list = (region: Region, name: string, params: URLSearchParams) => {
     if (fits(note, query, (stamp) => writerOf(stamp))) found.push(note)
   }
   return {
-    conflicts: found.map((note) => shownConflict(book, note, writerOf, query.withVectors)),
+    conflicts: found.flatMap((note) => {
+      try {
+        return [shownConflict(book, note, writerOf, query.withVectors)]
+      } catch (error) {
+        // One whose row is damaged is dropped with the next start; it must not hide the others.
+        if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return []
+        throw error
+      }
+    }),
     next_page_offset: isMore && last !== undefined ? formatPlace(last) : null,
     open: book.openCount,
     settled: book.settledCount,

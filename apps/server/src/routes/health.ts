@@ -7,7 +7,6 @@ export const healthRoutes = (region: Region): Route[] =>
     method: 'GET',
     path,
     isProbe: true,
-    isForAnyKey: true,
     handle: () => shown(region),
   }))
 

@@ -86,3 +86,13 @@ test('[PI3] past its bytes it gives up, and finds nothing wrong', () => {
   index.remove(1)
   expect(index.bytes).toBeLessThan(100_000)
 })
+
+test('[PI4] a high `min_count` is left to a look at the records: its cost in columns grows with the square', () => {
+  const index = new PayloadIndex(new Map([['a', 'integer']]), NO_BOUND)
+  index.set(0, { a: 1 })
+  const asked = (count: number): Filter => ({
+    min_should: { conditions: Array.from({ length: 40 }, () => ({ key: 'a', match: { value: 1 } })), min_count: count },
+  })
+  expect(index.find(asked(16))?.bits.has(0)).toBe(true)
+  expect(index.find(asked(17))).toBeUndefined()
+})

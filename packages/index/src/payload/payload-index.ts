@@ -18,6 +18,9 @@ interface Indexed {
   readonly column: Column
 }
 
+/** Highest `min_count` of `min_should` that is answered from columns. */
+const LEVELS_MAX = 16
+
 /**
  * The indexed payload keys of a collection: a column a key. Invariants:
  *  1. A record that matches a filter is among what `find` gives for it; of what is exact, nothing else is.
@@ -137,6 +140,8 @@ export class PayloadIndex {
   #atLeast(count: number, conditions: readonly Condition[]): Matching | undefined {
     if (count <= 0) return { bits: this.#trimmed(), isExact: true }
     if (count > conditions.length) return { bits: new Bits(this.#end), isExact: true }
+    // Each level costs a pass over all records a condition: past some it is dearer than looking at the records.
+    if (count > LEVELS_MAX) return undefined
     const levels = Array.from({ length: count }, () => new Bits(this.#end))
     let isExact = true
     for (const condition of conditions) {

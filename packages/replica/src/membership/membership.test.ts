@@ -127,7 +127,10 @@ test('[MB24] of two wishes at once one comes first, and the other comes about wh
 test('[MB25] force is refused against a region that is linked, and retires one that is gone', () => {
   const { time, eu, us, link } = founded()
   expect(() => eu.replica.regions.retire(parseRegionId('us'), undefined, { force: true }, () => {})).toThrow(
-    /is linked, and force is for regions that will never act again/,
+    /is there, and force is for regions that will never act again/,
+  )
+  expect(() => eu.replica.regions.retire(parseRegionId('eu'), undefined, { force: true }, () => {})).toThrow(
+    /region eu .*is there/,
   )
   link.cut()
   us.crash()

@@ -88,11 +88,13 @@ export class Regions {
     const { membership } = this
     this.#checkActive()
     const member = memberNamed(membership.all(), 'retire', region, replica)
-    const alive = [member.replica, ...(options.lost ?? [])].find((each) => this.isLinked(each))
+    const alive = [member.replica, ...(options.lost ?? [])].find(
+      (each) => each === membership.self || this.isLinked(each),
+    )
     if (options.force === true && alive !== undefined && member.status !== 'retired')
       throw new StoreError(
         'WRONG_INPUT',
-        `${membership.nameOf(alive)} is linked, and force is for regions that will never act again: retire it without force, or stop it for good first`,
+        `${membership.nameOf(alive)} is there, and force is for regions that will never act again: retire it without force, or stop it for good first`,
       )
     if (member.status === 'retired') this.#answer(member, 'in effect', done)
     else this.#propose({ change: 'retire', replica: member.replica, ...options }, member, done)

@@ -41,6 +41,7 @@ export interface Divergence {
 interface Note {
   readonly name: ShardName
   readonly region: RegionId
+  readonly replica: ReplicaId
   ids: readonly PointId[]
   repairs: number
   isLasting: boolean
@@ -61,6 +62,7 @@ export interface AntiEntropyParts {
   mayWrite(): boolean
   /** Whether more is here of an origin than the vector says, and the rest may yet come. */
   isPartial(): boolean
+  isRetired(replica: ReplicaId): boolean
 }
 
 /**
@@ -86,6 +88,8 @@ export class AntiEntropy {
   constructor(readonly parts: AntiEntropyParts) {}
 
   divergences(): Divergence[] {
+    for (const [key, { name, replica }] of this.#notes)
+      if (this.#state(name) === undefined || this.parts.isRetired(replica)) this.#notes.delete(key)
     return [...this.#notes.values()].map(({ name, region, ids, isLasting }) => ({
       collection: this.#state(name)?.name ?? name.uid,
       shard: name.shard,
@@ -174,7 +178,14 @@ export class AntiEntropy {
     }
     counters.digestsUnequal++
     if (known === undefined)
-      this.#notes.set(key, { name: { uid, shard }, region: peer.region, ids: [], repairs: 0, isLasting: false })
+      this.#notes.set(key, {
+        name: { uid, shard },
+        region: peer.region,
+        replica: peer.replica,
+        ids: [],
+        repairs: 0,
+        isLasting: false,
+      })
     else if (known.repairs > 0 && !known.isLasting) {
       known.isLasting = true
       data.log.error(
@@ -219,7 +230,12 @@ export class AntiEntropy {
     for (const slot of view.liveSlots())
       if (listed.has(leafOf(view.id(slot))) && !theirs.has(view.id(slot))) ids.add(view.id(slot))
     const some = [...ids].slice(0, IDS_MAX)
-    if (some.length === 0) return
+    if (some.length === 0) {
+      // No record differs: a digest is wrong. It is an error if it stays so.
+      const note = this.#notes.get(keyOf(peer, { uid, shard }))
+      if (note !== undefined) note.repairs++
+      return
+    }
     peer.send({ type: 'differ', uid, shard, ids: some })
     this.#repair(peer, state, shard, some)
   }
@@ -236,7 +252,8 @@ export class AntiEntropy {
     const some = ids.slice(0, IDS_LOGGED_MAX)
     if (note !== undefined) {
       note.ids = some
-      note.repairs++
+      // A full list may not have been all of it.
+      if (ids.length < IDS_MAX) note.repairs++
     }
     counters.recordsRepaired += ids.length
     data.log.warn(

@@ -46,6 +46,8 @@ const TAIL_MAX = 2000
 export class Repair {
   readonly #asked = new Map<string, { readonly atMs: number }>()
   readonly #attempts = new Map<string, number>()
+  /** Blocks that a peer says were removed, and what it held when it said so: true here once that is here. */
+  readonly #removed = new Map<string, VersionVector>()
 
   constructor(readonly parts: RepairParts) {}
 
@@ -64,6 +66,7 @@ export class Repair {
     const { data, timers } = this.parts
     const peers = this.parts.peers()
     const now = timers.elapsedMs()
+    this.#removeKnown()
     for (const [key, { atMs }] of this.#asked)
       if (now - atMs > PATIENCE_MS || !data.damage.has(key)) this.#asked.delete(key)
     for (const key of this.#attempts.keys()) if (!data.damage.has(key)) this.#attempts.delete(key)
@@ -98,7 +101,7 @@ export class Repair {
 
   /** Takes a peer's answer; one that nobody asked for is passed over. */
   take(from: string, message: FetchedBlock): void {
-    const { data, log } = this.parts
+    const { data } = this.parts
     const key = blockKey(message.uid, message.shard, message.client, message.clock)
     const block = data.damage.get(key)
     const store = data.store(message.uid, message.shard)
@@ -110,8 +113,9 @@ export class Repair {
       return
     }
     if (message.is === 'removed') {
-      // What removed it is here too, and only the note of it was lost; otherwise it comes by itself.
-      if (log.vector.dominates(message.durable)) this.#remove(store, block)
+      // What removed it is here too, or will be, and only the note of it was lost.
+      this.#removed.set(key, message.durable)
+      this.#removeKnown()
       return
     }
     const problem = this.#problem(store, block, message.bytes, message.durable)
@@ -158,9 +162,22 @@ export class Repair {
         // Removed, or repaired, since.
         if (!data.damage.has(key) || !stage.has(store, client, clock)) return
         data.stageRepaired(stage, store, client, clock, bytes, from)
+        // There is room for the next question.
+        stage.durable.push(() => this.step())
       },
       failed: () => void this.#asked.delete(key),
     })
+  }
+
+  #removeKnown(): void {
+    const { data, log } = this.parts
+    for (const [key, durable] of this.#removed) {
+      const block = data.damage.get(key)
+      if (block !== undefined && !log.vector.dominates(durable)) continue
+      this.#removed.delete(key)
+      const store = block === undefined ? undefined : data.store(block.uid, block.shard)
+      if (block !== undefined && store !== undefined) this.#remove(store, block)
+    }
   }
 
   #remove(store: ShardStore, { client, clock }: DamagedBlock): void {
@@ -171,7 +188,10 @@ export class Repair {
         if (!stage.has(store, client, clock)) return
         const change = { store, fresh: [], removed: [{ client, clock, length: 1 }] }
         data.stage(stage, change)
-        stage.durable.push(() => data.apply(change))
+        stage.durable.push(() => {
+          data.apply(change)
+          this.step()
+        })
       },
       failed() {},
     })
