@@ -20,6 +20,8 @@ export interface Broken {
   readonly seeds?: { readonly from: number; readonly count: number }
   /** Runs in which the membership alone changes. */
   readonly drill?: boolean
+  /** Runs in which the disk of one region rots. */
+  readonly rot?: boolean
   /** For one run; `undo` comes after it. */
   make(): { readonly sabotage: Sabotage; undo?(): void }
 }
@@ -277,6 +279,7 @@ export const BROKEN: readonly Broken[] = [
   },
   {
     what: 'rotten rows are not repaired',
+    rot: true,
     noticedBy: ['liveness'],
     make: () => ({ sabotage: {}, undo: neverRepairs() }),
   },
@@ -316,7 +319,7 @@ export const BROKEN: readonly Broken[] = [
   },
   {
     what: 'an answer counts that was given before the question',
-    noticedBy: ['barrier'],
+    noticedBy: ['barrier', 'linearizability'],
     make: () => ({ sabotage: {}, undo: answersFromMemory() }),
   },
   {

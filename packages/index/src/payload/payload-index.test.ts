@@ -87,7 +87,7 @@ test('[PI3] past its bytes it gives up, and finds nothing wrong', () => {
   expect(index.bytes).toBeLessThan(100_000)
 })
 
-test('[PI4] a high `min_count` is left to a look at the records: its cost in columns grows with the square', () => {
+test('[PI6] a high `min_count` is left to a look at the records: its cost in columns grows with the square', () => {
   const index = new PayloadIndex(new Map([['a', 'integer']]), NO_BOUND)
   index.set(0, { a: 1 })
   const asked = (count: number): Filter => ({
