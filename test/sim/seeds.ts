@@ -35,9 +35,10 @@ export const MEMBER_SEEDS = [159]
 /**
  * Seeds that found a bug in repair when it was there:
  *  17   a part of a state whose transfer was interrupted was taken for a divergence
+ *  637  a damaged block of a dropped collection, which the others had purged, held up its region for ever
  *  154  a row was written back beside the note that its block had been removed, and the region could not start again
  */
-export const REPAIR_SEEDS = [17, 154]
+export const REPAIR_SEEDS = [17, 154, 637]
 
 /** `PINNED_SEEDS` found them in runs of this length, before there were clients that ask for guarantees (`barriers: false`). */
 export const PINNED_FOR_MS = 8000

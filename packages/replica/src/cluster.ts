@@ -161,7 +161,11 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       [...this.#peers.values()].flatMap(({ region, replica, session }) =>
         session === undefined ? [] : [{ region, replica, send: (message) => session.send(encodeMessage(message)) }],
       )
-    this.repair = new Repair({ ...parts, peers })
+    this.repair = new Repair({
+      ...parts,
+      peers,
+      isDropped: (uid) => this.catalog.incarnations().some((each) => each.uid === uid && each.isDropped),
+    })
     this.antiEntropy = new AntiEntropy({
       ...parts,
       self: this.identity.replica,

@@ -23,6 +23,7 @@ export interface RepairParts {
   readonly sequencer: Sequencer
   readonly timers: Timers
   peers(): readonly RepairPeer[]
+  isDropped(uid: DamagedBlock['uid']): boolean
 }
 
 /** Blocks asked for and not answered, so that answers take bounded room. */
@@ -70,6 +71,7 @@ export class Repair {
     for (const [key, { atMs }] of this.#asked)
       if (now - atMs > PATIENCE_MS || !data.damage.has(key)) this.#asked.delete(key)
     for (const key of this.#attempts.keys()) if (!data.damage.has(key)) this.#attempts.delete(key)
+    this.#removeDropped()
     if (peers.length === 0) return
     for (const block of data.damage.list()) {
       if (this.#asked.size >= ASKED_MAX) return
@@ -167,6 +169,15 @@ export class Repair {
       },
       failed: () => void this.#asked.delete(key),
     })
+  }
+
+  /** Nobody reads a dropped collection, and peers that have purged it can send nothing of it: its damaged blocks go. */
+  #removeDropped(): void {
+    const { data } = this.parts
+    for (const block of data.damage.list()) {
+      const store = this.parts.isDropped(block.uid) ? data.store(block.uid, block.shard) : undefined
+      if (store !== undefined) this.#remove(store, block)
+    }
   }
 
   #removeKnown(): void {
