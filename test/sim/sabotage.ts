@@ -258,21 +258,6 @@ export const BROKEN: readonly Broken[] = [
     make: () => ({ sabotage: {}, undo: inOrderOfArrival() }),
   },
   {
-    what: 'an owner cleans what others still need',
-    noticedBy: ['coverage', 'regression', 'convergence'],
-    make: () => {
-      const everything = VersionVector.of(Array.from({ length: 9 }, (_, i) => [(i + 1) as never, 1e9]))
-      const undo = patched(
-        'cleaningPlan',
-        (original) =>
-          function (this: MergedView, options) {
-            return original.call(this, { ...options, stable: everything })
-          },
-      )
-      return { sabotage: {}, undo }
-    },
-  },
-  {
     what: 'a delete is forgotten once all have it',
     noticedBy: ['coverage', 'regression', 'convergence'],
     make: () => ({ sabotage: {}, undo: purgesOnCoverage() }),
