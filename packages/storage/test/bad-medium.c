@@ -1,7 +1,7 @@
 /* Stands before the C library of one process and plays a medium that goes bad, at the word of files: while FULL_WHILE names one,
  * pages are refused for lack of space, every other time only after half of them were taken; while BROKEN_WHILE names one they are
- * refused with EIO, all but the two that name the root (after that LMDB refuses reads too); the first flush after FLUSH_FAILS_AT names
- * one fails, and takes that file away. */
+ * refused with EIO. The two pages that name the root are always taken: they have had their space from the beginning, and once one
+ * has failed, LMDB refuses reads too. The first flush after FLUSH_FAILS_AT names one fails, and takes that file away. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
 	static ssize_t (*real)(int, const void *, size_t, off64_t);
 	if (!real) real = dlsym(RTLD_NEXT, "pwrite64");
 	int refusal = refusal_for(fd);
-	if (refusal == EIO && at < ROOTS_END) refusal = 0;
+	if (at < ROOTS_END) refusal = 0;
 	if (takes_half(refusal, count)) return real(fd, bytes, count / 2, at);
 	return refusal ? -1 : real(fd, bytes, count, at);
 }
