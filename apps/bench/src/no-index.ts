@@ -1,4 +1,4 @@
-import type { SpaceRef, SpaceStats, VectorIndex } from '@meridian/core'
+import type { IndexTraces, SpaceRef, SpaceStats, VectorIndex } from '@meridian/core'
 
 /** Holds no vector and finds none: what the engine costs without a graph. */
 export class NoIndex implements VectorIndex {
@@ -12,6 +12,10 @@ export class NoIndex implements VectorIndex {
   }
 
   async terms(): Promise<undefined> {}
+
+  async traces(): Promise<IndexTraces> {
+    return { graph: 'clear', files: 'clear' }
+  }
 
   stats(_space: SpaceRef): SpaceStats {
     return { live: 0, pending: 0, dead: 0, state: 'ready' }

@@ -133,6 +133,17 @@ export interface SpaceStats {
   readonly state: 'loading' | 'ready' | 'rebuilding'
 }
 
+/** Whether bytes stand somewhere; `unknown` when it cannot be told now. */
+export type Trace = 'holds' | 'clear' | 'unknown'
+
+/** Where an index still has vectors of an id that it does not find any more. */
+export interface IndexTraces {
+  /** In the graph that serves, or one that is being built. */
+  readonly graph: Trace
+  /** In its files. */
+  readonly files: Trace
+}
+
 /** Statistics of a sparse space. */
 export interface Terms {
   /** Vectors with at least one index. */
@@ -157,6 +168,8 @@ export interface VectorIndex {
    * with the space: ask it before anything else happens. Same errors as `search`.
    */
   terms(space: SpaceRef): Promise<Terms | undefined>
+  /** Asked of an id (as in `IndexedVector`) that has no vector in the space. Same errors as `search`. */
+  traces(space: SpaceRef, id: string): Promise<IndexTraces>
   /** Forgets the space and its files. */
   dropSpace(space: SpaceRef): void
   stats(space: SpaceRef): SpaceStats | undefined

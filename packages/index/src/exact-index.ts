@@ -3,6 +3,7 @@ import {
   type IndexedVector,
   type IndexHit,
   type IndexQuery,
+  type IndexTraces,
   type Log,
   SILENT_LOG,
   type SpaceParams,
@@ -67,6 +68,11 @@ export class ExactIndex implements VectorIndex {
 
   async terms(space: SpaceRef): Promise<Terms | undefined> {
     return this.#open(space).scanned.terms()
+  }
+
+  async traces(space: SpaceRef): Promise<IndexTraces> {
+    this.#open(space)
+    return { graph: 'clear', files: 'clear' }
   }
 
   dropSpace(space: SpaceRef): void {

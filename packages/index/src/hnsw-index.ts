@@ -4,6 +4,7 @@ import {
   type IndexedVector,
   type IndexHit,
   type IndexQuery,
+  type IndexTraces,
   isDense,
   isSparseSpace,
   type Log,
@@ -177,6 +178,19 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     return local?.terms()
   }
 
+  async traces(space: SpaceRef, id: string): Promise<IndexTraces> {
+    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    // What is scanned here has the vectors of what it finds, and no file.
+    if (this.#local.has(spaceKey(space))) return { graph: 'clear', files: 'clear' }
+    const opened = this.#open.get(spaceKey(space))
+    if (!opened) throw notOpen()
+    if (opened.handover || opened.isLost) return { graph: 'unknown', files: 'unknown' }
+    const { id: request, answer } = this.#replies.expect()
+    this.#link.outbox.push({ type: 'traces', id: request, space: opened.number, record: id })
+    this.#link.flush()
+    return answer as Promise<IndexTraces>
+  }
+
   dropSpace(space: SpaceRef): void {
     this.#local.get(spaceKey(space))?.close(new StoreError('NOT_READY', 'the space is gone'))
     this.#local.delete(spaceKey(space))
@@ -322,6 +336,9 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         this.#replies.resolve(reply.id, hits)
         break
       }
+      case 'traces':
+        this.#replies.resolve(reply.id, () => reply.traces)
+        break
       case 'done':
         this.#replies.resolve(reply.id, () => undefined)
         break

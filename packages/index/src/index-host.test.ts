@@ -86,3 +86,41 @@ test('[IX26] a graph that has changed much is snapshotted without being asked', 
   expect(again.replies.find((reply) => reply.type === 'wanted')!.wanted).toHaveLength(0)
   expect(again.replies.findLast((reply) => reply.type === 'stats')!.stats).toMatchObject({ live: 6000, pending: 0 })
 })
+
+test('[IX30] whose vectors graph and files hold is asked of the worker, and a graph built anew holds them no more', async () => {
+  const { host, next } = hosted()
+  const ref = { collection: 'c', vector: '' }
+  const traces = async (record: string) => {
+    const answer = next('traces')
+    host.serve([{ type: 'traces', id: 1, space: 1, record }])
+    const reply = await answer
+    return reply.type === 'traces' ? reply.traces : undefined
+  }
+  const removed = (count: number): Changes => ({
+    ordinals: Uint32Array.from({ length: count }, (_, i) => i),
+    ids: Array.from({ length: count }, () => undefined),
+    versions: Array.from({ length: count }, () => ''),
+    vectors: new Float32Array(0),
+  })
+  const flushed = async () => {
+    const done = next('done')
+    host.serve([{ type: 'flush', id: 2 }])
+    await done
+  }
+  host.serve([
+    { type: 'open', space: 1, ref, params: paramsOf(8, 'Euclid'), fresh: false },
+    { type: 'change', space: 1, changes: all },
+  ])
+  expect(await traces('id-3')).toEqual({ graph: 'unknown', files: 'unknown' })
+  host.serve([{ type: 'settle', space: 1 }])
+  while (host.work(1000)) {}
+  await flushed()
+  host.serve([{ type: 'change', space: 1, changes: removed(10) }])
+  expect(await traces('id-3')).toEqual({ graph: 'holds', files: 'holds' })
+  expect(await traces('id-none')).toEqual({ graph: 'clear', files: 'clear' })
+  host.serve([{ type: 'change', space: 1, changes: removed(3000) }])
+  while (host.work(1000)) {}
+  expect((await traces('id-3'))?.graph).toBe('clear')
+  await flushed()
+  expect(await traces('id-3')).toEqual({ graph: 'clear', files: 'clear' })
+})

@@ -1,6 +1,7 @@
 import {
   assert,
   type IndexHit,
+  type IndexTraces,
   type Log,
   type SpaceRef,
   StoreError,
@@ -9,7 +10,8 @@ import {
 } from '@meridian/core'
 import type { Layer } from './layer.js'
 import { spaceKey } from './query.js'
-import { Snapshots } from './snapshots.js'
+import { idHash, UNKNOWN_ID } from './buried.js'
+import { type Contents, Snapshots } from './snapshots.js'
 import { Space } from './space.js'
 import type { Changes, IndexReply, IndexRequest, Offer, SpaceNumber } from './worker-protocol.js'
 
@@ -23,7 +25,7 @@ interface Hosted {
   applied: number
   settled: boolean
   /** What the files hold. */
-  saved: { readonly layer: Layer | undefined; readonly revision: number }
+  saved: { readonly layer: Layer | undefined; readonly revision: number; readonly contents: Contents }
 }
 
 /**
@@ -92,6 +94,12 @@ export class IndexHost {
         this.#report()
         this.#answer(request.id, () => this.#hosted(request.space).space.search(request.query))
         break
+      case 'traces':
+        // What is being written then is on the disk, and what it took the place of is not.
+        this.#saving.then(() =>
+          this.post({ type: 'traces', id: request.id, traces: this.#traces(request.space, request.record) }),
+        )
+        break
       case 'drop':
         this.#snapshots.drop(this.#hosted(request.space).ref)
         this.#spaces.delete(request.space)
@@ -119,7 +127,7 @@ export class IndexHost {
   #open(number: SpaceNumber, ref: SpaceRef, params: VectorParams, fresh: boolean): void {
     const known = fresh ? undefined : (this.#takeOver(ref, params) ?? this.#load(ref, params))
     const space = known?.space ?? new Space(params)
-    const saved = known?.saved ?? { layer: undefined, revision: 0 }
+    const saved = known?.saved ?? { layer: undefined, revision: 0, contents: NOTHING }
     this.#spaces.set(number, { ref, space, saved, applied: 0, settled: false })
   }
 
@@ -137,8 +145,10 @@ export class IndexHost {
 
   #load(ref: SpaceRef, params: VectorParams): Pick<Hosted, 'space' | 'saved'> | undefined {
     if (params.metric === 'Manhattan') return undefined
-    const space = this.#snapshots.load(ref, params)
-    return space && { space, saved: { layer: space.current, revision: 0 } }
+    const loaded = this.#snapshots.load(ref, params)
+    if (loaded === undefined) return undefined
+    const { space, contents } = loaded
+    return { space, saved: { layer: space.current, revision: 0, contents } }
   }
 
   #claim(number: SpaceNumber, { ordinals, ids, versions }: Offer): void {
@@ -172,6 +182,18 @@ export class IndexHost {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.post(failure(id, error))
+    }
+  }
+
+  /** Of a space that was dropped, or opened anew, meanwhile nothing is known. */
+  #traces(number: SpaceNumber, record: string): IndexTraces {
+    const hosted = this.#spaces.get(number)
+    if (hosted === undefined || !hosted.settled) return { graph: 'unknown', files: 'unknown' }
+    const { contents } = hosted.saved
+    const isIn = contents.includes(idHash(record))
+    return {
+      graph: hosted.space.traces(record),
+      files: isIn ? 'holds' : contents.includes(UNKNOWN_ID) ? 'unknown' : 'clear',
     }
   }
 
@@ -210,13 +232,15 @@ export class IndexHost {
       if (!isWanted() || !isUnsaved(hosted)) return
       const layer = hosted.space.current
       const revision = layer?.revision ?? 0
-      await this.#snapshots.save(hosted.ref, hosted.space, isWanted)
-      hosted.saved = { layer, revision }
+      const contents = await this.#snapshots.save(hosted.ref, hosted.space, isWanted)
+      hosted.saved = { layer, revision, contents }
     })
     this.#saving = saved.catch(() => undefined)
     return saved
   }
 }
+
+const NOTHING: Contents = new Float64Array(0)
 
 const isUnsaved = ({ space, saved }: Hosted): boolean =>
   space.current !== saved.layer || (space.current?.revision ?? 0) !== saved.revision

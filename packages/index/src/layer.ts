@@ -1,4 +1,5 @@
-import type { VectorParams } from '@meridian/core'
+import type { Trace, VectorParams } from '@meridian/core'
+import { Buried, UNKNOWN_ID } from './buried.js'
 import { Embedding } from './embedding.js'
 import { Graph } from './graph.js'
 import type { Rows } from './rows.js'
@@ -29,6 +30,7 @@ export class Layer {
     readonly embedding: Embedding,
     readonly graph: Graph,
     rowOf = new Uint32Array(1024).fill(NO_ROW),
+    readonly buried = new Buried(),
   ) {
     this.#rowOf = rowOf
     this.#labelOf = new Uint32Array(rowOf.length).fill(NO_LABEL)
@@ -52,14 +54,15 @@ export class Layer {
     if (fit === 'later') this.outgrown++
   }
 
-  /** Forgets a row that is about to be freed. */
-  drop(row: number): void {
+  /** Forgets a row that is about to be freed, of an id with that hash. */
+  drop(row: number, hash: number): void {
     if (this.missing.delete(row) || this.loose.delete(row)) return
     const label = this.labelOf(row)
     if (label === NO_LABEL) return
     this.#labelOf[row] = NO_LABEL
     this.#rowOf[label] = NO_ROW
     this.graph.markDead(label)
+    this.buried.add(label, hash)
     this.revision++
   }
 
@@ -83,6 +86,15 @@ export class Layer {
   search(vector: Float32Array, ef: number, allowed?: Uint8Array): ArrayLike<number> {
     const wide = this.embedding.ef(ef)
     return this.graph.search(this.embedding.query(vector), wide, wide, allowed)
+  }
+
+  /** Whether a dead label holds a vector of an id with that hash. */
+  traces(hash: number): Trace {
+    if (this.buried.has(hash)) return 'holds'
+    if (this.graph.dead === 0) return 'clear'
+    for (let label = 0; label < this.graph.slots; label++)
+      if (this.#rowOf[label] === NO_ROW && this.buried.at(label) === UNKNOWN_ID) return 'unknown'
+    return 'clear'
   }
 
   /** `NO_LABEL` for a row that is not in the graph. */

@@ -1,16 +1,22 @@
 import { createHash } from 'node:crypto'
 import { ByteReader, ByteWriter, malformed, METRICS, type SpaceRef, type VectorParams } from '@meridian/core'
+import { UNKNOWN_ID } from './buried.js'
 
 /*
  * Layout of the head file (big-endian; v = LEB128 integer; text is length-prefixed):
  *
  *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · ceiling f64
- *   · generation v · graph bytes v · graph sha-256 · slots v · per label: alive u8, then if alive id text · version text
+ *   · generation v · graph bytes v · graph sha-256 · slots v · per label: 1 u8 · id text · version text if it is alive,
+ *   else 2 u8 · hash of the id u64, or (all that format 1 has) 0 u8 if the id is not known
  *   · sha-256 of everything before
  */
 const MAGIC = 0x4d564958
-const FORMAT = 1
+const FORMAT = 2
+const FORMATS_READ = [1, 2]
 const DIGEST_BYTES = 32
+const DEAD = 0
+const ALIVE = 1
+const BURIED = 2
 
 /** What is known of a graph file: enough to refuse it unread, and to tell which vectors it holds. */
 export interface SnapshotHead {
@@ -22,8 +28,8 @@ export interface SnapshotHead {
   readonly generation: number
   readonly graphBytes: number
   readonly graphDigest: Uint8Array
-  /** By label; `undefined` is dead. */
-  readonly labels: readonly (SnapshotLabel | undefined)[]
+  /** By label; of a dead one the hash of its id, or `UNKNOWN_ID`. */
+  readonly labels: readonly (SnapshotLabel | number)[]
 }
 
 export interface SnapshotLabel {
@@ -39,8 +45,9 @@ export const encodeHead = (head: SnapshotHead): Uint8Array => {
   out.u64(new BigUint64Array(Float64Array.of(head.ceiling).buffer)[0]!)
   out.varuint(head.generation).varuint(head.graphBytes).raw(head.graphDigest).varuint(labels.length)
   for (const label of labels) {
-    if (label) out.u8(1).text(label.id).text(label.version)
-    else out.u8(0)
+    if (typeof label === 'object') out.u8(ALIVE).text(label.id).text(label.version)
+    else if (label === UNKNOWN_ID) out.u8(DEAD)
+    else out.u8(BURIED).u64(BigInt(label))
   }
   const body = out.finish()
   return new ByteWriter(body.length + DIGEST_BYTES).raw(body).raw(sha256(body)).finish()
@@ -55,7 +62,7 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const input = new ByteReader(bytes.subarray(0, end))
   if (input.u32() !== MAGIC) throw malformed('not a snapshot head')
   const format = input.u8()
-  if (format !== FORMAT) throw malformed(`snapshot format ${format}`)
+  if (!FORMATS_READ.includes(format)) throw malformed(`snapshot format ${format}`)
   const space = { collection: input.text(), vector: input.text() }
   const metric = METRICS[input.u8()]
   if (metric === undefined) throw malformed('unknown metric')
@@ -65,12 +72,20 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const graphBytes = input.varuint()
   const graphDigest = input.raw(DIGEST_BYTES)
   const slots = input.varuint()
-  const labels: (SnapshotLabel | undefined)[] = []
-  for (let label = 0; label < slots; label++) {
-    labels.push(input.u8() === 1 ? { id: input.text(), version: input.text() } : undefined)
-  }
+  const labels: (SnapshotLabel | number)[] = []
+  for (let label = 0; label < slots; label++) labels.push(readLabel(input))
   input.end()
   return { space, params, ceiling, generation, graphBytes, graphDigest, labels }
+}
+
+const readLabel = (input: ByteReader): SnapshotLabel | number => {
+  const kind = input.u8()
+  if (kind === ALIVE) return { id: input.text(), version: input.text() }
+  if (kind === DEAD) return UNKNOWN_ID
+  if (kind !== BURIED) throw malformed(`label of kind ${kind}`)
+  const hash = Number(input.u64())
+  if (!Number.isSafeInteger(hash) || hash === UNKNOWN_ID) throw malformed('hash of an id')
+  return hash
 }
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SILENT_LOG } from '@meridian/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { idHash, UNKNOWN_ID } from './buried.js'
 import { Graph } from './graph.js'
+import { decodeHead, encodeHead } from './snapshot-codec.js'
 import { Snapshots } from './snapshots.js'
 import { Space } from './space.js'
 import { clustered, paramsOf, randomOf } from './testing/data.js'
@@ -43,7 +46,7 @@ const restore = (saved: ReadonlyMap<string, Buffer>): void => {
 test('[IX10] a snapshot brings back every vector that was in the graph, to be claimed by id and version', async () => {
   const space = filled()
   await snapshots.save(REF, space, () => true)
-  const loaded = snapshots.load(REF, PARAMS)!
+  const loaded = snapshots.load(REF, PARAMS)!.space
   // Other ordinals, as after a restart.
   for (let i = 0; i < 1500; i++) expect(loaded.claim(5000 - i, `id-${i}`, 'v1')).toBe(i >= 100)
   loaded.settle()
@@ -60,7 +63,7 @@ test('[IX10] so does one of a Dot space, whose graph holds more than the vectors
   for (const [ordinal, vector] of VECTORS.entries()) space.set(ordinal, `id-${ordinal}`, 'v1', vector)
   while (space.hasWork) space.step(() => true)
   await snapshots.save(REF, space, () => true)
-  const loaded = snapshots.load(REF, paramsOf(8, 'Dot'))!
+  const loaded = snapshots.load(REF, paramsOf(8, 'Dot'))!.space
   for (let i = 0; i < 1500; i++) expect(loaded.claim(i, `id-${i}`, 'v1')).toBe(true)
   const long = VECTORS[0]!.map((value) => value * 1.05)
   for (const each of [space, loaded]) each.set(1500, 'long', 'v1', long)
@@ -73,7 +76,7 @@ test('[IX10] so does one of a Dot space, whose graph holds more than the vectors
 
 test('[IX11] what is not claimed, or of another version, is gone', async () => {
   await snapshots.save(REF, filled(), () => true)
-  const loaded = snapshots.load(REF, PARAMS)!
+  const loaded = snapshots.load(REF, PARAMS)!.space
   expect(loaded.claim(0, 'id-500', 'v2')).toBe(false)
   expect(loaded.claim(1, 'id-501', 'v1')).toBe(true)
   loaded.set(0, 'id-500', 'v2', new Float32Array(8))
@@ -145,4 +148,39 @@ test('[IX14] a snapshot that cannot be written says so and leaves the older one'
   await expect(snapshots.save(REF, space, () => true)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
   expect([...files().keys()]).toEqual([...before.keys()])
   expect(snapshots.load(REF, PARAMS)).toBeDefined()
+})
+
+test('[IX30] it is known whose vectors dead labels hold, over a restart too', async () => {
+  const space = filled()
+  expect([space.traces('id-5'), space.traces('id-5000')]).toEqual(['holds', 'clear'])
+  const contents = await snapshots.save(REF, space, () => true)
+  expect([idHash('id-5'), idHash('id-500'), idHash('id-5000')].map((hash) => contents.includes(hash))).toEqual([
+    true,
+    true,
+    false,
+  ])
+  const loaded = snapshots.load(REF, PARAMS)!
+  expect(loaded.contents).toEqual(contents)
+  expect([loaded.space.traces('id-5'), loaded.space.traces('id-5000')]).toEqual(['holds', 'clear'])
+  // Nobody claimed it: it is dead from then on, and still there.
+  loaded.space.settle()
+  expect(loaded.space.traces('id-500')).toBe('holds')
+})
+
+test('[IX30] of the dead labels of an older file it is not known whose vectors they hold', async () => {
+  const [alive, dead] = [{ id: 'a', version: 'v' }, 0]
+  const head = { space: REF, params: PARAMS, ceiling: 1, generation: 1, graphBytes: 1, graphDigest: new Uint8Array(32) }
+  const bytes = encodeHead({ ...head, labels: [alive, dead] })
+  const older = Buffer.from(bytes.subarray(0, -32))
+  older[4] = 1
+  const digest = createHash('sha256').update(older).digest()
+  expect(decodeHead(Buffer.concat([older, digest])).labels).toEqual([alive, UNKNOWN_ID])
+})
+
+test('[IX31] a graph file of another generation, which a crash may leave, is removed at start', async () => {
+  await snapshots.save(REF, filled(), () => true)
+  const graph = readdirSync(directory).find((file) => file.endsWith('.1.graph'))!
+  writeFileSync(join(directory, graph.replace('.1.', '.7.')), 'left')
+  expect(snapshots.load(REF, PARAMS)).toBeDefined()
+  expect(readdirSync(directory).filter((file) => file.endsWith('.graph'))).toEqual([graph])
 })

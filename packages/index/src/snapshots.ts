@@ -3,12 +3,16 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } fro
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Log, malformed, type SpaceRef, StoreError, type VectorParams } from '@meridian/core'
+import { Buried, idHash } from './buried.js'
 import { Embedding } from './embedding.js'
 import { Graph } from './graph.js'
 import { checkGraphFile, digestFile, eachVector } from './graph-file.js'
 import { Layer, NO_ROW } from './layer.js'
 import { decodeHead, encodeHead, type SnapshotHead, type SnapshotLabel } from './snapshot-codec.js'
 import { Space } from './space.js'
+
+/** Whose vectors the files of a space hold, dead ones too: hashes of ids, by label. */
+export type Contents = Float64Array
 
 /**
  * The snapshots of all spaces, derived and disposable: two files a space in `directory`, named by a hash of the space.
@@ -27,7 +31,7 @@ export class Snapshots {
    * The space as it was written, all rows parked for their records to claim; `undefined` if there is no snapshot for these
    * parameters, or if one byte of it is not as it was written (said in the log; its files are deleted).
    */
-  load(ref: SpaceRef, params: VectorParams): Space | undefined {
+  load(ref: SpaceRef, params: VectorParams): { readonly space: Space; readonly contents: Contents } | undefined {
     const name = nameOf(ref)
     const found = this.#filesOf(name)
     if (!found.includes(`${name}.head`)) {
@@ -37,7 +41,12 @@ export class Snapshots {
     try {
       const head = decodeHead(readFileSync(join(this.directory, `${name}.head`)))
       if (!isFor(head, ref, params)) throw malformed('snapshot of other parameters')
-      return this.#read(head, graphFile(name, head.generation))
+      const graph = graphFile(name, head.generation)
+      const space = this.#read(head, graph)
+      // Of a crash between two generations.
+      for (const file of found)
+        if (file.endsWith('.graph') && file !== graph) rmSync(join(this.directory, file), { force: true })
+      return { space, contents: contentsOf(head.labels) }
     } catch (error) {
       this.log.warn({ ...ref, error: String(error) }, 'index snapshot refused; rebuilding from records')
       this.drop(ref)
@@ -47,14 +56,15 @@ export class Snapshots {
 
   /**
    * Writes what the graph holds now; changes during the wait are not part of it. Not for two saves of one space at a time.
-   * `isWanted` is asked last: a space dropped meanwhile gets no files back.
+   * `isWanted` is asked last: a space dropped meanwhile gets no files back. Resolves to what the files hold, once the older ones
+   * are gone.
    * @throws StoreError `STORAGE_FAILED`; the previous snapshot stays.
    */
-  async save(ref: SpaceRef, space: Space, isWanted: () => boolean): Promise<void> {
+  async save(ref: SpaceRef, space: Space, isWanted: () => boolean): Promise<Contents> {
     const layer = space.current
     if (layer === undefined) {
       this.drop(ref)
-      return
+      return NOTHING
     }
     const name = nameOf(ref)
     const old = this.#filesOf(name)
@@ -83,10 +93,11 @@ export class Snapshots {
       await rename(`${headPath}.tmp`, headPath)
       await syncDirectory(this.directory)
       for (const file of old) if (file.endsWith('.graph')) await rm(join(this.directory, file), { force: true })
+      return contentsOf(labels)
     } catch (cause) {
       rmSync(graphPath, { force: true })
       rmSync(join(this.directory, `${name}.head.tmp`), { force: true })
-      if (!isWanted()) return
+      if (!isWanted()) return NOTHING
       throw new StoreError('STORAGE_FAILED', `index snapshot not written: ${String(cause)}`, { cause })
     }
   }
@@ -107,19 +118,23 @@ export class Snapshots {
     const space = new Space(head.params)
     const rowOf = new Uint32Array(Math.max(1024, slots)).fill(NO_ROW)
     const dead: number[] = []
+    const buried = new Buried()
     const fd = openSync(path, 'r')
     try {
       checkGraphFile(fd, shape, slots)
       if (!Buffer.from(digestFile(fd)).equals(head.graphDigest)) throw malformed('checksum of the graph does not match')
       eachVector(fd, shape, slots, (label, vector) => {
         const known = head.labels[label]
-        if (known) rowOf[label] = space.park(known.id, known.version, embedding.original(vector))
-        else dead.push(label)
+        if (typeof known === 'object') rowOf[label] = space.park(known.id, known.version, embedding.original(vector))
+        else {
+          dead.push(label)
+          buried.add(label, known!)
+        }
       })
     } finally {
       closeSync(fd)
     }
-    space.adopt(new Layer(embedding, Graph.load(shape, path, slots, dead), rowOf))
+    space.adopt(new Layer(embedding, Graph.load(shape, path, slots, dead), rowOf, buried))
     return space
   }
 }
@@ -142,11 +157,16 @@ const isFor = (head: SnapshotHead, ref: SpaceRef, params: VectorParams): boolean
   head.params.hnsw.m === params.hnsw.m &&
   head.params.hnsw.efConstruct === params.hnsw.efConstruct
 
-const labelsOf = (space: Space, layer: Layer): (SnapshotLabel | undefined)[] => {
-  const labels: (SnapshotLabel | undefined)[] = []
+const NOTHING: Contents = new Float64Array(0)
+
+const contentsOf = (labels: readonly (SnapshotLabel | number)[]): Contents =>
+  Float64Array.from(labels, (label) => (typeof label === 'object' ? idHash(label.id) : label))
+
+const labelsOf = (space: Space, layer: Layer): (SnapshotLabel | number)[] => {
+  const labels: (SnapshotLabel | number)[] = []
   for (let label = 0; label < layer.graph.slots; label++) {
     const row = layer.rowOf(label)
-    labels.push(row === NO_ROW ? undefined : { id: space.idOf(row), version: space.versionOf(row) })
+    labels.push(row === NO_ROW ? layer.buried.at(label) : { id: space.idOf(row), version: space.versionOf(row) })
   }
   return labels
 }

@@ -1,4 +1,5 @@
-import type { IndexHit, IndexQuery, SpaceStats, VectorParams } from '@meridian/core'
+import type { IndexHit, IndexQuery, SpaceStats, Trace, VectorParams } from '@meridian/core'
+import { idHash } from './buried.js'
 import { fitsGraph } from './graph.js'
 import { Layer, NO_LABEL, NO_ROW } from './layer.js'
 import { FILTERED_WIDTH, planSearch } from './planner.js'
@@ -168,6 +169,15 @@ export class Space {
     }
   }
 
+  /** Whether a vector of the id is in memory. */
+  traces(id: string): Trace {
+    if (this.#unclaimed.has(id)) return 'holds'
+    for (const row of this.rows.taken()) if (this.#ids[row] === id) return 'holds'
+    const hash = idHash(id)
+    const found = [this.#current, this.#next].map((layer) => layer?.traces(hash) ?? 'clear')
+    return found.find((trace) => trace === 'holds') ?? found.find((trace) => trace === 'unknown') ?? 'clear'
+  }
+
   idOf(row: number): string {
     return this.#ids[row]!
   }
@@ -183,8 +193,9 @@ export class Space {
   }
 
   #discard(row: number): void {
-    this.#current?.drop(row)
-    this.#next?.drop(row)
+    const hash = idHash(this.#ids[row]!)
+    this.#current?.drop(row, hash)
+    this.#next?.drop(row, hash)
     this.#ids[row] = ''
     this.#versions[row] = ''
     this.rows.free(row)

@@ -1,4 +1,4 @@
-import type { ErrorCode, IndexQuery, SpaceRef, SpaceStats, VectorParams } from '@meridian/core'
+import type { ErrorCode, IndexQuery, IndexTraces, SpaceRef, SpaceStats, VectorParams } from '@meridian/core'
 
 /** One opening of a space; never reused, so what is late for an earlier opening is recognised and ignored. */
 export type SpaceNumber = number
@@ -25,6 +25,8 @@ export type IndexRequest =
   | { readonly type: 'change'; readonly space: SpaceNumber; readonly changes: Changes }
   /** Answered by `hits` or `failed`. */
   | { readonly type: 'search'; readonly id: number; readonly space: SpaceNumber; readonly query: IndexQuery }
+  /** Answered by `traces` once no file is being written. */
+  | { readonly type: 'traces'; readonly id: number; readonly space: SpaceNumber; readonly record: string }
   | { readonly type: 'drop'; readonly space: SpaceNumber }
   /** Answered by `done` or `failed` once every changed space is on disk. */
   | { readonly type: 'flush'; readonly id: number }
@@ -53,6 +55,7 @@ export type IndexReply =
   /** `applied` counts the changes taken in since the opening. */
   | { readonly type: 'stats'; readonly space: SpaceNumber; readonly applied: number; readonly stats: SpaceStats }
   | { readonly type: 'hits'; readonly id: number; readonly ordinals: Uint32Array; readonly scores: Float32Array }
+  | { readonly type: 'traces'; readonly id: number; readonly traces: IndexTraces }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | {
