@@ -71,6 +71,7 @@ const indexThat = (inner: VectorIndex, change: Partial<VectorIndex>): VectorInde
   set: (...args) => inner.set(...args),
   remove: (...args) => inner.remove(...args),
   search: (...args) => inner.search(...args),
+  traces: (...args) => inner.traces(...args),
   terms: (...args) => inner.terms(...args),
   dropSpace: (...args) => inner.dropSpace(...args),
   stats: (...args) => inner.stats(...args),

@@ -47,6 +47,7 @@ export class LateIndex {
         this.later(() => this.index.dropSpace(space))
       },
       search: (...args) => real.search(...args),
+      traces: (space, id) => real.traces(space, id),
       terms: (space) => real.terms(space),
       stats: (space) => real.stats(space),
       flush: () => real.flush(),
