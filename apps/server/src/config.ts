@@ -44,6 +44,10 @@ export interface Config {
   readonly jsonDepthMax: number
   /** Largest snapshot file that is taken in. */
   readonly snapshotBytesMax: number
+  /** Longest time for a snapshot to come in whole, uploaded or fetched. */
+  readonly snapshotTimeoutMs: number
+  /** Whether a restore may fetch its snapshot from a URL. */
+  readonly areSnapshotUrlsTaken: boolean
   /** Points one write request may carry or touch by id. */
   readonly batchPointsMax: number
   /** Largest `limit` (and `offset`) of a read. */
@@ -137,6 +141,8 @@ const SCHEMAS = {
   'body-bytes-max': integer(1024, 512 * 1024 * 1024),
   'json-depth-max': integer(8, 256),
   'snapshot-bytes-max': integer(1024, Number.MAX_SAFE_INTEGER),
+  'snapshot-timeout-ms': integer(1000, 7 * 24 * 3600 * 1000),
+  'snapshot-urls': z.enum(['on', 'off'], { error: 'must be on or off' }),
   'batch-points-max': integer(1, 10_000_000),
   'limit-max': integer(1, 10_000_000),
   'filter-conditions-max': integer(1, 100_000),
@@ -196,6 +202,8 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     bodyBytesMax: one('body-bytes-max') ?? 32 * 1024 * 1024,
     jsonDepthMax: one('json-depth-max') ?? 32,
     snapshotBytesMax: one('snapshot-bytes-max') ?? 16 * 1024 ** 3,
+    snapshotTimeoutMs: one('snapshot-timeout-ms') ?? 3_600_000,
+    areSnapshotUrlsTaken: one('snapshot-urls') !== 'off',
     batchPointsMax: one('batch-points-max') ?? 65_536,
     limitMax: one('limit-max') ?? 100_000,
     filterConditionsMax: one('filter-conditions-max') ?? 1000,

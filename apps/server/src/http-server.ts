@@ -17,7 +17,8 @@ const KEEP_ALIVE_MS = 75_000
 /** Makes a server that does not listen yet, so that everything behind it can be ready first. */
 export const makeServer = (config: Config): Server => {
   const server = createServer({
-    requestTimeout: config.requestTimeoutMs,
+    // Of a snapshot; whatever else has a body is read within `requestTimeoutMs`.
+    requestTimeout: Math.max(config.requestTimeoutMs, config.snapshotTimeoutMs),
     headersTimeout: Math.min(config.headerTimeoutMs, config.requestTimeoutMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: Math.min(5000, config.headerTimeoutMs, config.requestTimeoutMs),

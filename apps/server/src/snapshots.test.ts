@@ -143,14 +143,30 @@ test('[SN7] what cannot be restored is refused before anything is written', asyn
   expect(readdirSync(join(data, 'snapshots')).filter((file) => file.endsWith('.part'))).toEqual([])
 })
 
-test('[SN8] no URL is fetched, and no file outside of the folder is read', async () => {
+test('[SN8] no file outside of the folder is read, and no other scheme is taken', async () => {
   const recover = (location: string) => kit.send('PUT', '/collections/c/snapshots/recover', { location })
-  const fetched = await recover('http://127.0.0.1:1/x.snapshot')
+  const fetched = await recover('ftp://127.0.0.1/x.snapshot')
   expect(fetched.status).toBe(400)
-  expect(fetched.text).toContain('no URL is ever fetched')
+  expect(fetched.json.status.error).toMatch(/^Not supported: location ftp:/)
   expect((await recover(`file://${join(data, 'secret')}`)).status).toBe(400)
   expect((await recover('file://elsewhere/x.snapshot')).status).toBe(400)
   expect((await recover('x')).status).toBe(400)
+})
+
+test('[SN20] snapshots outlive their collection: they are listed, restored and deleted under its name', async () => {
+  const made = await kit.ok('POST', '/collections/c/snapshots')
+  const before = await records('c')
+  await kit.ok('DELETE', '/collections/c')
+  expect(await kit.ok('GET', '/collections/c/snapshots')).toContainEqual(made)
+  expect((await download(`/collections/c/snapshots/${made.name}`)).length).toBe(made.size)
+  expect((await kit.send('POST', '/collections/c/snapshots')).status).toBe(404)
+  expect((await kit.send('GET', '/collections/never/snapshots')).status).toBe(404)
+  await kit.ok('PUT', '/collections/c/snapshots/recover', { location: `file:///${made.name}` })
+  expect(await records('c')).toEqual(before)
+  await kit.ok('DELETE', '/collections/c')
+  for (const { name } of await kit.ok('GET', '/collections/c/snapshots'))
+    expect(await kit.ok('DELETE', `/collections/c/snapshots/${name}`)).toBe(true)
+  expect((await kit.send('GET', '/collections/c/snapshots')).status).toBe(404)
 })
 
 test('[SN9] a snapshot of the store holds every collection; each is restored by its name', async () => {

@@ -56,7 +56,7 @@ const uploadProblem = (error: unknown): unknown =>
   error instanceof ClientError && (error.status === 408 || error.code === 'CONNECTION_LOST')
     ? new ClientError(
         error.status,
-        `${error.message}; a large file may need a longer --request-timeout-ms of the region`,
+        `${error.message}; a large file may need a longer --snapshot-timeout-ms of the region`,
         error.code,
       )
     : error

@@ -7,7 +7,7 @@ const incoming = (headers: Record<string, string> = {}): PassThrough & IncomingM
   Object.assign(new PassThrough(), { headers }) as unknown as PassThrough & IncomingMessage
 
 test('[HT15] bodies that together pass the bound are refused as overload, and later ones are read again', async () => {
-  const reader = new BodyReader({ bodyBytesMax: 100, jsonDepthMax: 8 }, 150)
+  const reader = new BodyReader({ bodyBytesMax: 100, jsonDepthMax: 8, requestTimeoutMs: 60_000 }, 150)
   const [first, second] = [incoming(), incoming()]
   const [one, two] = [reader.json(first), reader.json(second)]
   first.write(' '.repeat(90))
@@ -22,7 +22,7 @@ test('[HT15] bodies that together pass the bound are refused as overload, and la
 })
 
 test('[HT15] a client that hangs up leaves nothing counted', async () => {
-  const reader = new BodyReader({ bodyBytesMax: 100, jsonDepthMax: 8 }, 100)
+  const reader = new BodyReader({ bodyBytesMax: 100, jsonDepthMax: 8, requestTimeoutMs: 60_000 }, 100)
   const lost = incoming()
   const reading = reader.json(lost)
   lost.write(' '.repeat(90))
@@ -32,4 +32,11 @@ test('[HT15] a client that hangs up leaves nothing counted', async () => {
   const read = reader.json(next)
   next.end(`${' '.repeat(90)}1`)
   expect(await read).toBe(1)
+})
+
+test('[HT15] a body that does not end is refused when its time is over', async () => {
+  const reader = new BodyReader({ bodyBytesMax: 100, jsonDepthMax: 8, requestTimeoutMs: 5 })
+  const slow = incoming()
+  slow.write('[1')
+  await expect(reader.json(slow)).rejects.toMatchObject({ code: 'TIMEOUT', message: expect.stringContaining('5 ms') })
 })

@@ -6,6 +6,8 @@ import { type Json, parseJson } from './json-parse.js'
 export interface BodyLimits {
   readonly bodyBytesMax: number
   readonly jsonDepthMax: number
+  /** Longest time for a body to come in whole. */
+  readonly requestTimeoutMs: number
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
@@ -26,8 +28,8 @@ export class BodyReader {
 
   /**
    * A JSON body; `undefined` when there is none. Past the limit nothing more is read.
-   * @throws StoreError `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `OVERLOADED`, `MALFORMED_BODY`, and `BAD_REQUEST` when the
-   * client hangs up.
+   * @throws StoreError `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `OVERLOADED`, `MALFORMED_BODY`, `TIMEOUT`, and `BAD_REQUEST`
+   * when the client hangs up.
    */
   async json(request: IncomingMessage): Promise<Json | undefined> {
     refuseForeign(request)
@@ -49,6 +51,7 @@ export class BodyReader {
       const chunks: Buffer[] = []
       let size = 0
       const stop = (): void => {
+        clearTimeout(timer)
         this.#bufferedBytes -= size
         request.off('data', onData).off('end', onEnd).off('error', onLost).off('close', onLost)
       }
@@ -70,6 +73,11 @@ export class BodyReader {
           )
         else chunks.push(chunk)
       }
+      const { requestTimeoutMs } = this.#limits
+      const timer = setTimeout(
+        () => refuse(new StoreError('TIMEOUT', `the request did not arrive whole within ${requestTimeoutMs} ms`)),
+        requestTimeoutMs,
+      )
       const onEnd = (): void => {
         stop()
         resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))

@@ -237,7 +237,12 @@ export const SCHEMAS = {
     size: count,
     checksum: none(z.string()),
   }),
-  SnapshotRecover: z.looseObject({ location: z.string(), checksum: none(z.string()), priority: none(z.string()) }),
+  SnapshotRecover: z.looseObject({
+    location: z.string(),
+    api_key: none(z.string()),
+    checksum: none(z.string()),
+    priority: none(z.string()),
+  }),
   Regions: z.looseObject({
     configuration: count,
     members: z.array(

@@ -4,9 +4,11 @@ import { type Call, type Route, Whole } from '../http/router.js'
 import { collectionOf, nameOf, type Region } from '../region.js'
 import { parseCollectionName } from '../schema/collection.js'
 import { optional, readMap, readText } from '../schema/read.js'
-import type { StoredSnapshot } from '../snapshots/folder.js'
+import type { ReceivedFile, StoredSnapshot } from '../snapshots/folder.js'
 import { boundaryOf, filePart } from '../snapshots/multipart.js'
+import { readRemote, readRemoteKey } from '../snapshots/remote.js'
 import type { Priority } from '../snapshots/restore.js'
+import type { RecoverRequest } from '../snapshots/snapshots.js'
 
 /** Snapshots of a collection, and of the whole store. */
 export const snapshotRoutes = (region: Region): Route[] => {
@@ -16,6 +18,18 @@ export const snapshotRoutes = (region: Region): Route[] => {
       await run()
       return true
     })
+  const recoverFrom = async (
+    get: () => Promise<ReceivedFile>,
+    name: string,
+    request: RecoverRequest,
+  ): Promise<void> => {
+    const file = await get()
+    try {
+      await snapshots.recover(name, file, request)
+    } finally {
+      await snapshots.folder.discard(file)
+    }
+  }
   return [
     ...keepingRoutes(region, '/snapshots', () => undefined),
     ...keepingRoutes(region, '/collections/:collection/snapshots', (name) => collectionOf(region, name).name),
@@ -28,6 +42,15 @@ export const snapshotRoutes = (region: Region): Route[] => {
         const location = readText(body.location, 'location')
         const priority = readPriority(optional(body.priority, 'priority', undefined, readText))
         const checksum = readChecksum(optional(body.checksum, 'checksum', undefined, readText))
+        const url = readRemote(location)
+        if (url !== undefined) {
+          if (!config.areSnapshotUrlsTaken)
+            throw unsupported('location: URLs are switched off in this region (snapshot-urls); upload the file')
+          const apiKey = readRemoteKey(optional(body.api_key, 'api_key', undefined, readText))
+          const { snapshotBytesMax: bytesMax, requestTimeoutMs: idleMs, snapshotTimeoutMs: totalMs } = config
+          const remote = { url, apiKey, bytesMax, idleMs, totalMs }
+          return recovered(call, () => recoverFrom(() => snapshots.fetch(remote), name, { priority, checksum }))
+        }
         const snapshot = await snapshots.locate(location)
         return recovered(call, () => snapshots.recover(name, snapshot, { priority, checksum }))
       },
@@ -44,16 +67,12 @@ export const snapshotRoutes = (region: Region): Route[] => {
         const boundary = boundaryOf(call.request.headers['content-type'])
         // What is left of a refused body is read and forgotten, so that the answer arrives.
         const body = call.request.iterator({ destroyOnReturn: false })
+        // It has long to come in, and must keep coming.
+        call.request.setTimeout(config.requestTimeoutMs)
         const file = await snapshots.folder
           .receive(filePart(body, boundary, 'snapshot'), config.snapshotBytesMax)
-          .finally(() => call.request.resume())
-        return recovered(call, async () => {
-          try {
-            await snapshots.recover(name, file, { priority, checksum })
-          } finally {
-            await snapshots.folder.discard(file)
-          }
-        })
+          .finally(() => call.request.setTimeout(0).resume())
+        return recovered(call, () => recoverFrom(async () => file, name, { priority, checksum }))
       },
     },
   ]
@@ -63,11 +82,17 @@ export const snapshotRoutes = (region: Region): Route[] => {
 const keepingRoutes = (region: Region, path: string, ownerOf: (name: string) => string | undefined): Route[] => {
   const { snapshots } = region
   const owner = ({ params }: Call): string | undefined => ownerOf(params.collection ?? '')
+  // A collection's snapshots outlive it: they are what it is brought back from, and somebody must be able to delete them.
+  const keeper = async (call: Call): Promise<string | undefined> => {
+    const { collection } = call.params
+    const isGone = collection !== undefined && nameOf(region, collection) === undefined
+    return isGone && (await snapshots.keeps(collection)) ? collection : owner(call)
+  }
   return [
     {
       method: 'GET',
       path,
-      handle: async (call) => (await snapshots.list(owner(call))).map(shown),
+      handle: async (call) => (await snapshots.list(await keeper(call))).map(shown),
     },
     {
       method: 'POST',
@@ -82,7 +107,7 @@ const keepingRoutes = (region: Region, path: string, ownerOf: (name: string) => 
       method: 'GET',
       path: `${path}/:snapshot`,
       handle: async (call) => {
-        const found = await snapshots.find(owner(call), call.params.snapshot!)
+        const found = await snapshots.find(await keeper(call), call.params.snapshot!)
         return new Whole({
           status: 200,
           contentType: 'application/octet-stream',
@@ -98,7 +123,7 @@ const keepingRoutes = (region: Region, path: string, ownerOf: (name: string) => 
       method: 'DELETE',
       path: `${path}/:snapshot`,
       handle: async (call) => {
-        const found = await snapshots.find(owner(call), call.params.snapshot!)
+        const found = await snapshots.find(await keeper(call), call.params.snapshot!)
         return waited(region, call, async () => {
           await snapshots.folder.remove(found)
           return true

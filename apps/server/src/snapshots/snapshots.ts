@@ -4,6 +4,7 @@ import type { Replica } from '@meridian/replica'
 import { badRequest, unsupported } from '../http/errors.js'
 import { takeCut } from './cut.js'
 import { type ReceivedFile, SnapshotFolder, type StoredSnapshot } from './folder.js'
+import { fetchSnapshot, type RemoteSnapshot } from './remote.js'
 import { checkSnapshot, type Priority, restore } from './restore.js'
 
 /** What a restore is made from. */
@@ -14,6 +15,8 @@ export interface RecoverRequest {
 
 /** Snapshots taken or restored at a time, waiting ones included. */
 const JOBS_MAX = 16
+/** Snapshots fetched from elsewhere at a time; each may fill `snapshotBytesMax` of the disk. */
+const FETCHES_MAX = 2
 
 /**
  * Takes, keeps and restores the snapshots of one region. They are of this region alone: nothing of them travels but what a
@@ -25,6 +28,7 @@ export class Snapshots {
   readonly #stopped = new AbortController()
   #line: Promise<unknown> = Promise.resolve()
   #jobs = 0
+  readonly #fetches = new Set<Promise<ReceivedFile>>()
 
   private constructor(folder: SnapshotFolder, replica: Replica) {
     this.folder = folder
@@ -48,6 +52,11 @@ export class Snapshots {
     })
   }
 
+  /** Whether this region keeps a snapshot of a collection of that name, be it dropped since. */
+  async keeps(collection: string): Promise<boolean> {
+    return (await this.list(collection)).length > 0
+  }
+
   async list(collection: string | undefined): Promise<StoredSnapshot[]> {
     return (await this.folder.list()).filter((each) => each.collection === collection)
   }
@@ -61,17 +70,31 @@ export class Snapshots {
 
   /**
    * The listed snapshot that a `file://` location names.
-   * @throws StoreError `UNSUPPORTED` for any other scheme, since no URL is ever fetched; `BAD_REQUEST` outside the folder.
+   * @throws StoreError `UNSUPPORTED` for any other scheme; `BAD_REQUEST` outside the folder.
    */
   async locate(location: string): Promise<StoredSnapshot> {
     const url = URL.canParse(location) ? new URL(location) : undefined
     if (url === undefined) throw badRequest('location: send file:///NAME of a snapshot that this region lists')
     if (url.protocol !== 'file:')
       throw unsupported(
-        `location ${url.protocol}//: no URL is ever fetched; upload the file, or name one of this region with file:///NAME`,
+        `location ${url.protocol}: send an http or https URL, or file:///NAME of a snapshot that this region lists`,
       )
     for (const snapshot of await this.folder.list()) if (namesFile(url, snapshot, this.folder)) return snapshot
     throw badRequest('location: no snapshot of this region; send file:///NAME as GET .../snapshots lists it')
+  }
+
+  /**
+   * A file from elsewhere, not listed; `folder.discard` it in the end. A few are fetched at a time, beside the line of jobs.
+   * @throws StoreError as `fetchSnapshot`, and `OVERLOADED`.
+   */
+  async fetch(remote: RemoteSnapshot): Promise<ReceivedFile> {
+    if (this.#fetches.size >= FETCHES_MAX)
+      throw new StoreError('OVERLOADED', 'many snapshots are being fetched; try again soon')
+    const { signal } = this.#stopped
+    signal.throwIfAborted()
+    const fetched = this.folder.receive(fetchSnapshot(remote, signal), remote.bytesMax)
+    this.#fetches.add(fetched)
+    return fetched.finally(() => this.#fetches.delete(fetched))
   }
 
   /** Checks the file whole, then writes. @throws StoreError as `checkSnapshot`, and why a write was refused. */
@@ -87,7 +110,7 @@ export class Snapshots {
   /** Ends what is under way; a snapshot half taken is removed. */
   async close(): Promise<void> {
     this.#stopped.abort(new StoreError('SHUTTING_DOWN', 'this region is stopping; try again soon'))
-    await this.#line
+    await Promise.allSettled([this.#line, ...this.#fetches])
   }
 
   async #inLine<T>(run: () => Promise<T>): Promise<T> {
