@@ -8,6 +8,7 @@ import {
   SHARDS_MAX,
   StoreError,
 } from '@meridian/core'
+import { workersDefault } from '@meridian/index'
 import { z } from 'zod'
 import { type KeyGrant, readKeysFile } from './http/keys-file.js'
 import { FLAGS, type Flag, type FlagValues, LOG_LEVELS, type LogLevel } from './flags.js'
@@ -58,6 +59,8 @@ export interface Config {
   readonly areTextIdsTaken: boolean
   /** Shards of a collection whose creation names none. */
   readonly shards: number
+  /** Most threads of the index. */
+  readonly indexWorkers: number
   readonly mapSizeBytes: number
   readonly requestTimeoutMs: number
   readonly headerTimeoutMs: number
@@ -149,6 +152,7 @@ const SCHEMAS = {
   'dimensions-max': integer(1, 65_536),
   'text-ids': z.enum(['on', 'off'], { error: 'must be on or off' }),
   shards: integer(1, SHARDS_MAX),
+  'index-workers': integer(1, 64),
   'map-size': integer(1024 * 1024, 2 ** 46),
   'request-timeout-ms': integer(100, 24 * 3600 * 1000),
   'header-timeout-ms': integer(100, 600_000),
@@ -210,6 +214,7 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     dimensionsMax: one('dimensions-max') ?? 65_536,
     areTextIdsTaken: one('text-ids') !== 'off',
     shards: one('shards') ?? SHARDS_DEFAULT,
+    indexWorkers: one('index-workers') ?? workersDefault(),
     mapSizeBytes: one('map-size') ?? 64 * 1024 ** 3,
     requestTimeoutMs: one('request-timeout-ms') ?? 60_000,
     headerTimeoutMs: one('header-timeout-ms') ?? 15_000,

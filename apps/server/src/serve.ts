@@ -53,7 +53,12 @@ export interface Parts {
 const PARTS: Parts = {
   openStorage: (config, log) => LmdbStorage.open({ directory: config.dataDir, mapSizeBytes: config.mapSizeBytes, log }),
   openIndex: (config, log, onReset) =>
-    new HnswIndex({ directory: config.dataDir, log, onReset: (space) => onReset(space.collection, space.vector) }),
+    new HnswIndex({
+      directory: config.dataDir,
+      log,
+      workers: config.indexWorkers,
+      onReset: (space) => onReset(space.collection, space.vector),
+    }),
 }
 
 /**

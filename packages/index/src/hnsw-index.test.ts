@@ -8,6 +8,7 @@ import { ExactIndex } from './exact-index.js'
 import { ENGINE } from './graph.js'
 import { HnswIndex, type HnswIndexOptions } from './hnsw-index.js'
 import { clustered, mean, paramsOf, recall } from './testing/data.js'
+import type { WorkerData } from './worker-protocol.js'
 
 const REF = { collection: 'c-1', vector: '' }
 const PARAMS = paramsOf(16, 'Cosine')
@@ -146,15 +147,27 @@ test('[IX17] opening an open space replaces its content without reading it again
   expect(reads).toEqual([2000])
 })
 
-test('[IX18] a worker that dies is replaced; waiting searches are refused, later ones answer over resynced vectors', async () => {
+/** Workers as they are started, to be ended by a test; the built file, as always. */
+const watched = () => {
   const workers: Worker[] = []
+  const startWorker = (workerData: WorkerData): Worker => {
+    const worker = new Worker(new URL('../dist/worker-main.js', import.meta.url), { workerData, execArgv: [] })
+    workers.push(worker)
+    return worker
+  }
+  const kill = async (at: number): Promise<void> => {
+    const exited = new Promise((resolve) => workers[at]!.once('exit', resolve))
+    workers[at]!.terminate()
+    await exited
+  }
+  return { workers, startWorker, kill }
+}
+
+test('[IX18] a worker that dies is replaced; waiting searches are refused, later ones answer over resynced vectors', async () => {
+  const { workers, startWorker, kill } = watched()
   const resets: SpaceRef[] = []
   const index: HnswIndex = start({
-    startWorker: (workerData) => {
-      const worker = new Worker(new URL('../dist/worker-main.js', import.meta.url), { workerData, execArgv: [] })
-      workers.push(worker)
-      return worker
-    },
+    startWorker,
     onReset: (space) => {
       resets.push(space)
       index.openSpace(space, PARAMS, listed(VECTORS))
@@ -162,15 +175,109 @@ test('[IX18] a worker that dies is replaced; waiting searches are refused, later
   })
   index.openSpace(REF, PARAMS, listed(VECTORS))
   await built(index)
-  const exited = new Promise((resolve) => workers[0]!.once('exit', resolve))
-  workers[0]!.terminate()
+  const killed = kill(0)
   await expect(index.search(REF, { vector: VECTORS[1]!, limit: 1 })).rejects.toMatchObject({ code: 'OVERLOADED' })
-  await exited
+  await killed
   expect(index.stats(REF)!.state).toBe('loading')
   const hits = await index.search(REF, { vector: VECTORS[1]!, limit: 1 })
   expect(hits[0]!.ordinal).toBe(1)
   expect(resets).toEqual([REF])
   expect(workers).toHaveLength(2)
+})
+
+test('[IX53] after a death the snapshot and the difference are loaded; after a second one soon after, the records', async () => {
+  const { startWorker, kill } = watched()
+  let nowMs = 0
+  let reads: number[] = []
+  const index: HnswIndex = start({
+    startWorker,
+    elapsedMs: () => nowMs,
+    onReset: (space) => index.openSpace(space, PARAMS, listed(VECTORS, reads)),
+  })
+  index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 4990)))
+  await built(index)
+  await index.flush()
+  const readsAfterDeath = async (worker: number): Promise<number> => {
+    reads = []
+    await kill(worker)
+    const hits = await index.search(REF, { vector: VECTORS[4995]!, limit: 1 })
+    expect(hits[0]!.ordinal).toBe(4995)
+    return reads.length
+  }
+  expect(await readsAfterDeath(0)).toBe(10)
+  nowMs += 599_000
+  expect(await readsAfterDeath(1)).toBe(5000)
+  // The distrusted files are gone; new ones are trusted once some time has passed.
+  await built(index)
+  await index.flush()
+  nowMs += 600_000
+  expect(await readsAfterDeath(2)).toBe(0)
+})
+
+test('[IX54] spaces are spread over workers by what they hold, and one that dies takes only its own along', async () => {
+  const { workers, startWorker, kill } = watched()
+  const resets: string[] = []
+  const index: HnswIndex = start({
+    workers: 2,
+    startWorker,
+    onReset: (space) => {
+      resets.push(space.collection)
+      index.openSpace(space, PARAMS, listed(VECTORS.slice(0, 100)))
+    },
+  })
+  const refOf = (collection: string): SpaceRef => ({ collection, vector: '' })
+  const open = (collection: string, count: number): void =>
+    index.openSpace(refOf(collection), PARAMS, listed(VECTORS.slice(0, count)))
+  expect(workers).toHaveLength(1)
+  open('large', 2000)
+  expect(workers).toHaveLength(1)
+  open('small', 100)
+  open('tiny', 50)
+  expect(workers).toHaveLength(2)
+  const nearest = async (collection: string): Promise<number> =>
+    (await index.search(refOf(collection), { vector: VECTORS[7]!, limit: 1 }))[0]!.ordinal
+  for (const collection of ['large', 'small', 'tiny']) expect(await nearest(collection)).toBe(7)
+  await kill(1)
+  expect(await nearest('large')).toBe(7)
+  expect(await nearest('small')).toBe(7)
+  expect(resets).toEqual(['small', 'tiny'])
+})
+
+test('[IX54] a space that is dropped and opened again stays with the worker that deletes its files', async () => {
+  const index = start({ workers: 3 })
+  const open = (count: number): void => index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, count)))
+  open(1500)
+  await built(index)
+  await index.flush()
+  index.openSpace({ ...REF, collection: 'other' }, PARAMS, listed(VECTORS.slice(0, 10)))
+  for (const count of [1200, 1300]) {
+    index.dropSpace(REF)
+    open(count)
+    expect(await index.search(REF, { vector: VECTORS[0]!, limit: 2000 })).toHaveLength(count)
+    await built(index)
+    await index.flush()
+    expect(readdirSync(join(directory, 'index'))).toHaveLength(2)
+  }
+})
+
+test('[IX55] a search of a space that is not loaded in time is refused, and asks to be tried again', async () => {
+  const { startWorker, kill } = watched()
+  const index = start({ startWorker, loadingWaitMs: 20, onReset: () => {} })
+  const search = async (): Promise<number> => {
+    for (;;)
+      try {
+        return (await index.search(REF, { vector: VECTORS[0]!, limit: 20 })).length
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'NOT_READY' })
+      }
+  }
+  index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 10)))
+  expect(await search()).toBe(10)
+  await kill(0)
+  const refused = index.search(REF, { vector: VECTORS[0]!, limit: 1 })
+  await expect(refused).rejects.toMatchObject({ code: 'NOT_READY', message: expect.stringContaining('try again') })
+  index.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 11)))
+  expect(await search()).toBe(11)
 })
 
 test('[IX19] an aborted search rejects with its reason; the others go on', async () => {

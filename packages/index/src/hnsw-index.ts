@@ -22,31 +22,42 @@ import {
 import { Handover } from './handover.js'
 import { LocalSpace } from './local-space.js'
 import { OrdinalSet } from './ordinal-set.js'
-import { PendingReplies } from './pending-replies.js'
 import { checkQuery, denseVector, spaceKey } from './query.js'
 import { isFinite32 } from './scoring.js'
-import { type StartWorker, WorkerLink } from './worker-link.js'
+import type { StartWorker } from './worker-link.js'
+import { type IndexWorker, WorkerPool, workersDefault } from './worker-pool.js'
 import type { IndexReply, SpaceNumber } from './worker-protocol.js'
 
 /** Searches waiting for an answer; beyond it they are refused. */
 const SEARCHES_MAX = 4096
 /** Vectors read and sent in one go while a space is handed over. */
 const READ_BYTES = 512 * 1024
+/** A search of a space that is being loaded waits this long, then it is refused. */
+const LOADING_WAIT_MS = 10_000
+/** The files of a space are trusted again when its worker has not died over it for so long. */
+const TRUST_MS = 600_000
 
 export interface HnswIndexOptions {
   /** Snapshots go into its folder `index`; they may be deleted whenever the index is closed. */
   readonly directory: string
   readonly log?: Log
   /**
-   * The worker died and with it the content of `space`: call `openSpace` with its vectors again. Changes from the death until
+   * A worker died and with it the content of `space`: call `openSpace` with its vectors again. Changes from the death until
    * then are ignored, searches wait. Without it such searches fail with `OVERLOADED`.
    */
   readonly onReset?: (space: SpaceRef) => void
   readonly startWorker?: StartWorker
+  /** Most worker threads; each space lives in one. As many as there are cores but one unless given. */
+  readonly workers?: number
+  /** How long a search of a space that is being loaded waits before it fails with `NOT_READY`; 10 s unless given. */
+  readonly loadingWaitMs?: number
+  /** Monotonic milliseconds. */
+  readonly elapsedMs?: () => number
 }
 
 interface Open {
   readonly number: SpaceNumber
+  readonly worker: IndexWorker
   readonly ref: SpaceRef
   readonly params: VectorParams
   readonly live: OrdinalSet
@@ -54,6 +65,10 @@ interface Open {
   handover: Handover | undefined
   /** The worker that held it is gone. */
   isLost: boolean
+  /** When a worker last died with it; `undefined`: none did. */
+  diedAtMs: number | undefined
+  /** It died twice in a short time: its files may be why. */
+  isDistrusted: boolean
   /** Searches that came before the worker had everything. */
   readonly waiting: Map<number, IndexQuery>
   /** Changes sent since the opening, and how many of them the worker says it has. */
@@ -63,36 +78,39 @@ interface Open {
 }
 
 /**
- * The index of a region: spaces live in one worker thread, this is the main thread's side of it. Invariants:
- *  1. Messages are in the order of the calls, so a search sees every `set` and `remove` before it.
+ * The index of a region: each space lives in one of a few worker threads, this is the main thread's side of it. Invariants:
+ *  1. Messages of a space are in the order of the calls, so a search sees every `set` and `remove` before it.
  *  2. A search of a space that is being opened is sent when the last of its vectors was: it answers later, and completely.
  *  3. No vector is in the main thread longer than a tick; opening reads only what the worker lacks, in bounded slices.
  */
 export class HnswIndex implements VectorIndex, AsyncDisposable {
   readonly #log: Log
   readonly #onReset: ((space: SpaceRef) => void) | undefined
-  readonly #link: WorkerLink
+  readonly #pool: WorkerPool
+  readonly #loadingWaitMs: number
+  readonly #elapsedMs: () => number
   readonly #open = new Map<string, Open>()
   /** Spaces of sparse vectors and multivectors: the worker does not hear of them. */
   readonly #local = new Map<string, LocalSpace>()
   readonly #byNumber = new Map<SpaceNumber, Open>()
-  readonly #replies = new PendingReplies()
+  /** Spaces whose files a worker was told to delete and has not yet. */
+  readonly #dropping = new Map<SpaceNumber, { readonly ref: SpaceRef; readonly worker: IndexWorker }>()
   #lastNumber = 0
   #closing: Promise<void> | undefined
 
   constructor(options: HnswIndexOptions) {
     this.#log = options.log ?? SILENT_LOG
     this.#onReset = options.onReset
-    const handler = {
-      reply: (reply: IndexReply) => this.#reply(reply),
-      lost: () => this.#lost(),
-      started: () => this.#started(),
-    }
-    this.#link = new WorkerLink(
-      { directory: join(options.directory, 'index') },
-      this.#log,
-      handler,
-      options.startWorker,
+    this.#loadingWaitMs = options.loadingWaitMs ?? LOADING_WAIT_MS
+    this.#elapsedMs = options.elapsedMs ?? (() => performance.now())
+    const count = Math.max(1, options.workers ?? workersDefault())
+    this.#pool = new WorkerPool(
+      { directory: join(options.directory, 'index'), count, log: this.#log, start: options.startWorker },
+      {
+        reply: (worker, reply) => this.#reply(worker, reply),
+        lost: (worker) => this.#lost(worker),
+        started: (worker) => this.#started(worker),
+      },
     )
   }
 
@@ -111,13 +129,17 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     const before = this.#open.get(key)
     if (before) this.#byNumber.delete(before.number)
     const handover = new Handover(vectors, params.size)
+    const worker = before?.worker ?? this.#workerFor(key)
     const opened: Open = {
       number: ++this.#lastNumber,
+      worker,
       ref,
       params,
       live: new OrdinalSet(),
       handover,
       isLost: false,
+      diedAtMs: before?.diedAtMs,
+      isDistrusted: false,
       waiting: before?.waiting ?? new Map(),
       sent: 0,
       applied: 0,
@@ -126,8 +148,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     for (const ordinal of handover.ordinals) opened.live.add(ordinal)
     this.#open.set(key, opened)
     this.#byNumber.set(opened.number, opened)
-    // What a worker died over is not loaded a second time.
-    this.#link.outbox.push({ type: 'open', space: opened.number, ref, params, fresh: before?.isLost ?? false })
+    worker.link.outbox.push({ type: 'open', space: opened.number, ref, params, fresh: before?.isDistrusted ?? false })
     this.#offer(opened, handover)
   }
 
@@ -161,12 +182,13 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     if (!opened) throw notOpen()
     checkQuery(query, opened.params)
     if (opened.isLost && !this.#onReset) throw died()
-    if (this.#replies.size >= SEARCHES_MAX) throw new StoreError('OVERLOADED', `${SEARCHES_MAX} searches are waiting`)
-    const { id, answer } = this.#replies.expect(signal)
+    if (this.#pool.waiting >= SEARCHES_MAX) throw new StoreError('OVERLOADED', `${SEARCHES_MAX} searches are waiting`)
+    const { replies } = opened.worker
+    const { id, answer } = replies.expect(signal)
     // Copies: a view would take its whole buffer along, and the caller may go on using its own.
     const among = query.among && { among: query.among.slice() }
     const copy: IndexQuery = { ...query, vector: denseVector(query).slice(), ...among }
-    if (opened.handover || opened.isLost) opened.waiting.set(id, copy)
+    if (opened.handover || opened.isLost) this.#await(opened, id, copy)
     else this.#ask(opened, id, copy)
     return answer as Promise<IndexHit[]>
   }
@@ -185,9 +207,10 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     const opened = this.#open.get(spaceKey(space))
     if (!opened) throw notOpen()
     if (opened.handover || opened.isLost) return { graph: 'unknown', files: 'unknown' }
-    const { id: request, answer } = this.#replies.expect()
-    this.#link.outbox.push({ type: 'traces', id: request, space: opened.number, record: id })
-    this.#link.flush()
+    const { link, replies } = opened.worker
+    const { id: request, answer } = replies.expect()
+    link.outbox.push({ type: 'traces', id: request, space: opened.number, record: id })
+    link.flush()
     return answer as Promise<IndexTraces>
   }
 
@@ -198,13 +221,11 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     if (this.#closing || !opened) return
     this.#open.delete(spaceKey(space))
     this.#byNumber.delete(opened.number)
-    for (const id of opened.waiting.keys()) this.#replies.reject(id, new StoreError('NOT_READY', 'the space is gone'))
-    if (opened.isLost) {
-      // The new worker has not heard of it; it opens the space only to delete its files.
-      this.#link.outbox.push({ type: 'open', space: opened.number, ref: space, params: opened.params, fresh: true })
-    }
-    this.#link.outbox.push({ type: 'drop', space: opened.number })
-    this.#link.flush()
+    for (const id of opened.waiting.keys())
+      opened.worker.replies.reject(id, new StoreError('NOT_READY', 'the space is gone'))
+    this.#dropping.set(opened.number, opened)
+    // A worker that is being started is told when it is there.
+    if (!opened.isLost) this.#drop(opened.number, opened)
   }
 
   /** `pending` includes changes that are still on their way to the worker. */
@@ -223,10 +244,14 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   /** @throws StoreError through the promise: `STORAGE_FAILED`, `OVERLOADED` (the worker died meanwhile), `SHUTTING_DOWN`. */
   async flush(): Promise<void> {
     if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
-    const { id, answer } = this.#replies.expect()
-    this.#link.outbox.push({ type: 'flush', id })
-    this.#link.flush()
-    await answer
+    const flushed = this.#pool.workers.map(({ link, replies }) => {
+      const { id, answer } = replies.expect()
+      link.outbox.push({ type: 'flush', id })
+      link.flush()
+      return answer
+    })
+    const failed = (await Promise.allSettled(flushed)).find((each) => each.status === 'rejected')
+    if (failed) throw failed.reason
   }
 
   /** Answers what was sent, refuses what waits for an opening, and waits for the worker to end. Does not flush. */
@@ -244,11 +269,10 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     for (const opened of this.#open.values()) {
       opened.handover = undefined
       for (const id of opened.waiting.keys()) {
-        this.#replies.reject(id, new StoreError('SHUTTING_DOWN', 'the index is closed'))
+        opened.worker.replies.reject(id, new StoreError('SHUTTING_DOWN', 'the index is closed'))
       }
     }
-    await this.#link.close()
-    this.#replies.rejectAll(new StoreError('SHUTTING_DOWN', 'the index is closed'))
+    await this.#pool.close(() => new StoreError('SHUTTING_DOWN', 'the index is closed'))
   }
 
   #set(opened: Open, ordinal: number, id: string, version: string, vector: VectorValue): void {
@@ -259,33 +283,62 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     }
     opened.live.add(ordinal)
     opened.sent++
-    this.#link.flush(this.#link.outbox.set(opened.number, ordinal, id, version, vector))
+    const { link } = opened.worker
+    link.flush(link.outbox.set(opened.number, ordinal, id, version, vector))
   }
 
   #remove(opened: Open, ordinal: number): void {
     opened.live.delete(ordinal)
     opened.sent++
-    this.#link.flush(this.#link.outbox.remove(opened.number, ordinal))
+    const { link } = opened.worker
+    link.flush(link.outbox.remove(opened.number, ordinal))
   }
 
-  #ask(opened: Open, id: number, query: IndexQuery): void {
-    this.#link.outbox.push({ type: 'search', id, space: opened.number, query })
-    this.#link.flush()
+  /** Where a space lives that is opened: with the worker that still has to delete its files, or that has least to hold. */
+  #workerFor(key: string): IndexWorker {
+    for (const { ref, worker } of this.#dropping.values()) if (spaceKey(ref) === key) return worker
+    return this.#pool.leastLoaded((worker) => {
+      let floats = 0
+      for (const each of this.#open.values())
+        if (each.worker === worker) floats += (each.live.size + 1) * each.params.size
+      return floats
+    })
+  }
+
+  #drop(space: SpaceNumber, { ref, worker }: Pick<Open, 'ref' | 'worker'>): void {
+    worker.link.outbox.push({ type: 'drop', space, ref })
+    worker.link.flush()
+  }
+
+  #ask({ worker, number }: Open, id: number, query: IndexQuery): void {
+    worker.link.outbox.push({ type: 'search', id, space: number, query })
+    worker.link.flush()
+  }
+
+  /** Until the space has been loaded, or for as long as somebody may be kept waiting. */
+  #await(opened: Open, id: number, query: IndexQuery): void {
+    const { waiting, worker } = opened
+    waiting.set(id, query)
+    const refuse = (): void => {
+      if (waiting.delete(id)) worker.replies.reject(id, stillLoading())
+    }
+    setTimeout(refuse, this.#loadingWaitMs).unref()
   }
 
   /** The next batch of the handover, or its end. */
   #offer(opened: Open, handover: Handover): void {
+    const { link, replies } = opened.worker
     const offer = handover.next()
     if (offer) {
-      this.#link.outbox.push({ type: 'offer', space: opened.number, offer })
+      link.outbox.push({ type: 'offer', space: opened.number, offer })
     } else {
       opened.handover = undefined
       opened.stats = { ...opened.stats, state: 'ready' }
-      this.#link.outbox.push({ type: 'settle', space: opened.number })
-      for (const [id, query] of opened.waiting) if (this.#replies.isWaiting(id)) this.#ask(opened, id, query)
+      link.outbox.push({ type: 'settle', space: opened.number })
+      for (const [id, query] of opened.waiting) if (replies.isWaiting(id)) this.#ask(opened, id, query)
       opened.waiting.clear()
     }
-    this.#link.flush()
+    link.flush()
   }
 
   /** Reads and sends what the worker wants of the last offer, giving way to other work between slices. */
@@ -314,7 +367,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     }
   }
 
-  #reply(reply: IndexReply): void {
+  #reply({ replies }: IndexWorker, reply: IndexReply): void {
     switch (reply.type) {
       case 'wanted': {
         const opened = this.#byNumber.get(reply.space)
@@ -333,17 +386,20 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
       case 'hits': {
         const { ordinals, scores } = reply
         const hits = (): IndexHit[] => Array.from(ordinals, (ordinal, i) => ({ ordinal, score: scores[i]! }))
-        this.#replies.resolve(reply.id, hits)
+        replies.resolve(reply.id, hits)
         break
       }
       case 'traces':
-        this.#replies.resolve(reply.id, () => reply.traces)
+        replies.resolve(reply.id, () => reply.traces)
+        break
+      case 'dropped':
+        this.#dropping.delete(reply.space)
         break
       case 'done':
-        this.#replies.resolve(reply.id, () => undefined)
+        replies.resolve(reply.id, () => undefined)
         break
       case 'failed':
-        this.#replies.reject(reply.id, new StoreError(reply.code, reply.message))
+        replies.reject(reply.id, new StoreError(reply.code, reply.message))
         break
       case 'log':
         this.#log[reply.level](reply.fields, reply.message)
@@ -355,20 +411,29 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     }
   }
 
-  #lost(): void {
-    this.#replies.rejectAll(died())
+  #lost(worker: IndexWorker): void {
+    worker.replies.rejectAll(died())
+    const nowMs = this.#elapsedMs()
     for (const opened of this.#open.values()) {
+      if (opened.worker !== worker) continue
       opened.isLost = true
+      // What workers die over again and again is not loaded once more.
+      opened.isDistrusted = opened.diedAtMs !== undefined && nowMs - opened.diedAtMs < TRUST_MS
+      opened.diedAtMs = nowMs
       opened.handover = undefined
       opened.waiting.clear()
       opened.stats = { live: 0, pending: 0, dead: 0, state: 'loading' }
     }
   }
 
-  #started(): void {
-    for (const opened of [...this.#open.values()]) if (opened.isLost) this.#onReset?.(opened.ref)
+  #started(worker: IndexWorker): void {
+    for (const [space, dropping] of this.#dropping) if (dropping.worker === worker) this.#drop(space, dropping)
+    for (const opened of [...this.#open.values()])
+      if (opened.isLost && opened.worker === worker) this.#onReset?.(opened.ref)
   }
 }
 
 const notOpen = (): StoreError => new StoreError('NOT_READY', 'the vector space is not open')
-const died = (): StoreError => new StoreError('OVERLOADED', 'the index worker died and is being rebuilt')
+const stillLoading = (): StoreError =>
+  new StoreError('NOT_READY', 'the index of this vector is being loaded: see /readyz, and try again')
+const died = (): StoreError => new StoreError('OVERLOADED', 'the index worker died and is being replaced; try again')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { IndexHost } from './index-host.js'
 import { clustered, paramsOf } from './testing/data.js'
-import type { Changes, IndexReply } from './worker-protocol.js'
+import type { Changes, IndexReply, IndexRequest } from './worker-protocol.js'
 
 const VECTORS = clustered(6000, 8, 1)
 let directory: string
@@ -33,7 +33,10 @@ const hosted = () => {
         if (reply.type === type) resolve(reply)
       }
     })
-  return { host, replies, next }
+  const advance = (byMs: number): void => {
+    ms += byMs
+  }
+  return { host, replies, next, advance }
 }
 
 const all: Changes = {
@@ -123,4 +126,54 @@ test('[IX30] whose vectors graph and files hold is asked of the worker, and a gr
   expect((await traces('id-3'))?.graph).toBe('clear')
   await flushed()
   expect(await traces('id-3')).toEqual({ graph: 'clear', files: 'clear' })
+})
+
+const opening = (space: number, collection: string, changes = all): IndexRequest[] => [
+  { type: 'open', space, ref: { collection, vector: '' }, params: paramsOf(8, 'Euclid'), fresh: false },
+  { type: 'settle', space },
+  { type: 'change', space, changes },
+]
+
+test('[IX50] slices are shorter while searches keep coming', () => {
+  const { host, replies } = hosted()
+  host.serve(opening(1, 'c'))
+  const pending = (): number => replies.findLast((reply) => reply.type === 'stats')!.stats.pending
+  // Each look at the clock takes as long as an insertion may.
+  host.work()
+  const idle = 6000 - pending()
+  host.serve([{ type: 'search', id: 1, space: 1, query: { vector: VECTORS[0]!, limit: 1 } }])
+  host.work()
+  expect(6000 - pending() - idle).toBeLessThan(idle)
+})
+
+test('[IX51] spaces of one worker take turns', () => {
+  const { host, replies } = hosted()
+  host.serve([...opening(1, 'a'), ...opening(2, 'b'), ...opening(3, 'c')])
+  for (let slice = 0; slice < 30; slice++) host.work(10)
+  const built = [1, 2, 3].map((space) => {
+    const last = replies.findLast((reply) => reply.type === 'stats' && reply.space === space)
+    return 6000 - (last?.type === 'stats' ? last.stats.pending : 6000)
+  })
+  expect(Math.min(...built)).toBeGreaterThanOrEqual(10)
+  expect(Math.max(...built) - Math.min(...built)).toBeLessThanOrEqual(1)
+})
+
+test('[IX52] while searches keep coming, a snapshot is put off', async () => {
+  const { host, advance, next } = hosted()
+  const saved = async (): Promise<string[]> => {
+    const closed = next('closed')
+    host.serve([{ type: 'close' }])
+    await closed
+    return readdirSync(directory)
+  }
+  host.serve(opening(1, 'c'))
+  const search = (): void => host.serve([{ type: 'search', id: 1, space: 1, query: { vector: VECTORS[0]!, limit: 1 } }])
+  do search()
+  while (host.work(500))
+  search()
+  expect(host.work()).toBe(false)
+  expect(await saved()).toEqual([])
+  advance(1100)
+  host.work()
+  expect(await saved()).toHaveLength(2)
 })

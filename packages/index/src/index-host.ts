@@ -15,9 +15,18 @@ import { type Contents, Snapshots } from './snapshots.js'
 import { Space } from './space.js'
 import type { Changes, IndexReply, IndexRequest, Offer, SpaceNumber } from './worker-protocol.js'
 
-/** A snapshot is taken without being asked for after this many graph changes, and this share of the live vectors. */
+/**
+ * A snapshot is taken without being asked for after this many graph changes, and this share of the live vectors. Writing a graph
+ * keeps searches waiting (about 0.8 ms a MB), so while they keep coming it is put off until the larger share.
+ */
 const SNAPSHOT_CHANGES_MIN = 5000
 const SNAPSHOT_SHARE = 0.2
+const SNAPSHOT_SHARE_SERVING = 2
+const QUIET_MS = 1000
+/** How long a search may find the worker building: shorter while searches keep coming. */
+const SLICE_MS = 2
+const SLICE_SERVING_MS = 1
+const SERVING_MS = 50
 
 interface Hosted {
   readonly ref: SpaceRef
@@ -39,6 +48,9 @@ export class IndexHost {
   readonly #snapshots: Snapshots
   #saving: Promise<unknown> = Promise.resolve()
   #isSaving = false
+  #searchedAtMs = Number.NEGATIVE_INFINITY
+  /** The space that had the last slice. */
+  #lastServed: SpaceNumber = 0
 
   constructor(
     directory: string,
@@ -53,22 +65,29 @@ export class IndexHost {
     this.#report()
   }
 
-  /** Builds graphs for about `sliceMs`; whether there is more to build. */
-  work(sliceMs: number): boolean {
-    const until = this.elapsedMs() + sliceMs
-    const more = (): boolean => this.elapsedMs() < until
-    let isLeft = false
-    for (const [number, hosted] of this.#spaces) {
-      if (!hosted.settled || !hosted.space.hasWork) continue
-      if (more()) {
-        hosted.space.step(more)
-        this.#changed.add(number)
-        if (!hosted.space.hasWork) this.#saveIfDue(hosted)
-      }
-      isLeft ||= hosted.space.hasWork
+  /**
+   * Builds a graph for one short slice, each space's in turn, or takes a snapshot that is due; whether there is more to build.
+   * To be called now and then even when it said no: a snapshot may wait for searches to cease.
+   */
+  work(sliceMs = this.#sliceMs()): boolean {
+    const working = [...this.#spaces].filter(([, { settled, space }]) => settled && space.hasWork)
+    const [number, hosted] = working.find(([each]) => each > this.#lastServed) ?? working[0] ?? []
+    if (number === undefined || hosted === undefined) {
+      for (const each of this.#spaces.values()) if (each.settled) this.#saveIfDue(each)
+      return false
     }
+    this.#lastServed = number
+    const until = this.elapsedMs() + sliceMs
+    hosted.space.step(() => this.elapsedMs() < until)
+    this.#changed.add(number)
+    const isDone = !hosted.space.hasWork
+    if (isDone) this.#saveIfDue(hosted)
     this.#report()
-    return isLeft
+    return working.length > 1 || !isDone
+  }
+
+  #sliceMs(): number {
+    return this.elapsedMs() - this.#searchedAtMs < SERVING_MS ? SLICE_SERVING_MS : SLICE_MS
   }
 
   #serve(request: IndexRequest): void {
@@ -92,6 +111,7 @@ export class IndexHost {
       case 'search':
         // Who has the answer has the numbers that go with it.
         this.#report()
+        this.#searchedAtMs = this.elapsedMs()
         this.#answer(request.id, () => this.#hosted(request.space).space.search(request.query))
         break
       case 'traces':
@@ -101,8 +121,9 @@ export class IndexHost {
         )
         break
       case 'drop':
-        this.#snapshots.drop(this.#hosted(request.space).ref)
         this.#spaces.delete(request.space)
+        this.#snapshots.drop(request.ref)
+        this.post({ type: 'dropped', space: request.space })
         break
       case 'flush':
         this.#flush().then(
@@ -216,7 +237,9 @@ export class IndexHost {
     const layer = hosted.space.current
     if (this.#isSaving || layer === undefined) return
     const since = layer === hosted.saved.layer ? layer.revision - hosted.saved.revision : layer.revision
-    if (since < Math.max(SNAPSHOT_CHANGES_MIN, hosted.space.rows.live * SNAPSHOT_SHARE)) return
+    const isQuiet = this.elapsedMs() - this.#searchedAtMs > QUIET_MS
+    const share = isQuiet ? SNAPSHOT_SHARE : SNAPSHOT_SHARE_SERVING
+    if (since < Math.max(SNAPSHOT_CHANGES_MIN, hosted.space.rows.live * share)) return
     this.#isSaving = true
     this.#save(hosted)
       .catch((error: unknown) => logTo(this.post).error({ ...hosted.ref, error: String(error) }, 'index not saved'))

@@ -10,3 +10,4 @@ export { isBetter, isFinite32, maxSim, normalize, normalizeRows, score, sparseDo
 export * from './top-k.js'
 export { Bits } from './payload/bits.js'
 export { type Matching, PayloadIndex } from './payload/payload-index.js'
+export { workersDefault } from './worker-pool.js'

@@ -80,8 +80,8 @@ class Batch {
       ordinals: Uint32Array.from(this.#ordinals),
       ids: this.#ids,
       versions: this.#versions,
-      // Cloning a view would copy all of the buffer behind it.
-      vectors: this.#vectors.slice(0, this.#floats),
+      // A view would take all of the buffer behind it along.
+      vectors: this.#floats === this.#vectors.length ? this.#vectors : this.#vectors.slice(0, this.#floats),
     }
   }
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '@meridian/core'
 import { Outbox } from './outbox.js'
-import type { IndexReply, WorkerData } from './worker-protocol.js'
+import { type IndexReply, transfersOf, type WorkerData } from './worker-protocol.js'
 
 /** A worker that dies without having answered anything is started again this much later, doubling up to the maximum. */
 const RESTART_MS = 200
@@ -68,17 +68,19 @@ export class WorkerLink {
   #send(): void {
     if (!this.#worker) return
     const requests = this.outbox.take()
-    if (requests.length > 0) this.#worker.postMessage(requests)
+    if (requests.length > 0) this.#worker.postMessage(requests, transfersOf(requests))
   }
 
   #spawn(): void {
     const worker = this.start(this.data)
     this.#worker = worker
-    worker.on('message', (reply: IndexReply) => {
-      // What a worker says by itself, it may say just before it dies.
-      if (reply.type !== 'log') this.#failures = 0
-      if (reply.type === 'closed') worker.terminate()
-      else this.handler.reply(reply)
+    worker.on('message', (replies: IndexReply[]) => {
+      for (const reply of replies) {
+        // What a worker says by itself, it may say just before it dies.
+        if (reply.type !== 'log') this.#failures = 0
+        if (reply.type === 'closed') worker.terminate()
+        else this.handler.reply(reply)
+      }
     })
     worker.on('error', (error) => this.log.error({ error: String(error) }, 'index worker failed'))
     worker.on('exit', (code) => this.#exit(code))

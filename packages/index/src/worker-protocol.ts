@@ -6,6 +6,8 @@ export type SpaceNumber = number
 /** What the worker is started with. */
 export interface WorkerData {
   readonly directory: string
+  /** Whether it says at its start what searches run on. */
+  readonly announces: boolean
 }
 
 /** Main thread to worker, in batches, handled in order. */
@@ -27,7 +29,8 @@ export type IndexRequest =
   | { readonly type: 'search'; readonly id: number; readonly space: SpaceNumber; readonly query: IndexQuery }
   /** Answered by `traces` once no file is being written. */
   | { readonly type: 'traces'; readonly id: number; readonly space: SpaceNumber; readonly record: string }
-  | { readonly type: 'drop'; readonly space: SpaceNumber }
+  /** Forgets the space, if it is there, and deletes its files; answered by `dropped`. */
+  | { readonly type: 'drop'; readonly space: SpaceNumber; readonly ref: SpaceRef }
   /** Answered by `done` or `failed` once every changed space is on disk. */
   | { readonly type: 'flush'; readonly id: number }
   /** Answered by `closed` once writes under way have ended. */
@@ -56,6 +59,7 @@ export type IndexReply =
   | { readonly type: 'stats'; readonly space: SpaceNumber; readonly applied: number; readonly stats: SpaceStats }
   | { readonly type: 'hits'; readonly id: number; readonly ordinals: Uint32Array; readonly scores: Float32Array }
   | { readonly type: 'traces'; readonly id: number; readonly traces: IndexTraces }
+  | { readonly type: 'dropped'; readonly space: SpaceNumber }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | {
@@ -65,3 +69,22 @@ export type IndexReply =
       readonly message: string
     }
   | { readonly type: 'closed' }
+
+/** Buffers of requests that go to the worker instead of being copied; each is its request's alone. */
+export const transfersOf = (requests: readonly IndexRequest[]): ArrayBuffer[] => {
+  const buffers: ArrayBuffer[] = []
+  const give = (array: Uint32Array | Float32Array | undefined): void => {
+    if (array !== undefined && array.byteLength >= TRANSFER_BYTES_MIN) buffers.push(array.buffer as ArrayBuffer)
+  }
+  for (const request of requests) {
+    if (request.type === 'change') {
+      give(request.changes.vectors)
+      give(request.changes.ordinals)
+    } else if (request.type === 'offer') give(request.offer.ordinals)
+    else if (request.type === 'search') give(request.query.among)
+  }
+  return buffers
+}
+
+/** Copying less is cheaper than handing it over. */
+const TRANSFER_BYTES_MIN = 16 * 1024
