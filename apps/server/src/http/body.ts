@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@meridian/core'
 import { badRequest, formatError } from './errors.js'
@@ -39,14 +40,15 @@ export class BodyReader {
     if (bytes.length === 0) return undefined
     let text: string
     try {
-      text = strictUtf8.decode(bytes)
+      // What is all ASCII is copied as it is, and stays one byte a character.
+      text = isAscii(bytes) ? bytes.toString('latin1') : strictUtf8.decode(bytes)
     } catch {
       throw formatError('the body is not UTF-8; encode it as such')
     }
     return parseJson(text, this.#limits.jsonDepthMax)
   }
 
-  #collect(request: IncomingMessage): Promise<Uint8Array> {
+  #collect(request: IncomingMessage): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let size = 0

@@ -7,7 +7,7 @@ import { printJson } from './json-print.js'
 export interface Answer {
   readonly status: number
   readonly contentType: string
-  readonly body: string | Readable
+  readonly body: string | Buffer | Readable
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -18,7 +18,7 @@ const TEXT_TYPE = 'text/plain; charset=utf-8'
 export const success = (result: unknown, seconds: number): Answer => ({
   status: 200,
   contentType: JSON_TYPE,
-  body: `{"result":${printJson(result)},"status":"ok","time":${seconds}}`,
+  body: printJson(result, '{"result":', `,"status":"ok","time":${seconds}}`),
 })
 
 /** Authentication errors are plain text; every other error has the envelope. */

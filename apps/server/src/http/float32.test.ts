@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { printFloats, shortFloat32 } from './float32.js'
+import { shortFloat32 } from './float32.js'
+import { FLOAT_TEXT_MAX, writeFloats } from './print-floats.js'
+
+const printFloats = (vector: Float32Array): string => {
+  const out = Buffer.alloc(vector.length * FLOAT_TEXT_MAX)
+  const end = writeFloats(new DataView(out.buffer, out.byteOffset, out.length), 0, vector)
+  return `[${out.toString('latin1', 0, end)}]`
+}
 
 /** The definition: fewest digits that read back as the same float32. */
 const shortest = (value: number): number => {
@@ -72,4 +79,19 @@ test('[HT20] every power of ten and of two, and its neighbours, print so too', (
   const texts = printFloats(Float32Array.from(finite)).slice(1, -1).split(',')
   expect(texts.length).toBe(finite.length)
   expect(finite.filter((value, i) => texts[i] !== JSON.stringify(shortFloat32(value)))).toEqual([])
+})
+
+test('[HT20] any bits of the plain range print so, those near a tie too', () => {
+  const bits = new Uint32Array(1)
+  const float = new Float32Array(bits.buffer)
+  float[0] = 1e-6
+  const least = bits[0]!
+  float[0] = 1e5
+  const most = bits[0]!
+  // A prime step meets every exponent with ever other mantissas.
+  const values: number[] = []
+  for (bits[0] = least; bits[0] < most; bits[0] += 1471) values.push(float[0])
+  const texts = printFloats(Float32Array.from(values)).slice(1, -1).split(',')
+  expect(values.length).toBeGreaterThan(200_000)
+  expect(values.filter((value, i) => texts[i] !== JSON.stringify(shortFloat32(value)))).toEqual([])
 })

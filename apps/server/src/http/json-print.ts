@@ -1,4 +1,4 @@
-import { printFloats } from './float32.js'
+import { FLOAT_TEXT_MAX, writeFloats } from './print-floats.js'
 
 /** A vector in an answer: `printJson` prints each number as the shortest decimal of its float32. */
 export class Floats {
@@ -13,32 +13,99 @@ export class Floats {
 const SLOWLY = new TypeError('printed by printJson alone')
 
 /**
- * JSON text of an answer. A `bigint` prints as its digits (ids beyond 2^53 are numbers on the wire), `Floats` as short decimals.
- * Most answers have neither, so the fast printer goes first and the slow one only runs when it stumbles over one.
+ * JSON text of an answer between two texts. A `bigint` prints as its digits (ids beyond 2^53 are numbers on the wire), `Floats`
+ * as short decimals. Most answers have neither, so the fast printer goes first; the one that makes UTF-8 bytes only runs when
+ * that stumbles.
  */
-export const printJson = (value: unknown): string => {
+export const printJson = (value: unknown, before = '', after = ''): string | Buffer => {
+  let text: string
   try {
-    return JSON.stringify(value) ?? 'null'
+    text = JSON.stringify(value) ?? 'null'
   } catch (error) {
-    if (error instanceof TypeError) return printSlowly(value)
-    throw error
+    if (!(error instanceof TypeError)) throw error
+    const printer = new BytePrinter()
+    printer.text(before)
+    printer.print(value)
+    printer.text(after)
+    return printer.take()
   }
+  return before + text + after
 }
 
-const printSlowly = (value: unknown): string => {
-  if (typeof value === 'bigint') return value.toString()
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
-  if (value instanceof Floats) return printFloats(value.values)
-  if ('toJSON' in value && typeof value.toJSON === 'function') return printSlowly(value.toJSON())
-  let text = ''
-  if (Array.isArray(value)) {
-    for (const item of value) text += text === '' ? printSlowly(item) : `,${printSlowly(item)}`
-    return `[${text}]`
+/** Printing is over before the next begins, so one buffer serves all; a larger one than this is not kept. */
+const KEPT_MAX = 4 * 1024 * 1024
+let scratch = Buffer.allocUnsafeSlow(64 * 1024)
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** Vectors go straight to bytes; what stands between them is collected as text. */
+class BytePrinter {
+  #out = scratch
+  #view = viewOf(scratch)
+  #end = 0
+  #text = ''
+
+  text(text: string): void {
+    this.#text += text
   }
-  for (const [key, member] of Object.entries(value)) {
-    if (member === undefined) continue
-    if (text !== '') text += ','
-    text += `${JSON.stringify(key)}:${printSlowly(member)}`
+
+  print(value: unknown): void {
+    if (typeof value === 'number') this.#text += Number.isFinite(value) ? String(value) : 'null'
+    else if (typeof value === 'bigint') this.#text += value.toString()
+    else if (value === null || typeof value !== 'object') this.#text += JSON.stringify(value) ?? 'null'
+    else if (value instanceof Floats) this.#floats(value.values)
+    else if (Array.isArray(value)) this.#array(value)
+    else if ('toJSON' in value && typeof value.toJSON === 'function') this.print(value.toJSON())
+    else this.#object(value)
   }
-  return `{${text}}`
+
+  /** A copy of what was printed. */
+  take(): Buffer {
+    this.#flush()
+    const bytes = Buffer.from(this.#out.subarray(0, this.#end))
+    if (this.#out.length <= KEPT_MAX) scratch = this.#out
+    return bytes
+  }
+
+  #array(items: readonly unknown[]): void {
+    this.#text += '['
+    for (let i = 0; i < items.length; i++) {
+      if (i > 0) this.#text += ','
+      this.print(items[i])
+    }
+    this.#text += ']'
+  }
+
+  #object(map: object): void {
+    let separator = '{'
+    for (const [key, member] of Object.entries(map)) {
+      if (member === undefined) continue
+      this.#text += `${separator}${JSON.stringify(key)}:`
+      separator = ','
+      this.print(member)
+    }
+    this.#text += separator === '{' ? '{}' : '}'
+  }
+
+  #floats(values: Float32Array): void {
+    this.#text += '['
+    this.#flush()
+    this.#reserve(values.length * FLOAT_TEXT_MAX)
+    this.#end = writeFloats(this.#view, this.#end, values)
+    this.#text = ']'
+  }
+
+  #flush(): void {
+    // A UTF-16 unit takes three bytes at most.
+    this.#reserve(this.#text.length * 3)
+    this.#end += this.#out.write(this.#text, this.#end)
+    this.#text = ''
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#end + bytes <= this.#out.length) return
+    const wider = Buffer.allocUnsafeSlow(Math.max(this.#end + bytes, 2 * this.#out.length))
+    this.#out.copy(wider, 0, 0, this.#end)
+    this.#out = wider
+    this.#view = viewOf(wider)
+  }
 }

@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { shortFloat32 } from './float32.js'
 import { parseJson } from './json-parse.js'
 import { Floats, printJson } from './json-print.js'
+
+const printed = (value: unknown): string => printJson(value).toString()
 
 const refusal = (text: string): string => {
   try {
@@ -20,7 +23,7 @@ test('[HT9] integers beyond 2^53 survive both ways', () => {
     b: [-9007199254740993n, 1, 0.8730000257492065],
     t: 'x"1234567890123456789',
   })
-  expect(printJson(value)).toBe(text)
+  expect(printed(value)).toBe(text)
 })
 
 test('[HT9] with a wide integer anywhere, everything else reads as JSON.parse does', () => {
@@ -30,7 +33,7 @@ test('[HT9] with a wide integer anywhere, everything else reads as JSON.parse do
       fc.pre(!spaced.includes('__proto__'))
       const [wide, rest] = parseJson(`[12345678901234567890 ,${spaced}]`, 64) as [bigint, unknown]
       expect(wide).toBe(12345678901234567890n)
-      expect(printJson(rest)).toBe(JSON.stringify(JSON.parse(spaced)))
+      expect(printed(rest)).toBe(JSON.stringify(JSON.parse(spaced)))
     }),
     { numRuns: 500 },
   )
@@ -52,14 +55,33 @@ test('[HT8] what JSON allows and a store cannot keep is refused, with its place'
 test('[HT20] vectors print as short decimals wherever they stand, and the rest as ever', () => {
   const vector = new Floats(Float32Array.of(0.1, -2, 1e-9))
   const answer = { a: [{ id: 18446744073709551615n, vector, payload: { t: 'x"', gone: undefined } }], b: vector, c: [] }
-  expect(printJson(answer)).toBe(
+  expect(printed(answer)).toBe(
     '{"a":[{"id":18446744073709551615,"vector":[0.1,-2,1e-9],"payload":{"t":"x\\""}}],"b":[0.1,-2,1e-9],"c":[]}',
   )
-  expect(printJson(vector)).toBe('[0.1,-2,1e-9]')
+  expect(printed(vector)).toBe('[0.1,-2,1e-9]')
 })
 
 test('[HT9] wide integers are seen among floats and in nested arrays', () => {
   expect(parseJson('{"vector":[0.1,[1234567890123456789],-1e300]}', 8)).toEqual({
     vector: [0.1, [1234567890123456789n], -1e300],
   })
+})
+
+test('[HT20] what stands between vectors is UTF-8, however long, and what surrounds the answer too', () => {
+  const long = 'é "\\😀'.repeat(30_000)
+  const vector = new Floats(Float32Array.from({ length: 9000 }, (_, i) => i / 7))
+  const answer = {
+    long,
+    list: [vector, null, true, Number.NaN, {}, [], vector],
+    'a"b': { toJSON: () => 1.5 },
+    gone: undefined,
+  }
+  const bytes = printJson(answer, '{"é":', ',"after":1}')
+  expect(Buffer.isBuffer(bytes)).toBe(true)
+  const numbers = [...vector.values].map(shortFloat32)
+  const plain = { ...answer, list: [numbers, null, true, Number.NaN, {}, [], numbers] }
+  expect(bytes.toString()).toBe(`{"é":${JSON.stringify(plain)},"after":1}`)
+  // An answer made before keeps its bytes.
+  printJson([vector, 'other'])
+  expect(bytes.toString().endsWith(',"after":1}')).toBe(true)
 })
