@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { encodeEntry } from '@meridian/core'
 import type { ReplicaId } from '@meridian/core'
@@ -6,6 +7,8 @@ import { expect, test } from 'vitest'
 import { findBenchmark, usage } from './bench.js'
 import { atMost } from './goal.js'
 import { DIMS, RAW_BYTES, records } from './records.js'
+import { heal, HEAL_PLAN } from './heal.js'
+import { Pulse } from './pulse.js'
 import { quantiles } from './quantiles.js'
 import { Relay } from './relay.js'
 import { table } from './table.js'
@@ -79,6 +82,68 @@ test('[BN6] a slow relay delays each direction and keeps the order', async () =>
   await once(echo, 'close')
 })
 
+test('[BN7] a relay that is cut passes nothing and tells no end; healed, it passes what waited, and answers who knocked', async () => {
+  const echo = createServer((socket) => void socket.pipe(socket)).listen(0, '127.0.0.1')
+  await once(echo, 'listening')
+  {
+    await using relay = await Relay.open(() => (echo.address() as AddressInfo).port)
+    const socket = connect(relay.port, '127.0.0.1')
+    socket.write('before')
+    expect(String((await once(socket, 'data'))[0])).toBe('before')
+    relay.cut()
+    const counted = relay.bytes
+    socket.write('under way')
+    const late = connect(relay.port, '127.0.0.1')
+    late.write('knock')
+    await once(late, 'connect')
+    const gone = connect(relay.port, '127.0.0.1')
+    await once(gone, 'connect')
+    gone.destroy()
+    // A round trip elsewhere: what could pass would have passed.
+    await using other = await Relay.open((echo.address() as AddressInfo).port)
+    const probe = connect(other.port, '127.0.0.1')
+    probe.write('probe')
+    await once(probe, 'data')
+    expect(relay.bytes).toEqual(counted)
+    expect(socket.readableLength).toBe(0)
+    relay.heal()
+    expect(String((await once(socket, 'data'))[0])).toBe('under way')
+    expect(String((await once(late, 'data'))[0])).toBe('knock')
+    for (const each of [socket, late, probe]) each.destroy()
+  }
+  echo.close()
+  await once(echo, 'close')
+})
+
+test('[BN7] a pulse asks on while answers are awaited, and counts the waiting', async () => {
+  const held: (() => void)[] = []
+  const server = createHttpServer((_, response) => void held.push(() => response.end('{}'))).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const startedAt = performance.now()
+  const pulse = new Pulse((server.address() as AddressInfo).port, 5, () => ({ method: 'GET', path: '/', body: '' }))
+  while (held.length < 5) await new Promise(setImmediate)
+  const heldFor = performance.now() - startedAt - 5
+  for (const answer of held.splice(0)) answer()
+  const stopped = pulse.stop()
+  const answering = setInterval(() => {
+    for (const answer of held.splice(0)) answer()
+  }, 1)
+  await stopped
+  clearInterval(answering)
+  expect(pulse.beats.length).toBeGreaterThanOrEqual(5)
+  expect(Math.max(...pulse.beats.map(({ tookMs }) => tookMs))).toBeGreaterThanOrEqual(heldFor - 1)
+  expect(pulse.times(Number.NEGATIVE_INFINITY, startedAt)).toEqual([])
+  server.close()
+})
+
+test('[BN7] a region that was cut off under writes ends up equal', async () => {
+  const plan = { ...HEAL_PLAN, cutSeconds: 1, steadySeconds: 1, writesPerSecond: 50, requestsPerSecond: 20 }
+  const { wireBytes, missedBytes, missedRecords, requests } = await heal(plan)
+  expect(missedRecords).toBeGreaterThan(0)
+  expect(wireBytes).toBeGreaterThan(missedBytes)
+  expect(requests.map(({ region }) => region)).toEqual(['us', 'ap'])
+})
+
 test('[BN3] a goal is met up to its bound, and names what was measured', () => {
   expect(atMost('wire', 1.05, 1.05)).toEqual({ what: 'wire', most: 1.05, measured: 1.05, isMet: true })
   expect(atMost('wire', 1.05, 1.051).isMet).toBe(false)
@@ -93,6 +158,7 @@ test('[BN4] benchmarks are found by name; the usage names each; anything else is
 test('[BN4] bad options are refused before anything runs', async () => {
   await expect(findBenchmark('replicate')!.run(['--scale', 'much'])).rejects.toThrow('--scale much')
   await expect(findBenchmark('replicate')!.run(['--sale', '1'])).rejects.toThrow('--sale')
+  await expect(findBenchmark('heal')!.run(['--seconds', '0'])).rejects.toThrow('--seconds 0: must be a number from 1')
 })
 
 test('[BN4] tables are aligned to the right', () => {

@@ -2,17 +2,13 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { atLeast, atMost, type Goal } from './goal.js'
 import { FRESHNESS_PLAN, freshness } from './freshness.js'
+import { runHeal } from './heal-report.js'
 import { heap } from './heap.js'
 import { HTTP_PLAN, http } from './http.js'
 import { RAW_BYTES } from './records.js'
 import { LOADS, replicate } from './replicate.js'
+import type { Report } from './report.js'
 import { table } from './table.js'
-
-/** What one benchmark found: for machines, and for people. */
-export interface Report {
-  readonly json: Readonly<Record<string, unknown>>
-  readonly text: string
-}
 
 interface Benchmark {
   readonly meaning: string
@@ -123,6 +119,11 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   freshness: {
     meaning: 'from a write in one region until reads and searches of another show it, by pair and delay  [--scale N]',
     run: runFreshness,
+  },
+  heal: {
+    meaning:
+      'a region of three is cut off and healed under writes: time, wire, requests elsewhere  [--seconds N] [--writes N] [--graph]',
+    run: runHeal,
   },
 }
 

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { built } from './built.js'
 import { DIMS } from './records.js'
 
-const MAIN = fileURLToPath(new URL('./heap-main.js', import.meta.url))
+const MAIN = built('heap-main')
 
 export interface HeapResult {
   readonly records: number

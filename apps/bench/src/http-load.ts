@@ -62,11 +62,12 @@ export const percentiles = (times: number[]): { p50Ms: number; p99Ms: number } =
   return { p50Ms: at(0.5), p99Ms: at(0.99) }
 }
 
-const send = (
+/** Resolves with the bytes of the answer's body. @throws Error for an answer that is not 200 */
+export const send = (
   port: number,
   agent: Agent,
   { method, path, body }: Request,
-  headers: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<number> =>
   new Promise((resolve, reject) => {
     const length = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }

@@ -6,17 +6,19 @@ const STAMP_BYTES = 8
 const METADATA_BYTES = 100
 
 /** What a record is made of before any store touches it: id, stamp, metadata as JSON text, float32 vector. */
-export const RAW_BYTES = ID_BYTES + STAMP_BYTES + METADATA_BYTES + DIMS * 4
+export const rawBytes = (dims: number): number => ID_BYTES + STAMP_BYTES + METADATA_BYTES + dims * 4
+export const RAW_BYTES = rawBytes(DIMS)
 
 type Put = Extract<RecordOp, { kind: 'put' }>
 
 /** Records number `from` (inclusive) to `to` (exclusive): the same for the same numbers, no two alike, and hard to compress. */
-export const records = (from: number, to: number): Put[] =>
-  Array.from({ length: to - from }, (_, i) => record(from + i))
+export const records = (from: number, to: number, dims = DIMS): Put[] =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => record(from + i, dims))
 
-const record = (number: number): Put => {
-  const random = mulberry32(number + 1)
-  const vector = Float32Array.from({ length: DIMS }, () => random() * 2 - 1)
+/** One alone. `version` draws other values for the same id. */
+export const record = (number: number, dims = DIMS, version = 0): Put => {
+  const random = mulberry32(number + 1 + version * 0x1000193)
+  const vector = Float32Array.from({ length: dims }, () => random() * 2 - 1)
   return {
     kind: 'put',
     id: `record-${String(number).padStart(ID_BYTES - 7, '0')}`,

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import type { ChildReply, ChildRequest } from './child-message.js'
+import { built } from './built.js'
+import type { ChildReply, ChildRequest, Told } from './child-message.js'
 
-const MAIN = fileURLToPath(new URL('./region-main.js', import.meta.url))
+const MAIN = built('region-main')
 
 /** Settings of the shell must not reach the regions. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MERIDIAN_')))
@@ -20,7 +20,7 @@ export class RegionChild implements AsyncDisposable {
   /** @param flags  of `meridian serve`; `index` is `graph` or `none` */
   static async open(region: string, index: string, flags: Readonly<Record<string, string>>): Promise<RegionChild> {
     const args = [index, ...Object.entries({ region, ...flags }).map(([name, value]) => `${name}=${value}`)]
-    const child = fork(MAIN, args, { env: ENV, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const child = fork(MAIN, args, { env: ENV, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const reply = await answer(child)
     if (reply.type !== 'ready') throw new Error(`region ${region} did not start: ${JSON.stringify(reply)}`)
     return new RegionChild(region, reply.port, reply.replica, child)
@@ -40,6 +40,14 @@ export class RegionChild implements AsyncDisposable {
     const reply = await answer(this.process)
     if (reply.type !== 'times') throw new Error(`region ${this.region}: ${JSON.stringify(reply)}`)
     return reply.times
+  }
+
+  /** What the region holds. */
+  async tell(collection: string): Promise<Told> {
+    this.process.send({ type: 'tell', collection } satisfies ChildRequest)
+    const reply = await answer(this.process)
+    if (reply.type !== 'told') throw new Error(`region ${this.region}: ${JSON.stringify(reply)}`)
+    return reply.told
   }
 
   /** Gracefully. */

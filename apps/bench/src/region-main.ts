@@ -3,10 +3,12 @@ import { promised, type Replica, type WriteReceipt } from '@meridian/replica'
 import { HnswIndex } from '@meridian/index'
 import { createLog, parseConfig, type RunningServer, startServer } from '@meridian/server'
 import { LmdbStorage } from '@meridian/storage'
-import type { ChildReply, ChildRequest } from './child-message.js'
+import type { ChildReply, ChildRequest, Told } from './child-message.js'
+import { Gauge } from './gauge.js'
 import { NoIndex } from './no-index.js'
 import { records } from './records.js'
 import { machineMs, Sightings } from './sightings.js'
+import { Sustained } from './sustained.js'
 
 /*
  * One region as a process of the benchmark: a whole server, whose writes are made in the process instead of over HTTP, so that
@@ -36,13 +38,13 @@ const settled = async (replica: Replica): Promise<void> => {
 
 /** Returns the sequence of the last transaction. */
 const write = async (replica: Replica, request: Extract<ChildRequest, { type: 'write' }>): Promise<number> => {
-  const { collection, from, to, batch, writers } = request
+  const { collection, from, to, batch, writers, dims } = request
   let next = from
   let newest = 0
   const writer = async (): Promise<void> => {
     for (let at = next; at < to; at = next) {
       next = Math.min(to, at + batch)
-      const ops = records(at, next)
+      const ops = records(at, next, dims)
       const { seq } = await promised<WriteReceipt>((done) => replica.write({ collection, ops }, done))
       newest = Math.max(newest, seq)
     }
@@ -66,7 +68,23 @@ const trickle = async (
   return askedAt
 }
 
-const handle = async (server: RunningServer, request: ChildRequest): Promise<number | number[][]> => {
+const tell = (replica: Replica, name: string): Told => {
+  const { vectors, counters, storage } = replica.status()
+  const collection = replica.collections().find((each) => each.name === name)
+  const gauged = gauge?.read()
+  gauge = undefined
+  return {
+    vector: vectors.acked.entries(),
+    digests: collection?.digests().map(({ digest }) => digest) ?? [],
+    live: collection?.liveCount ?? 0,
+    written: sustained?.written ?? 0,
+    blockBytes: storage.blockBytes,
+    blocksCleaned: counters.blocksCleaned,
+    gauged,
+  }
+}
+
+const handle = async (server: RunningServer, request: ChildRequest): Promise<number | number[][] | Told> => {
   const { replica } = server
   switch (request.type) {
     case 'watch':
@@ -97,6 +115,23 @@ const handle = async (server: RunningServer, request: ChildRequest): Promise<num
         replica.status().peers.some((peer) => peer.region === request.region && peer.state === 'linked'),
       )
       return 0
+    case 'sustain':
+      sustained = new Sustained(replica, request.collection, request.from, request.perSecond, request.dims)
+      return 0
+    case 'rest':
+      await sustained?.rest()
+      return 0
+    case 'gauge':
+      gauge = new Gauge()
+      return 0
+    case 'tell':
+      return tell(replica, request.collection)
+    case 'cover':
+      await until(() => {
+        const { acked } = replica.vectors
+        return request.vector.every(([origin, seq]) => acked.get(origin as ReplicaId) >= seq)
+      })
+      return 0
     case 'stop':
       await server.close()
       return 0
@@ -107,6 +142,8 @@ const handle = async (server: RunningServer, request: ChildRequest): Promise<num
 
 let sightings: Sightings | undefined
 let searched: VectorIndex | undefined
+let sustained: Sustained | undefined
+let gauge: Gauge | undefined
 const [index, ...pairs] = process.argv.slice(2)
 const flags = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2))) as Record<string, string>
 const config = parseConfig({ ...flags, peer: flags.peer?.split(','), port: '0', 'log-level': 'error' })
@@ -124,7 +161,9 @@ process.on('disconnect', () => process.exit(1))
 process.on('message', (request: ChildRequest) => {
   handle(server, request).then(
     (result) => {
-      reply(typeof result === 'number' ? { type: 'done', seq: result } : { type: 'times', times: result })
+      if (typeof result === 'number') reply({ type: 'done', seq: result })
+      else if ('vector' in result) reply({ type: 'told', told: result })
+      else reply({ type: 'times', times: result })
       if (request.type === 'stop') process.disconnect()
     },
     (error: Error) => reply({ type: 'failed', reason: error.message }),

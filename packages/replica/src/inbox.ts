@@ -95,6 +95,7 @@ export class Inbox {
     }
     this.sequencer.push({
       bytes: received.bytes,
+      isReceived: true,
       stage: (stage) => this.#stage(stage, received),
       failed: (error) => {
         this.#bytes -= received.bytes

@@ -1,9 +1,12 @@
 import { assert, type Storage, type StorageOp, StoreError, type Timers, type VersionVector } from '@meridian/core'
+import { JobQueue } from './job-queue.js'
 import { Stage } from './stage.js'
 
-/** Something that becomes durable in one commit. `stage` runs when every earlier job is durable and applied. */
+/** Something that becomes durable in one commit. `stage` runs when every earlier job of its kind is durable and applied. */
 export interface Job {
   readonly bytes: number
+  /** From a peer: what is asked for here goes before it, and a commit takes only a slice of what waits. */
+  readonly isReceived?: boolean
   /** Nothing else may follow it in the same commit. */
   readonly isLast?: boolean
   /**
@@ -16,6 +19,12 @@ export interface Job {
 
 const FULL_MS = 10_000
 const COMMIT_BYTES_MAX = 8 << 20
+/**
+ * What peers sent is taken in slices of so many bytes, or of so much time spent on checking it (folding it takes about as long
+ * again): requests are answered between two commits, also while a region that was away is being told everything.
+ */
+const RECEIVED_BYTES_MAX = 512 << 10
+const RECEIVED_MS_MAX = 10
 
 /**
  * Group commit. One commit is under way at a time; what arrives meanwhile goes into the next. Memory changes only after the
@@ -24,7 +33,8 @@ const COMMIT_BYTES_MAX = 8 << 20
  * Invariant: while no commit is under way, the documents, views and vectors equal what storage holds.
  */
 export class Sequencer {
-  #queue: Job[] = []
+  readonly #own = new JobQueue()
+  readonly #received = new JobQueue()
   #waitingBytes = 0
   #state: 'idle' | 'scheduled' | 'committing' | 'stopped' = 'idle'
   #onIdle: (() => void)[] = []
@@ -74,7 +84,7 @@ export class Sequencer {
       job.failed(refusal)
       return
     }
-    this.#queue.push(job)
+    ;(job.isReceived === true ? this.#received : this.#own).push(job)
     this.#waitingBytes += job.bytes
     if (this.#state === 'idle') {
       // Not at once: everything that arrives in this tick shares the commit.
@@ -87,17 +97,17 @@ export class Sequencer {
     if (this.#state !== 'scheduled') return
     const stage = new Stage(this.vector())
     const jobs: Job[] = []
-    while (this.#queue.length > 0 && (jobs.length === 0 || stage.bytes < COMMIT_BYTES_MAX)) {
-      const job = this.#queue.shift()!
-      this.#waitingBytes -= job.bytes
-      try {
-        job.stage(stage)
-        jobs.push(job)
-        if (job.isLast === true) break
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error
-        job.failed(error)
-      }
+    const isOpen = this.#take(this.#own, stage, jobs, () => jobs.length === 0 || stage.bytes < COMMIT_BYTES_MAX)
+    if (isOpen) {
+      const from = stage.bytes
+      const startedAt = this.timers.elapsedMs()
+      let isFirst = true
+      this.#take(this.#received, stage, jobs, () => {
+        const hasRoom = stage.bytes - from < RECEIVED_BYTES_MAX && this.timers.elapsedMs() - startedAt < RECEIVED_MS_MAX
+        const mayGo = isFirst || hasRoom
+        isFirst = false
+        return mayGo
+      })
     }
     if (stage.ops.length === 0) {
       for (const apply of stage.durable) apply()
@@ -123,8 +133,25 @@ export class Sequencer {
     })
   }
 
+  /** Stages jobs of a queue while there is room. Returns whether others may follow in the same commit. */
+  #take(queue: JobQueue, stage: Stage, jobs: Job[], hasRoom: () => boolean): boolean {
+    while (queue.length > 0 && hasRoom()) {
+      const job = queue.shift()
+      this.#waitingBytes -= job.bytes
+      try {
+        job.stage(stage)
+        jobs.push(job)
+        if (job.isLast === true) return false
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        job.failed(error)
+      }
+    }
+    return true
+  }
+
   #next(): void {
-    if (this.#queue.length > 0) {
+    if (this.#own.length + this.#received.length > 0) {
       this.#state = 'scheduled'
       this.timers.after(0, () => this.#commit())
       return
@@ -141,7 +168,7 @@ export class Sequencer {
     if (error.code !== 'STORAGE_FULL') this.failure = error
     else this.#full = { error, atMs: this.timers.elapsedMs() }
     this.#hasRoom = false
-    const lost = error.code === 'STORAGE_FULL' ? jobs : [...jobs, ...this.#queue.splice(0)]
+    const lost = error.code === 'STORAGE_FULL' ? jobs : [...jobs, ...this.#own.clear(), ...this.#received.clear()]
     if (this.failure !== undefined) this.#waitingBytes = 0
     for (const job of lost) job.failed(error)
     this.#next()
@@ -156,7 +183,7 @@ export class Sequencer {
   /** Nothing is taken any more and no callback of storage is listened to: a crash, or the end of a close. */
   stop(): void {
     this.#state = 'stopped'
-    const left = this.#queue.splice(0)
+    const left = [...this.#own.clear(), ...this.#received.clear()]
     this.#waitingBytes = 0
     const error = new StoreError('SHUTTING_DOWN', 'the store is shutting down')
     for (const job of left) job.failed(error)

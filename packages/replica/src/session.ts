@@ -7,6 +7,8 @@ import { TransferIn } from './transfer-in.js'
 import { TransferOut } from './transfer-out.js'
 import { Window } from './window.js'
 
+/** Sent in one go; requests are answered before the next. */
+const PUMP_BYTES = 256 << 10
 /** A gap is reported at most this often, so that a burst behind one lost frame does not ask for itself many times. */
 const RESYNC_EVERY_MS = 200
 /** Going back is done at most this often: each time a whole window is sent again. Who is not served asks once more. */
@@ -32,7 +34,8 @@ export class Session {
   #peer: Peer | undefined
   #isOver = false
   #sent: VersionVector = VersionVector.ZERO
-  readonly #window = new Window()
+  readonly #window: Window
+  #isPumping = false
   /** What this peer must get from us though it may come from elsewhere: somebody waits for it. */
   #urgent: VersionVector = VersionVector.ZERO
   #isAcknowledging = false
@@ -50,6 +53,7 @@ export class Session {
     readonly link: PeerLink,
     readonly isDialed: boolean,
   ) {
+    this.#window = new Window(cluster.settings.windowBytes)
     this.#heardAt = cluster.timers.elapsedMs()
     this.openedAt = this.#heardAt
     this.#exchange = new CatalogExchange(
@@ -327,10 +331,24 @@ export class Session {
   pump(): void {
     const peer = this.#peer
     if (peer === undefined || this.#isOver) return
+    let left = PUMP_BYTES
     for (const [origin, end] of this.cluster.log.vector.entries()) {
       if (origin === peer.replica || !this.#mayCarry(peer, origin)) continue
-      this.#pumpOrigin(origin, end)
+      left -= this.#pumpOrigin(origin, end, left)
+      if (left <= 0) {
+        this.#pumpLater()
+        return
+      }
     }
+  }
+
+  #pumpLater(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    this.cluster.timers.after(0, () => {
+      this.#isPumping = false
+      this.pump()
+    })
   }
 
   #mayCarry(peer: Peer, origin: ReplicaId): boolean {
@@ -338,22 +356,26 @@ export class Session {
     return peer.acked.get(origin) < this.#urgent.get(origin)
   }
 
-  #pumpOrigin(origin: ReplicaId, end: number): void {
+  /** Sends up to the first frame that reaches `bytesMax`. Returns how much. */
+  #pumpOrigin(origin: ReplicaId, end: number, bytesMax: number): number {
     const { frames, settings } = this.cluster
-    if (this.#out.has(origin)) return
-    for (let seq = this.#sent.get(origin) + 1; seq <= end; seq++) {
-      if (this.#isOver || this.#window.bytesOf(origin) >= settings.windowBytes) return
-      if (this.link.bufferedBytes >= settings.linkBufferBytesMax / 4) return
+    if (this.#out.has(origin)) return 0
+    let bytes = 0
+    for (let seq = this.#sent.get(origin) + 1; seq <= end && bytes < bytesMax; seq++) {
+      if (this.#isOver || !this.#window.hasRoom(origin)) break
+      if (this.link.bufferedBytes >= settings.linkBufferBytesMax / 4) break
       const frame = frames.frame(origin, seq)
       if (frame === undefined) {
         this.#transfer(origin)
-        return
+        break
       }
-      if (frame === 'damaged') return
+      if (frame === 'damaged') break
+      bytes += frame.length
       this.#window.sent(origin, seq, frame.length)
       this.#sent = this.#sent.advance(origin, seq)
       this.send(frame)
     }
+    return bytes
   }
 
   /** Sends what is here of an origin beyond the vector, unless the peer has taken all of it. */
@@ -459,6 +481,7 @@ export class Session {
     if (this.#isOver) return
     this.#isOver = true
     this.#in = undefined
+    for (const out of this.#out.values()) out.close()
     this.#out.clear()
     this.cluster.ended(this, reason)
   }

@@ -85,6 +85,7 @@ export class TransferIn {
     const attempt = this.#attempt
     return {
       bytes: message.type === 'chunk' ? message.update.length : 0,
+      isReceived: true,
       isLast: message.type !== 'chunk',
       stage: (stage) => {
         if (attempt !== this.#attempt)

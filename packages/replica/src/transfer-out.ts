@@ -14,7 +14,8 @@ import type { TransactionLog } from './transaction-log.js'
  *      ▲                 │ want again: from the receiver's new cursor
  *      └──── offered anew with each heartbeat until wanted
  *
- *  1. Chunks go document by document, and at most `transferWindow` of them are under way.
+ *  1. Chunks go document by document, at most `transferWindow` of them are under way, and one is made in a turn: requests are
+ *     answered between two.
  *  2. The catalog precedes every chunk of a collection that it names.
  *  3. When a pass finds nothing new, the delete sets, the catalog as it is now, and the end go in the same tick, and the log
  *     goes on from there: a yield between them would lose what was written in it.
@@ -33,6 +34,8 @@ export class TransferOut {
   #at = 0
   #end: { readonly number: number; readonly seq: number } | undefined
   #leftover: number | undefined
+  #isLater = false
+  #isOver = false
 
   constructor(
     readonly origin: ReplicaId,
@@ -109,23 +112,31 @@ export class TransferOut {
   }
 
   #pump(): void {
-    if (this.#id === undefined || this.#end !== undefined) return
-    for (let hasSent = true; hasSent; ) {
-      hasSent = this.#at > 0
-      for (const stores = this.data.stores(); this.#at < stores.length; this.#at++)
-        for (;;) {
-          if (this.#under.size >= this.settings.transferWindow) return
-          const step = this.#step(stores[this.#at]!)
-          if (step === 'last') break
-          hasSent = true
-          if (step === 'sent last') break
-        }
+    if (this.#isOver || this.#id === undefined || this.#end !== undefined) return
+    for (;;) {
+      const isWhole = this.#at === 0
+      for (const stores = this.data.stores(); this.#at < stores.length; this.#at++) {
+        if (this.#under.size >= this.settings.transferWindow) return
+        if (this.#step(stores[this.#at]!) === 'last') continue
+        this.#later()
+        return
+      }
       this.#at = 0
+      if (isWhole) break
     }
     this.#finish()
   }
 
-  #step(store: ShardStore): 'sent' | 'sent last' | 'last' {
+  #later(): void {
+    if (this.#isLater) return
+    this.#isLater = true
+    this.timers.after(0, () => {
+      this.#isLater = false
+      this.pump()
+    })
+  }
+
+  #step(store: ShardStore): 'sent' | 'last' {
     const name = `${store.uid}/${store.shard}`
     const from = this.#cursors.get(name) ?? new Map<number, number>()
     const chunk = store.doc.encodeState(this.origin, from, this.settings.transferChunkBytes)
@@ -134,7 +145,7 @@ export class TransferOut {
     if (!isNew) return 'last'
     if (this.catalog.document.version !== this.#catalogVersion) this.#catalog()
     this.#chunk(store, chunk.update)
-    return chunk.done ? 'sent last' : 'sent'
+    return 'sent'
   }
 
   /** In one tick: the delete sets, the catalog, the end. */
@@ -161,6 +172,11 @@ export class TransferOut {
   #chunk({ uid, shard }: ShardStore, update: Uint8Array): void {
     this.#under.set(++this.#number, update.length)
     this.send(encodeMessage({ type: 'chunk', transfer: this.#id!, number: this.#number, uid, shard, update }))
+  }
+
+  /** The link is gone. */
+  close(): void {
+    this.#isOver = true
   }
 
   /** Sent and not yet durable there. */

@@ -9,13 +9,25 @@ interface Lane {
 }
 
 const COMPACT_AT = 1024
+/** Of a fresh link: of two that a pair opens at a time one is given up, and what was sent on it is sent again. */
+const START_BYTES = 256 << 10
 
 /**
  * What was sent on a link and is not yet durable at the other end, by origin. An acknowledgement costs as much as it
- * acknowledges, however much is under way.
+ * acknowledges, however much is under way. There is little room at first, and as much more as is acknowledged, up to `bytesMax`.
  */
 export class Window {
   readonly #lanes = new Map<ReplicaId, Lane>()
+  #allowed: number
+
+  constructor(readonly bytesMax: number) {
+    this.#allowed = Math.min(bytesMax, START_BYTES)
+  }
+
+  /** Whether more of an origin may be sent. */
+  hasRoom(origin: ReplicaId): boolean {
+    return this.bytesOf(origin) < this.#allowed
+  }
 
   /** Bytes under way of one origin. */
   bytesOf(origin: ReplicaId): number {
@@ -45,13 +57,18 @@ export class Window {
     for (const [origin, lane] of this.#lanes) {
       const upTo = durable.get(origin)
       while (lane.head < lane.frames.length && lane.frames[lane.head]!.seq <= upTo)
-        lane.bytes -= lane.frames[lane.head++]!.bytes
+        this.#acknowledged(lane, lane.frames[lane.head++]!.bytes)
       if (lane.head === lane.frames.length) this.#lanes.delete(origin)
       else if (lane.head >= COMPACT_AT) {
         lane.frames.splice(0, lane.head)
         lane.head = 0
       }
     }
+  }
+
+  #acknowledged(lane: Lane, bytes: number): void {
+    lane.bytes -= bytes
+    this.#allowed = Math.min(this.bytesMax, this.#allowed + bytes)
   }
 
   clear(): void {

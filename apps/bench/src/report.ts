@@ -1,0 +1,29 @@
+import { cpus } from 'node:os'
+import type { Goal } from './goal.js'
+
+/** What one benchmark found: for machines, and for people. */
+export interface Report {
+  readonly json: Readonly<Record<string, unknown>>
+  readonly text: string
+}
+
+export const machine = (): Record<string, unknown> => ({
+  node: process.version,
+  processors: cpus().length,
+  model: cpus()[0]?.model,
+})
+
+/** One line a goal. */
+export const goalLines = (goals: readonly Goal[]): string[] =>
+  goals.map(
+    ({ isMet, what, measured, most }) =>
+      `${isMet ? 'met   ' : 'MISSED'} ${what}: ${Number(measured.toFixed(3))}, at most ${most}`,
+  )
+
+/** Of a number option. @throws Error that names it, and what it must be */
+export const numberOption = (name: string, text: string, least: number, most: number): number => {
+  const number = Number(text)
+  if (text.trim() === '' || !(number >= least && number <= most))
+    throw new Error(`--${name} ${text}: must be a number from ${least} to ${most}`)
+  return number
+}
