@@ -222,3 +222,47 @@ test('[NA7] files of the published addon are read, and written to the byte', () 
   built.writeIndexSync(path)
   expect(readFileSync(path).equals(STOCK_FILE)).toBe(true)
 })
+
+test('[NA5] a scan of what it should not see is an exception too, and the process lives', () => {
+  const addon = createRequire(import.meta.url).resolve('hnswlib-node')
+  const child = spawnSync(process.execPath, ['-e', SCAN_ABUSE, addon], { encoding: 'utf8' })
+  expect({ signal: child.signal, status: child.status, stderr: child.stderr }).toEqual({
+    signal: null,
+    status: 0,
+    stderr: '',
+  })
+  const { accepted, refused } = JSON.parse(child.stdout) as { accepted: string[]; refused: string[] }
+  expect(accepted).toEqual([])
+  expect(refused.length).toBeGreaterThan(20)
+})
+
+const SCAN_ABUSE = `
+const { scoreVectors } = require(process.argv[1])
+const accepted = [], refused = []
+const query = Float32Array.of(1, 2, 3), blocks = [new Float32Array(12), new Float32Array(6)]
+const positions = Uint32Array.of(0, 3, 5), scores = new Float32Array(3)
+const good = ['dot', query, blocks, 4, positions, scores]
+const abuse = (name, ...args) => {
+  try { scoreVectors(...args); accepted.push(name) } catch (error) { refused.push(name + ': ' + error.message) }
+}
+const swap = (at, ...values) => values.forEach((value, i) => abuse(at + '/' + i, ...good.with(at, value)))
+scoreVectors(...good)
+for (let n = 0; n < 6; n++) abuse('arguments ' + n, ...good.slice(0, n))
+const gone = (array) => { structuredClone(array, { transfer: [array.buffer] }); return array }
+swap(0, 'cosine', 1, null)
+swap(1, [1, 2, 3], new Float64Array(3), new Float32Array(0), gone(new Float32Array(3)))
+swap(2, null, [], [new Float32Array(12)], [new Float32Array(12), new Float32Array(5)], [new Float32Array(12), [1]],
+  [gone(new Float32Array(12)), new Float32Array(6)], ['x'], new Float32Array(12))
+swap(3, 0, -1, 1.5, NaN, 2 ** 32, '4', 3)
+swap(4, [0], Uint32Array.of(6), Uint32Array.of(4294967295), new Int32Array(1))
+swap(5, new Float32Array(2), new Float64Array(3), gone(new Float32Array(3)))
+abuse('getter', 'dot', query, { __proto__: null }, 4, positions, scores)
+// What a getter takes away is not read, and what it changes is not followed.
+const sly = [null, blocks[1]]
+const late = new Float32Array(3), where = Uint32Array.of(0, 3, 5)
+Object.defineProperty(sly, 0, { get() { where.fill(4000000000); gone(late); return blocks[0] } })
+abuse('detached by a getter', 'dot', late, sly, 4, where, scores)
+abuse('thrown by a getter', 'dot', query, Object.defineProperty([], 0, { get() { throw new Error('x') } }), 4, positions, scores)
+scoreVectors('dot', query, blocks, 4, new Uint32Array(0), scores)
+console.log(JSON.stringify({ accepted, refused }))
+`

@@ -1,5 +1,6 @@
 import type { Log } from '@meridian/core'
 import type { GraphShape } from './graph.js'
+import { type NativeScoreVectors, scoreInJs, scoreNatively, type ScoreVectors } from './vector-scan.js'
 
 /** What a graph needs of hnswlib, called one way whatever the installed addon can do. Vectors are read during the call. */
 export interface NativeGraph {
@@ -19,6 +20,8 @@ export interface NativeGraph {
 export interface Engine {
   /** Instruction set of its distance functions; `undefined` if the addon is the published one, which has SSE at most. */
   readonly kernel: string | undefined
+  /** The exact scan. */
+  readonly scoreVectors: ScoreVectors
   create(shape: GraphShape): NativeGraph
 }
 
@@ -26,6 +29,7 @@ export interface Engine {
 export interface Addon {
   readonly HierarchicalNSW: new (distance: 'l2' | 'ip', dims: number) => AddonGraph
   readonly simdKernel?: () => string
+  readonly scoreVectors?: NativeScoreVectors
 }
 
 export interface AddonGraph {
@@ -127,7 +131,8 @@ class StockGraph extends AddonBacked {
 export const engineOf = (addon: Addon): Engine => {
   const kernel = addon.simdKernel?.()
   const Backed = kernel === undefined ? StockGraph : PatchedGraph
-  return { kernel, create: (shape) => new Backed(addon, shape) }
+  const scoreVectors = addon.scoreVectors === undefined ? scoreInJs : scoreNatively(addon.scoreVectors)
+  return { kernel, scoreVectors, create: (shape) => new Backed(addon, shape) }
 }
 
 /** Says at start what searches run on. */

@@ -1,11 +1,19 @@
 import { assert, type Metric } from '@meridian/core'
 import { ABSENT, OrdinalMap } from './ordinal-map.js'
-import { isFinite32, type Kernel, KERNELS, normalize } from './scoring.js'
+import { ENGINE } from './graph.js'
+import { isFinite32, normalize } from './scoring.js'
 import type { TopK } from './top-k.js'
+import type { ScoreVectors } from './vector-scan.js'
 
 /** Ordinal of a row that is free, or that no record has claimed. */
 export const NO_ORDINAL = 0xffffffff
 const CHUNK_BYTES = 128 * 1024
+/** Rows scored in one go: the way into native code is paid once for all of them. */
+const BATCH_ROWS = 2048
+
+/** Shared by all: a scan is over before the next begins. */
+const batch = new Uint32Array(BATCH_ROWS)
+const scores = new Float32Array(BATCH_ROWS)
 
 /**
  * The vectors of a space as float32 rows in fixed-size chunks, and the exact scan over them. Invariants:
@@ -14,7 +22,6 @@ const CHUNK_BYTES = 128 * 1024
  *  3. `Cosine` rows are normalised, whatever was handed in.
  */
 export class Rows {
-  readonly #kernel: Kernel
   readonly #byOrdinal = new OrdinalMap()
   readonly #chunks: Float32Array[] = []
   readonly #chunkRows: number
@@ -26,8 +33,8 @@ export class Rows {
   constructor(
     readonly dims: number,
     readonly metric: Metric,
+    readonly scoreVectors: ScoreVectors = ENGINE.scoreVectors,
   ) {
-    this.#kernel = KERNELS[metric]
     this.#chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / (4 * dims)))
   }
 
@@ -110,30 +117,45 @@ export class Rows {
     return this.metric === 'Cosine' ? normalize(query) : query
   }
 
-  /** Scores one owned row. */
-  offer(query: Float32Array, row: number, best: TopK): void {
-    const chunk = Math.floor(row / this.#chunkRows)
-    const offset = (row - chunk * this.#chunkRows) * this.dims
-    best.offer(this.#ordinals[row]!, this.#kernel(query, this.#chunks[chunk]!, offset))
+  /** Scores those of `rows` that a record owns. */
+  offerRows(query: Float32Array, rows: Iterable<number>, best: TopK): void {
+    let count = 0
+    for (const row of rows) {
+      if (this.#ordinals[row] === NO_ORDINAL) continue
+      batch[count++] = row
+      if (count === BATCH_ROWS) count = this.#offerBatch(query, count, best)
+    }
+    this.#offerBatch(query, count, best)
   }
 
   /** Scores every owned row, in memory order. */
   offerAll(query: Float32Array, best: TopK): void {
-    for (let chunk = 0, row = 0; row < this.#end; chunk++) {
-      const data = this.#chunks[chunk]!
-      const end = Math.min(this.#end, row + this.#chunkRows)
-      for (let offset = 0; row < end; row++, offset += this.dims) {
-        const ordinal = this.#ordinals[row]!
-        if (ordinal !== NO_ORDINAL) best.offer(ordinal, this.#kernel(query, data, offset))
-      }
+    let count = 0
+    for (let row = 0; row < this.#end; row++) {
+      if (this.#ordinals[row] === NO_ORDINAL) continue
+      batch[count++] = row
+      if (count === BATCH_ROWS) count = this.#offerBatch(query, count, best)
     }
+    this.#offerBatch(query, count, best)
   }
 
   /** Scores the rows of those `ordinals` that there are. */
   offerAmong(query: Float32Array, ordinals: Uint32Array, best: TopK): void {
+    let count = 0
     for (let i = 0; i < ordinals.length; i++) {
       const row = this.#byOrdinal.get(ordinals[i]!)
-      if (row !== ABSENT) this.offer(query, row, best)
+      if (row === ABSENT) continue
+      batch[count++] = row
+      if (count === BATCH_ROWS) count = this.#offerBatch(query, count, best)
     }
+    this.#offerBatch(query, count, best)
+  }
+
+  /** The first `count` of the batch; returns how many are left in it: none. */
+  #offerBatch(query: Float32Array, count: number, best: TopK): number {
+    const rows = batch.subarray(0, count)
+    this.scoreVectors(this.metric, query, this.#chunks, this.#chunkRows, rows, scores)
+    for (let i = 0; i < count; i++) best.offer(this.#ordinals[rows[i]!]!, scores[i]!)
+    return 0
   }
 }

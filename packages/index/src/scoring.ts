@@ -47,7 +47,11 @@ const squares: Kernel = (query, data, offset) => {
     c += r * r
     d += s * s
   }
-  for (; i < dims; i++, at++) a += (query[i]! - data[at]!) ** 2
+  for (; i < dims; i++, at++) {
+    // Not `** 2`, which rounds differently before code is compiled than after.
+    const p = query[i]! - data[at]!
+    a += p * p
+  }
   return a + b + (c + d)
 }
 

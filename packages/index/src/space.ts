@@ -4,7 +4,7 @@ import { fitsGraph } from './graph.js'
 import { Layer, NO_LABEL, NO_ROW } from './layer.js'
 import { FILTERED_WIDTH, planSearch } from './planner.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
-import { NO_ORDINAL, Rows } from './rows.js'
+import { Rows } from './rows.js'
 import { TopK } from './top-k.js'
 
 /** Fewer vectors than this are scanned: as fast, always right, and equal on every replica. */
@@ -203,9 +203,7 @@ export class Space {
 
   /** The graph's candidates and everything it lacks, scored from their rows. */
   #walk(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined, best: TopK): void {
-    const offer = (row: number): void => {
-      if (this.rows.ordinalAt(row) !== NO_ORDINAL) this.rows.offer(vector, row, best)
-    }
+    const found: number[] = []
     let allowed: Uint8Array | undefined
     if (among) {
       allowed = new Uint8Array(Math.ceil(layer.graph.slots / 8))
@@ -215,22 +213,26 @@ export class Space {
         if (row === undefined) continue
         const label = layer.labelOf(row)
         if (label === NO_LABEL) {
-          offer(row)
+          found.push(row)
         } else {
           allowed[label >> 3]! |= 1 << (label & 7)
           count++
         }
       }
-      if (count === 0) return
+      if (count === 0) {
+        this.rows.offerRows(vector, found, best)
+        return
+      }
     } else {
-      for (const row of layer.missing) offer(row)
-      for (const row of layer.loose) offer(row)
+      this.rows.offerRows(vector, layer.missing, best)
+      this.rows.offerRows(vector, layer.loose, best)
     }
     // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them.
     const labels = layer.search(vector, ef, allowed)
     for (let i = 0; i < labels.length; i++) {
       const row = layer.rowOf(labels[i]!)
-      if (row !== NO_ROW) offer(row)
+      if (row !== NO_ROW) found.push(row)
     }
+    this.rows.offerRows(vector, found, best)
   }
 }

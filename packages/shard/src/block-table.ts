@@ -85,11 +85,6 @@ export class BlockTable {
     return row
   }
 
-  /** Those that no lane has lost. */
-  *inLanes(): Iterable<BlockRow> {
-    for (const { rows } of this.#lanes.values()) yield* rows
-  }
-
   lane(doc: number, origin: ReplicaId): LaneBlocks | undefined {
     return this.#lanes.get(doc * 256 + origin)
   }

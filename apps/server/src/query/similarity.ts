@@ -29,7 +29,10 @@ type DenseSimilarity = (a: Float32Array, b: Float32Array) => number
 
 const negativeSquare: DenseSimilarity = (a, b) => {
   let sum = 0
-  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2
+  for (let i = 0; i < a.length; i++) {
+    const gap = a[i]! - b[i]!
+    sum += gap * gap
+  }
   return Math.fround(-sum)
 }
 

@@ -1,0 +1,44 @@
+import type { Metric } from '@meridian/core'
+import { KERNELS } from './scoring.js'
+
+/**
+ * Writes the score of the stored vector at each of `positions` to `scores`, which is at least as long. Vector `p` starts at
+ * element `(p % perBlock) * query.length` of block `Math.floor(p / perBlock)`. For `Cosine` both sides are normalised.
+ */
+export type ScoreVectors = (
+  metric: Metric,
+  query: Float32Array,
+  blocks: readonly Float32Array[],
+  perBlock: number,
+  positions: Uint32Array,
+  scores: Float32Array,
+) => void
+
+/** The definition, for machines that have no native kernel. */
+export const scoreInJs: ScoreVectors = (metric, query, blocks, perBlock, positions, scores) => {
+  const kernel = KERNELS[metric]
+  const dims = query.length
+  for (let i = 0; i < positions.length; i++) {
+    const position = positions[i]!
+    const block = Math.floor(position / perBlock)
+    scores[i] = kernel(query, blocks[block]!, (position - block * perBlock) * dims)
+  }
+}
+
+/** What the patched addon exports, where it has a kernel. It makes the sums of `scoreInJs`, to the last bit. */
+export type NativeScoreVectors = (
+  metric: 'dot' | 'euclid' | 'manhattan',
+  query: Float32Array,
+  blocks: readonly Float32Array[],
+  perBlock: number,
+  positions: Uint32Array,
+  scores: Float32Array,
+  plain?: boolean,
+) => void
+
+const NATIVE_METRICS = { Cosine: 'dot', Dot: 'dot', Euclid: 'euclid', Manhattan: 'manhattan' } as const
+
+export const scoreNatively =
+  (native: NativeScoreVectors): ScoreVectors =>
+  (metric, query, blocks, perBlock, positions, scores) =>
+    native(NATIVE_METRICS[metric], query, blocks, perBlock, positions, scores)
