@@ -5,7 +5,7 @@ export const EXIT = {
   failed: 1,
   /** Bad command, option or value; nothing was done. */
   usage: 2,
-  /** `status`: regions are caught up and their digests still differ. */
+  /** `status`: regions are caught up and their digests still differ. `erasure`: something of the point may be left. */
   differs: 3,
   /** Stopped by Ctrl-C. */
   interrupted: 130,

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { addCluster } from './commands/cluster.js'
 import { addConflicts } from './commands/conflicts.js'
 import { addDemo } from './commands/demo.js'
+import { addErasure } from './commands/erasure.js'
 import { addImport } from './commands/import.js'
 import { addRegion } from './commands/region.js'
 import { addRestore } from './commands/restore.js'
@@ -24,7 +25,18 @@ export const buildProgram = (): Command => {
     .version(version(), '-V, --version')
     .showSuggestionAfterError()
     .exitOverride()
-  const all = [addCluster, addServe, addStatus, addConflicts, addRegion, addImport, addSnapshot, addRestore, addDemo]
+  const all = [
+    addCluster,
+    addServe,
+    addStatus,
+    addConflicts,
+    addErasure,
+    addRegion,
+    addImport,
+    addSnapshot,
+    addRestore,
+    addDemo,
+  ]
   for (const add of all) add(program)
   return program
 }

@@ -17,6 +17,7 @@ import { aliasRoutes } from './routes/aliases.js'
 import { collectionRoutes } from './routes/collections.js'
 import { conflictPolicyRoutes } from './routes/conflict-policy.js'
 import { conflictRoutes } from './routes/conflicts.js'
+import { erasureRoutes } from './routes/erasure.js'
 import { indexRoutes } from './routes/indexes.js'
 import { healthRoutes } from './routes/health.js'
 import { meridianRoutes } from './routes/meridian.js'
@@ -47,6 +48,7 @@ export const allRoutes = (region: Region): Route[] => [
   ...snapshotRoutes(region),
   ...healthRoutes(region),
   ...meridianRoutes(region),
+  ...erasureRoutes(region),
   ...conflictRoutes(region),
   ...conflictPolicyRoutes(region),
   ...regionRoutes(region),

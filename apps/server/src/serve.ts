@@ -18,6 +18,7 @@ import {
 } from '@meridian/transport'
 import { createApp } from './app.js'
 import type { Config } from './config.js'
+import { findCopies } from './erasure/copies.js'
 import { Gate } from './gate.js'
 import { mayRead } from './http/access.js'
 import { Keyring } from './http/auth.js'
@@ -91,6 +92,7 @@ const compose = async (
   opened.push(() => storage.close())
   const metrics = new Metrics()
   let health: Health | undefined
+  let snapshots: Snapshots | undefined
   const index = parts.openIndex(config, log, (collection, vector) => {
     health?.indexWorkerDied()
     replica.resyncSpace(collection, vector)
@@ -110,6 +112,7 @@ const compose = async (
     log,
     expects: config.peers.map(({ region }) => region),
     joins: config.joins,
+    copies: findCopies(index, () => snapshots),
     settings: { linkBufferBytesMax: config.linkBufferBytesMax },
     events: {
       indexed: (seconds) => metrics.refreshSeconds.observe(seconds),
@@ -117,8 +120,9 @@ const compose = async (
     },
   })
   opened.push(() => replica.close())
-  const snapshots = await Snapshots.open(join(config.dataDir, 'snapshots'), replica)
-  opened.push(() => snapshots.close())
+  const folder = await Snapshots.open(join(config.dataDir, 'snapshots'), replica)
+  snapshots = folder
+  opened.push(() => folder.close())
   const gate = new Gate()
   const refusals = { link: new RefusalCounts(), room: new RefusalCounts() }
   const links = new PeerLinks(config, replica, log, refusals.link)
@@ -137,7 +141,7 @@ const compose = async (
     metrics,
     links,
     health: watched,
-    snapshots,
+    snapshots: folder,
     refusals,
     report: (error, message) => log.error({ error_code: error.code, error: error.message }, message),
     startedAt: new Date(),

@@ -1,6 +1,6 @@
 import type { QdrantClient } from '@qdrant/js-client-rest'
 import { ClientError } from './client-error.js'
-import type { ClusterInfo, DigestInfo, RegionChange, RegionsInfo, RetireRegion } from './cluster.js'
+import type { ClusterInfo, DigestInfo, ErasureInfo, RegionChange, RegionsInfo, RetireRegion } from './cluster.js'
 import { type Call, Endpoint } from './endpoint.js'
 import { openQdrant } from './qdrant.js'
 import { Regions } from './regions.js'
@@ -229,6 +229,13 @@ export class MeridianClient {
 
   digest(collection: string, options?: CallOptions): Promise<DigestInfo> {
     return this.call({ method: 'GET', path: `/meridian/collections/${encodeURIComponent(collection)}/digest` }, options)
+  }
+
+  /** Where a point that was deleted still is. `waitMs`: for how long the regions are waited for, 10 s by default. */
+  erasure(collection: string, id: PointId, waitMs?: number, options?: CallOptions): Promise<ErasureInfo> {
+    const point = `${encodeURIComponent(collection)}/points/${encodeURIComponent(String(id))}`
+    const query = waitMs === undefined ? '' : `?timeout=${Math.max(1, Math.ceil(waitMs / 1000))}`
+    return this.call({ method: 'GET', path: `/meridian/collections/${point}/erasure${query}` }, options)
   }
 
   regionList(options?: CallOptions): Promise<RegionsInfo> {

@@ -1,3 +1,5 @@
+import type { PointId } from '@meridian/core'
+
 /** One region's view of another: part of `GET /meridian/cluster`. */
 export interface PeerInfo {
   readonly region: string
@@ -131,6 +133,37 @@ export interface DigestInfo {
     readonly tombstones: number
     readonly digest: string
   }[]
+}
+
+/** Whether bytes of a point stand somewhere; `unknown` when that cannot be told now. */
+export type TraceInfo = 'holds' | 'clear' | 'unknown'
+
+/** `GET /meridian/collections/{c}/points/{id}/erasure`. */
+export interface ErasureInfo {
+  readonly collection: string
+  readonly id: PointId
+  /** `absent`: no region knows anything of it; never written, or erased and its delete forgotten. */
+  readonly state: 'live' | 'deleted' | 'absent'
+  readonly deleted_at: string | null
+  /** Every active or joining region has been asked, and none has anything of it. */
+  readonly erased: boolean
+  readonly regions: readonly {
+    readonly region: string
+    readonly replica: number | null
+    readonly state: 'live' | 'deleted' | 'absent' | 'unknown'
+    readonly deleted_at: string | null
+    readonly log: TraceInfo
+    readonly blocks: TraceInfo
+    readonly conflicts: TraceInfo
+    readonly graph: TraceInfo
+    readonly index_files: TraceInfo
+    readonly snapshots: readonly { readonly name: string; readonly creation_time: string }[]
+    readonly unread_snapshots: number | null
+    readonly waiting_for: readonly string[]
+    /** Why the region could not be asked. */
+    readonly unknown: string | null
+  }[]
+  readonly retired: readonly string[]
 }
 
 /** One text for a whole collection: equal exactly when every shard's digest is. */

@@ -5,12 +5,14 @@ export {
   type ClusterInfo,
   type DigestInfo,
   digestKey,
+  type ErasureInfo,
   type PeerInfo,
   type PendingChangeInfo,
   type RegionChange,
   type RegionMemberInfo,
   type RegionsInfo,
   type RetireRegion,
+  type TraceInfo,
   type VectorJson,
 } from './cluster.js'
 export type { Call } from './endpoint.js'

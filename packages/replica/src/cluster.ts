@@ -16,6 +16,8 @@ import { Barriers, type Member } from './barriers/barriers.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { ownOffsetMs } from './clock-estimate.js'
 import type { DataPlane } from './data-plane.js'
+import { Erasures } from './forgetting/erasure.js'
+import { type FindCopies, Traces } from './forgetting/traces.js'
 import { Purge, type PurgePeer } from './forgetting/purge.js'
 import type { FrameSource } from './frame-source.js'
 import { PeerReport } from './health/peer-status.js'
@@ -61,12 +63,13 @@ export interface ClusterParts {
   readonly transactions: Transactions
   /** As of `ReplicaOptions`. */
   readonly joins: boolean
+  readonly copies: FindCopies | undefined
   /** What a search of this replica finds. */
   indexed(): VersionVector
 }
 
 /** All peers and the links to them; what no single link can decide. */
-export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 'joins'> {
+export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 'joins' | 'copies'> {
   readonly identity
   readonly data
   readonly catalog
@@ -84,6 +87,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
   readonly expects
   readonly leftovers: Leftovers
   readonly purge: Purge
+  readonly erasures: Erasures
   readonly repair: Repair
   readonly antiEntropy: AntiEntropy
   readonly barriers: Barriers
@@ -175,6 +179,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       isRetired: (replica) => this.membership.configuration.retired.has(replica),
       isPartial: () => this.leftovers.origins().some((origin) => !this.membership.configuration.retired.has(origin)),
     })
+    this.erasures = this.#erasures(parts)
     this.purge = new Purge({
       identity: this.identity,
       data: this.data,
@@ -190,6 +195,22 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       missing: () => this.#missingRegions(),
       pledged: () => {
         for (const session of this.#sessions) session.pledge()
+      },
+    })
+  }
+
+  #erasures({ data, log, copies, identity, timers }: ClusterParts): Erasures {
+    const members = () => this.#purgePeers()
+    const traces = new Traces({ data, log, copies, members, nameOf: (replica) => this.membership.nameOf(replica) })
+    return new Erasures({
+      ...{ self: identity.replica, timers, traces },
+      members: () => this.membership.remembering(),
+      missing: () => this.#missingRegions(),
+      retired: () => this.membership.all().flatMap(({ region, status }) => (status === 'retired' ? [region] : [])),
+      send: (replica, message) => {
+        const session = this.#peers.get(replica)?.session
+        session?.send(encodeMessage(message))
+        return session !== undefined
       },
     })
   }

@@ -284,6 +284,11 @@ export class DataPlane {
     }
   }
 
+  /** Whether a removed block that is held until its superseder's time has come may have content of the shard's ids. */
+  isHolding(store: ShardStore): boolean {
+    return this.#held.isHolding(store)
+  }
+
   /** Lets go of conflicts that are too old. */
   expireConflicts(nowMs: number): void {
     for (const state of this.collections) state.conflicts.expire(nowMs)

@@ -38,6 +38,11 @@ export class HeldBlocks {
     stage.durable.push(() => this.#add(key))
   }
 
+  /** Whether any block is held for a shard. */
+  isHolding({ uid, shard }: ShardStore): boolean {
+    return this.#keys.has(`${uid}/${shard}`)
+  }
+
   *blocks({ uid, shard }: ShardStore): Iterable<{ client: number; clock: number; bytes: Uint8Array }> {
     for (const key of this.#keys.get(`${uid}/${shard}`) ?? []) {
       let bytes: Uint8Array | undefined

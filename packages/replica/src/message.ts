@@ -15,6 +15,7 @@ import {
   VersionVector,
 } from '@meridian/core'
 import { CLOCK_MAX } from '@meridian/shard'
+import { readTraceMessage, type TraceMessage, writeTraceMessage } from './forgetting/trace-message.js'
 import { type DigestMessage, readDigestMessage, writeDigestMessage } from './repair/digest-message.js'
 
 /** Spoken on peer links. A peer with another version is refused in the handshake, by both sides. */
@@ -61,6 +62,7 @@ export interface DocCursor {
  *   need                   send me this, whoever wrote it: it was answered, and has not come
  *   digests ─► digests ─► leaves ─► states ─► differ   what is shown, compared (`AntiEntropy`)
  *   fetch ─► block         the bytes of one block whose row is damaged at the asker
+ *   trace ─► traced        what the other still has of a point that was deleted
  *   changes                all of the catalog, where the digests in heartbeats stay different
  */
 export type Message =
@@ -140,6 +142,7 @@ export type Message =
   /** What is missing of an answer, and has not come by itself: its writer may be gone, or the link with it. */
   | { readonly type: 'need'; readonly vector: VersionVector }
   | DigestMessage
+  | TraceMessage
   | ({ readonly type: 'fetch' } & BlockName)
   | ({
       readonly type: 'block'
@@ -178,6 +181,8 @@ const TYPE = {
   leaves: 20,
   states: 21,
   differ: 22,
+  trace: 23,
+  traced: 24,
 } as const satisfies Record<Sent['type'], number>
 
 const PART_SHARD = 1
@@ -284,6 +289,10 @@ export const encodeMessage = (message: Sent): Uint8Array => {
     case 'states':
     case 'differ':
       writeDigestMessage(out, message)
+      break
+    case 'trace':
+    case 'traced':
+      writeTraceMessage(out, message)
       break
   }
   return sealFrame(out.finish())
@@ -400,6 +409,10 @@ const readMessage = (input: ByteReader): Message => {
       return readDigestMessage('states', input)
     case TYPE.differ:
       return readDigestMessage('differ', input)
+    case TYPE.trace:
+      return readTraceMessage('trace', input)
+    case TYPE.traced:
+      return readTraceMessage('traced', input)
     default:
       throw malformed(`message type ${type}`)
   }

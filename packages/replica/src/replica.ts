@@ -7,6 +7,7 @@ import {
   type LinkHandler,
   type Log,
   type PeerLink,
+  type PointId,
   type Random,
   type RegionId,
   type ReplicaId,
@@ -41,6 +42,8 @@ import type { Resolution } from './conflicts/conflict-note.js'
 import { type PolicyEffect, policyEffect } from './conflicts/policy-effect.js'
 import { type Decision, decide } from './conflicts/resolve.js'
 import { DataPlane } from './data-plane.js'
+import type { Erasure } from './forgetting/erasure.js'
+import type { FindCopies } from './forgetting/traces.js'
 import { FrameSource } from './frame-source.js'
 import type { Degradation } from './health/degradation.js'
 import { Degradations } from './health/find.js'
@@ -75,6 +78,8 @@ export interface ReplicaOptions {
    * its port asks; `indexed` then goes on with `merged`.
    */
   readonly searchable?: (done: () => void) => void
+  /** As its type says; left out where nothing outside of the engine keeps copies of points. */
+  readonly copies?: FindCopies
   readonly settings?: Partial<Settings>
   /** Regions that are configured as peers: nothing is forgotten for good before each has been heard of. */
   readonly expects?: readonly RegionId[]
@@ -205,6 +210,7 @@ export class Replica {
       storage,
       transactions,
       joins: options.joins ?? false,
+      copies: options.copies,
       indexed: () => this.#indexed,
     })
     this.#writer = new LocalWriter(
@@ -594,6 +600,14 @@ export class Replica {
       if (outcome.ok && resolution !== undefined) state?.conflicts.resolved(id, resolution)
       done(outcome)
     })
+  }
+
+  /**
+   * Where a point that was deleted still is, in all regions, as they say themselves.
+   * @throws StoreError `COLLECTION_NOT_FOUND`, `OVERLOADED`.
+   */
+  erasure(collection: string, id: PointId, timeoutMs: number, done: Done<Erasure>): void {
+    this.#cluster.erasures.find(this.#data.collection(collection).uid, id, timeoutMs, done)
   }
 
   /** What shows under which write wins: see `policyEffect`. To be run in steps. @throws StoreError `COLLECTION_NOT_FOUND`. */

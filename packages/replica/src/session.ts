@@ -236,6 +236,10 @@ export class Session {
           message,
         )
         break
+      case 'trace':
+      case 'traced':
+        this.cluster.erasures.heard(peer.replica, message)
+        break
       case 'fetch':
         this.send(encodeMessage(this.cluster.repair.answer(message)))
         break

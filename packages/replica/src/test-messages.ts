@@ -149,6 +149,29 @@ export const GOLDEN_MESSAGES: Readonly<Record<string, Sent>> = {
   },
   changes: { type: 'changes', saved: bytes(0x85, 0x6f, 0x4a, 0x83) },
   pledge: { type: 'pledge', seq: 300, ms: 1_700_000_000_123 },
+  trace: { type: 'trace', nonce: 7, uid, id: '550e8400-e29b-41d4-a716-446655440000' },
+  traced: {
+    type: 'traced',
+    nonce: 2 ** 32 - 1,
+    report: {
+      state: 'deleted',
+      deletedAtMs: 1_700_000_000_123,
+      ...{ log: 'clear', blocks: 'holds', conflicts: 'unknown', graph: 'holds', files: 'clear' },
+      snapshots: [{ name: 'c-eu-2024.snapshot', createdAt: '2024-01-02T03:04:05' }],
+      unread: 300,
+      waitingFor: ['region us', 'the next snapshot'],
+    },
+  },
+  'traced-nothing': {
+    type: 'traced',
+    nonce: 0,
+    report: {
+      state: 'absent',
+      deletedAtMs: undefined,
+      ...{ log: 'clear', blocks: 'clear', conflicts: 'clear', graph: 'clear', files: 'clear' },
+      ...{ snapshots: [], unread: 0, waitingFor: [] },
+    },
+  },
 }
 
 export const GOLDEN_LOG_ENTRIES: Readonly<Record<string, LogEntry>> = {

@@ -15,6 +15,7 @@ import { SeededRandom } from '@meridian/core/testing'
 import { ExactIndex } from '@meridian/index'
 import { MemoryContents, MemoryStorage } from '@meridian/storage'
 import type { Done, WriteReceipt } from './api.js'
+import type { FindCopies } from './forgetting/traces.js'
 import { Replica } from './replica.js'
 import type { Settings } from './settings.js'
 import { TestLink } from './test-link.js'
@@ -78,6 +79,8 @@ export interface NodeOptions {
   /** As of `ReplicaOptions`. */
   readonly searchable?: (done: () => void) => void
   readonly joins?: boolean
+  /** As of `ReplicaOptions`. */
+  readonly copies?: FindCopies
 }
 
 /** One region under test: a directory and a clock that stay, a process that comes and goes. */
@@ -121,6 +124,7 @@ export class TestNode {
       ...(this.options.searchable === undefined ? {} : { searchable: this.options.searchable }),
       ...(this.options.expects === undefined ? {} : { expects: this.options.expects }),
       joins: this.options.joins ?? false,
+      ...(this.options.copies === undefined ? {} : { copies: this.options.copies }),
       ...(this.options.settings === undefined ? {} : { settings: this.options.settings }),
     })
   }

@@ -85,6 +85,11 @@ export class BlockTable {
     return row
   }
 
+  /** Those that no lane has lost. */
+  *inLanes(): Iterable<BlockRow> {
+    for (const { rows } of this.#lanes.values()) yield* rows
+  }
+
   lane(doc: number, origin: ReplicaId): LaneBlocks | undefined {
     return this.#lanes.get(doc * 256 + origin)
   }

@@ -1,6 +1,7 @@
 export type { BlockRef } from './block-table.js'
 export type { CleaningOptions, CleaningPlan } from './cleaning.js'
 export * from './conflict-watch.js'
+export type { ContentBlock } from './content-of.js'
 export type { ForgettingOptions } from './forgetting.js'
 export type { Contribution } from './history.js'
 export * from './keys.js'

@@ -26,6 +26,7 @@ import { BlockCache } from './block-cache.js'
 import { type BlockRef, type BlockRow, BlockTable, NO_SLOT } from './block-table.js'
 import { type CleaningOptions, type CleaningPlan, planCleaning } from './cleaning.js'
 import type { ConflictWatch, EntryPlace, WatchedView } from './conflict-watch.js'
+import { type ContentBlock, hasContent } from './content-of.js'
 import { DeferredEntries } from './deferred-entries.js'
 import { type ForgettingOptions, isForgettable } from './forgetting.js'
 import { type Contribution, contributionsOf } from './history.js'
@@ -250,6 +251,13 @@ export class MergedView {
   /** The encoded entries that the state of an id refers to, and the document that each lies in. */
   entriesOf(slot: number): { readonly doc: number; readonly bytes: Uint8Array }[] {
     return this.#stateRefs(slot).map((ref) => ({ doc: this.#blocks.row(ref.row).ref.doc, bytes: this.#entry(ref) }))
+  }
+
+  /** The blocks in lanes that have content of the id in `slot`, whether it is shown or superseded. Looks at all that name it. */
+  *contentOf(slot: number): Iterable<ContentBlock> {
+    if (this.#columns.entries(slot) === 0) return
+    for (const row of this.#blocks.inLanes())
+      if (hasContent(row, slot, () => this.#bytes(row))) yield { ref: row.ref, origin: row.origin, seq: row.seq }
   }
 
   isFolded(ref: BlockRef): boolean {

@@ -1,4 +1,5 @@
 import { stringifyJson } from '@meridian/client'
+import { printable } from '../printable.js'
 
 interface Side {
   readonly region?: string | undefined
@@ -57,7 +58,3 @@ const sideText = ({ region, value }: Side): string => {
   const short = text.length > VALUE_LENGTH_MAX ? `${text.slice(0, VALUE_LENGTH_MAX)}...` : text
   return `${(region ?? 'unknown').padEnd(8)} ${short}`
 }
-
-/** What others wrote must not steer the terminal. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this takes out.
-const printable = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')

@@ -142,6 +142,8 @@ const settings = {
   metadata: any.optional(),
 }
 
+const Trace = z.enum(['holds', 'clear', 'unknown'])
+
 /** By the names that the document gives them. */
 export const SCHEMAS = {
   PointId,
@@ -275,6 +277,31 @@ export const SCHEMAS = {
   LinkState: z.looseObject({ region: z.string(), enabled: z.boolean() }),
   LinkChange: z.looseObject({ enabled: z.boolean() }),
   Digest: z.looseObject({ collection: z.string(), uid: z.string(), live: count, shards: z.array(z.looseObject({})) }),
+  Erasure: z.looseObject({
+    collection: z.string(),
+    id: PointId,
+    state: z.enum(['live', 'deleted', 'absent']),
+    deleted_at: none(z.string()),
+    erased: z.boolean(),
+    regions: z.array(
+      z.looseObject({
+        region: z.string(),
+        replica: none(count),
+        state: z.enum(['live', 'deleted', 'absent', 'unknown']),
+        deleted_at: none(z.string()),
+        log: Trace,
+        blocks: Trace,
+        conflicts: Trace,
+        graph: Trace,
+        index_files: Trace,
+        snapshots: z.array(z.looseObject({ name: z.string(), creation_time: z.string() })),
+        unread_snapshots: none(count),
+        waiting_for: z.array(z.string()),
+        unknown: none(z.string()),
+      }),
+    ),
+    retired: z.array(z.string()),
+  }),
   History: z.looseObject({
     id: PointId,
     live: z.boolean(),

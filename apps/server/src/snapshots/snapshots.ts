@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
-import { StoreError } from '@meridian/core'
-import type { Replica } from '@meridian/replica'
+import { type PointId, StoreError } from '@meridian/core'
+import type { Collection, Replica } from '@meridian/replica'
 import { badRequest, unsupported } from '../http/errors.js'
 import { takeCut } from './cut.js'
+import { HolderSearch, type Holders } from './holders.js'
 import { type ReceivedFile, SnapshotFolder, type StoredSnapshot } from './folder.js'
 import { fetchSnapshot, type RemoteSnapshot } from './remote.js'
 import { checkSnapshot, type Priority, restore } from './restore.js'
@@ -29,10 +30,13 @@ export class Snapshots {
   #line: Promise<unknown> = Promise.resolve()
   #jobs = 0
   readonly #fetches = new Set<Promise<ReceivedFile>>()
+  #making = 0
+  readonly #holders: HolderSearch
 
   private constructor(folder: SnapshotFolder, replica: Replica) {
     this.folder = folder
     this.#replica = replica
+    this.#holders = new HolderSearch(folder, this.#stopped.signal)
   }
 
   /** Sweeps `path` of what an unclean stop left. */
@@ -48,13 +52,21 @@ export class Snapshots {
       const now = new Date()
       const names = collection === undefined ? 'all' : [collection]
       const pieces = takeCut(this.#replica, names, now.getTime(), this.#stopped.signal)
-      return this.folder.store(collection, this.#replica.region, now, pieces)
+      this.#making++
+      return this.folder.store(collection, this.#replica.region, now, pieces).finally(() => this.#making--)
     })
   }
 
   /** Whether this region keeps a snapshot of a collection of that name, be it dropped since. */
   async keeps(collection: string): Promise<boolean> {
     return (await this.list(collection)).length > 0
+  }
+
+  /** Which snapshots hold a point. One that is being made may, and counts as unread. */
+  async holders(collection: Pick<Collection, 'name' | 'uid'>, id: PointId): Promise<Holders> {
+    const making = this.#making
+    const { snapshots, unread } = await this.#holders.find(collection, id)
+    return { snapshots, unread: unread + making }
   }
 
   async list(collection: string | undefined): Promise<StoredSnapshot[]> {

@@ -118,6 +118,11 @@ export class ConflictBook implements ConflictSink {
     yield* (state === 'open' ? this.#open : this.#settled).newestFirst(before)
   }
 
+  /** Whether the values of any write of a record are kept here, in open or settled conflicts. */
+  names(point: PointId): boolean {
+    return this.#byPoint.has(point)
+  }
+
   /** @throws StoreError `POINT_NOT_FOUND`; `STORAGE_CORRUPT` if its row is damaged. */
   detail(id: string): ConflictDetail {
     const { note, winner, loser } = this.#row(id)

@@ -1,0 +1,209 @@
+import { HNSW_DEFAULT, parseRegionId } from '@meridian/core'
+import { expect, test } from 'vitest'
+import { converge, del, must, patch, put, TestNode } from '../test-node.js'
+import { TestTime } from '../test-time.js'
+import type { Erasure } from './erasure.js'
+import type { TraceReport } from './trace-message.js'
+
+const SETTINGS = { maintenanceMs: 100, heartbeatMs: 200 }
+
+const nodes = (...regions: string[]) => {
+  const time = new TestTime()
+  return { time, all: regions.map((region, i) => new TestNode(time, region, i + 1, { settings: SETTINGS })) }
+}
+
+const erasureOf = (node: TestNode, id: number, timeoutMs = 1000): Erasure =>
+  must(node.await<Erasure>((done) => node.replica.erasure('c', id, timeoutMs, done)))
+
+const reportOf = (erasure: Erasure, region: string): TraceReport => {
+  const found = erasure.regions.find((each) => each.region === region)
+  if (found === undefined || 'unknown' in found) throw new Error(`no report of ${region}: ${JSON.stringify(found)}`)
+  return found.report
+}
+
+/** The rows of a region's storage, with the text that records of these tests carry. */
+const rowsWith = (node: TestNode, text: string): string[] =>
+  [...node.storage.scan('')].filter(([, row]) => Buffer.from(row).includes(text)).map(([key]) => key)
+
+test('[FG9] a live point is told to be live, everywhere, and is not erased', () => {
+  const { time, all } = nodes('eu', 'us')
+  const [eu, us] = all as [TestNode, TestNode]
+  eu.link(us)
+  eu.create()
+  eu.put(1, { text: 'secret' })
+  converge(time, eu, us)
+  const erasure = erasureOf(us, 1)
+  expect(erasure.isErased).toBe(false)
+  for (const region of ['eu', 'us'])
+    expect(reportOf(erasure, region)).toMatchObject({
+      state: 'live',
+      deletedAtMs: undefined,
+      blocks: 'holds',
+      log: 'holds',
+      waitingFor: ['a delete: the point is live'],
+    })
+})
+
+test('[FG9] of a point that nobody knows nothing is held, and it counts as erased', () => {
+  const { time, all } = nodes('eu', 'us')
+  const [eu, us] = all as [TestNode, TestNode]
+  eu.link(us)
+  eu.create()
+  converge(time, eu, us)
+  const erasure = erasureOf(eu, 1)
+  expect([erasure.isErased, reportOf(erasure, 'eu').state, reportOf(erasure, 'us').state]).toEqual([
+    true,
+    'absent',
+    'absent',
+  ])
+})
+
+test('[FG10] what a report calls clear has no byte of the point on its disk, at every step of its forgetting', () => {
+  const { time, all } = nodes('eu', 'us', 'ap')
+  const [eu, us, ap] = all as [TestNode, TestNode, TestNode]
+  const links = [eu.link(us), eu.link(ap), us.link(ap)]
+  eu.create()
+  eu.put(1, { text: 'secret' })
+  eu.put(2, { text: 'public' })
+  converge(time, ...all)
+  us.write([patch(1, { more: 'secret too' })])
+  converge(time, ...all)
+  // ap does not hear of the delete: its disk, and those of the others, keep what the delete is of.
+  for (const link of links.slice(1)) link.cut()
+  us.write([del(1)])
+  time.run(5000)
+  const cut = erasureOf(us, 1)
+  expect(cut.isErased).toBe(false)
+  expect(reportOf(cut, 'us')).toMatchObject({ state: 'deleted', blocks: 'holds', log: 'holds' })
+  expect(reportOf(cut, 'us').waitingFor).toEqual([
+    'region ap (replica 3) to have the delete, and what it deleted, on its disk',
+  ])
+  expect(cut.regions.find(({ region }) => region === 'ap')).toMatchObject({ unknown: 'there is no link with it' })
+  expect(rowsWith(us, 'secret').length).toBeGreaterThan(0)
+  eu.link(ap)
+  us.link(ap)
+  let clear = 0
+  time.until(() => {
+    for (const node of all) {
+      const erasure = erasureOf(node, 1)
+      for (const trace of erasure.regions) {
+        if ('unknown' in trace || trace.report.blocks !== 'clear') continue
+        clear++
+        expect(rowsWith(all.find(({ region }) => region === trace.region)!, 'secret')).toEqual([])
+      }
+      if (erasure.isErased) expect(all.flatMap((each) => rowsWith(each, 'secret'))).toEqual([])
+    }
+    return all.every((node) => erasureOf(node, 1).isErased)
+  }, 'the point is erased')
+  expect(clear).toBeGreaterThan(3)
+  expect(all.flatMap((each) => rowsWith(each, 'public'))).not.toEqual([])
+})
+
+test('[FG10] a superseded value counts: overwritten before it was deleted, or deleted and put again', () => {
+  const { all } = nodes('eu')
+  const eu = all[0]!
+  eu.create()
+  // Others in its blocks keep them from being dropped.
+  const others = (from: number) => Array.from({ length: 8 }, (_, i) => put(from + i))
+  must(
+    eu.await((done) => eu.replica.write({ collection: 'c', ops: [put(1, { text: 'secret' }), ...others(10)] }, done)),
+  )
+  must(eu.await((done) => eu.replica.write({ collection: 'c', ops: [put(1, { n: 2 }), ...others(20)] }, done)))
+  eu.write([del(1)])
+  eu.time.run(5000)
+  const report = reportOf(erasureOf(eu, 1), 'eu')
+  expect(rowsWith(eu, 'secret').length).toBeGreaterThan(0)
+  expect(report).toMatchObject({ state: 'deleted', blocks: 'holds' })
+  expect(report.waitingFor).toEqual([expect.stringContaining('region eu (replica 1) to clean its blocks')])
+})
+
+test('[FG11] a listed conflict holds both of its values, and is told', () => {
+  const { time, all } = nodes('eu', 'us')
+  const [eu, us] = all as [TestNode, TestNode]
+  const link = eu.link(us)
+  eu.create()
+  converge(time, eu, us)
+  link.cut()
+  eu.put(1, { text: 'secret of eu' })
+  us.put(1, { text: 'secret of us' })
+  eu.link(us)
+  converge(time, eu, us)
+  time.run(1000)
+  eu.write([del(1)])
+  converge(time, eu, us)
+  time.until(() => reportOf(erasureOf(eu, 1), 'us').blocks === 'clear', 'the blocks are clear')
+  const erasure = erasureOf(eu, 1)
+  expect(erasure.isErased).toBe(false)
+  for (const region of ['eu', 'us']) expect(reportOf(erasure, region)).toMatchObject({ conflicts: 'holds' })
+  expect(rowsWith(eu, 'secret').every((key) => key.startsWith('conflict/'))).toBe(true)
+})
+
+test('[FG12] a region that does not answer, or was never heard of, is unknown, and nothing counts as erased', () => {
+  const time = new TestTime()
+  const eu = new TestNode(time, 'eu', 1, { settings: SETTINGS, expects: [parseRegionId('ap')] })
+  const us = new TestNode(time, 'us', 2, { settings: SETTINGS })
+  const link = eu.link(us)
+  eu.create()
+  converge(time, eu, us)
+  link.far.meddle = (frame, message) => (message?.type === 'traced' ? [] : [frame])
+  const { isErased, regions } = erasureOf(eu, 1, 300)
+  expect(isErased).toBe(false)
+  expect(regions.filter((each) => 'unknown' in each)).toEqual([
+    { region: 'ap', replica: undefined, unknown: 'it was never heard of, though it is configured' },
+    { region: 'us', replica: 2, unknown: 'it did not answer in 300 ms' },
+  ])
+})
+
+test('[FG12] copies outside of the engine are looked for by each region, and count', () => {
+  const time = new TestTime()
+  const eu = new TestNode(time, 'eu', 1, { settings: SETTINGS })
+  const asked: unknown[] = []
+  const us = new TestNode(time, 'us', 2, {
+    settings: SETTINGS,
+    copies: ({ name }, id, done) => {
+      asked.push([name, id])
+      const snapshots = [{ name: 'c-us.snapshot', createdAt: '2024-01-02T03:04:05' }]
+      time.at(5, () => done({ graph: 'holds', files: 'unknown', snapshots, unread: 1 }))
+    },
+  })
+  eu.link(us)
+  eu.create()
+  converge(time, eu, us)
+  const erasure = erasureOf(eu, 1)
+  expect([erasure.isErased, asked]).toEqual([false, [['c', 1]]])
+  expect(reportOf(erasure, 'us')).toMatchObject({
+    ...{ state: 'absent', blocks: 'clear', graph: 'holds', files: 'unknown', unread: 1 },
+    snapshots: [{ name: 'c-us.snapshot', createdAt: '2024-01-02T03:04:05' }],
+  })
+  expect(reportOf(erasure, 'us').waitingFor).toHaveLength(4)
+})
+
+test('[FG13] what was found clear once is asked again: a region that hears of the point meanwhile is not overlooked', () => {
+  const { time, all } = nodes('eu', 'us')
+  const [eu, us] = all as [TestNode, TestNode]
+  const link = eu.link(us)
+  eu.create()
+  converge(time, eu, us)
+  let answers = 0
+  link.far.meddle = (frame, message) => {
+    if (message?.type === 'traced' && answers++ === 0) us.write([put(1, { text: 'secret' })])
+    return [frame]
+  }
+  const erasure = erasureOf(eu, 1)
+  expect([erasure.isErased, answers, reportOf(erasure, 'us').state]).toEqual([false, 2, 'live'])
+})
+
+test('[FG12] a dropped collection that is not gone everywhere is not told to be clear', () => {
+  const { time, all } = nodes('eu', 'us')
+  const [eu, us] = all as [TestNode, TestNode]
+  const link = eu.link(us)
+  const vectors = { '': { size: 4, metric: 'Dot' as const, hnsw: HNSW_DEFAULT } }
+  eu.create('c', { vectors, shards: 1 })
+  eu.put(1, { text: 'secret' })
+  converge(time, eu, us)
+  // us has dropped it, eu has not heard of that: its question goes through.
+  link.far.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+  must(us.await<boolean>((done) => us.replica.dropCollection('c', done)))
+  const erasure = erasureOf(eu, 1)
+  expect(reportOf(erasure, 'us')).toMatchObject({ blocks: 'unknown', log: 'unknown' })
+})
