@@ -27,7 +27,7 @@ const of = (erasure: ErasureInfo, region: string) => erasure.regions.find((each)
 const snapshot = (n: number, path: string, method = 'POST') =>
   clients[n]!.call<{ name: string }>({ method, path: `${path}?wait=true` } as never)
 
-test('[HT100] erasure: a live point is said to be live, one that was deleted goes, one that nobody knows is absent', async () => {
+test('[SV9] erasure: a live point is said to be live, one that was deleted goes, one that nobody knows is absent', async () => {
   const [eu, us] = clients as [MeridianClient, MeridianClient]
   await eu.upsert('c', [{ id: 1, vector: [1, 2], payload: { text: 'secret' } }], { concern: 'all' })
   const live = await us.erasure('c', 1)
@@ -53,7 +53,7 @@ test('[HT100] erasure: a live point is said to be live, one that was deleted goe
   expect([absent.state, absent.deleted_at, absent.erased]).toEqual(['absent', null, true])
 })
 
-test('[HT100] erasure: it names the snapshots that hold the point, of any region, and one that is damaged is not trusted', async () => {
+test('[SV9] erasure: it names the snapshots that hold the point, of any region, and one that is damaged is not trusted', async () => {
   const [eu, us] = clients as [MeridianClient, MeridianClient]
   await eu.upsert('c', [{ id: 2, vector: [1, 2] }], { concern: 'all' })
   const whole = await snapshot(1, '/snapshots')
@@ -74,7 +74,7 @@ test('[HT100] erasure: it names the snapshots that hold the point, of any region
   expect((await us.erasure('c', 3)).erased).toBe(true)
 })
 
-test('[HT100] erasure: a region that is cut off is unknown, and what it was asked in vain is refused nothing', async () => {
+test('[SV9] erasure: a region that is cut off is unknown, and what it was asked in vain is refused nothing', async () => {
   const [eu] = clients as [MeridianClient]
   await eu.setLink('us', false)
   const cut = await eu.erasure('c', 7)
@@ -84,7 +84,7 @@ test('[HT100] erasure: a region that is cut off is unknown, and what it was aske
   await until('the regions are linked', async () => (await eu.erasure('c', 7)).erased)
 })
 
-test('[HT101] erasure: bad input is refused with a sentence', async () => {
+test('[SV10] erasure: bad input is refused with a sentence', async () => {
   const status = async (path: string): Promise<[number, string]> => {
     const answer = await fetch(servers[0]!.url + path)
     const body = (await answer.json()) as { status: { error: string } }

@@ -73,6 +73,8 @@ export class Metrics {
     const status = region.replica.status()
     this.#health.show(status, region.health)
     for (const gauge of [this.#records, this.#tombstones, this.#indexPending]) gauge.reset()
+    const agreements = region.replica.collections().flatMap(({ name }) => region.replica.agreements(name))
+    this.#health.agreements(agreements.flatMap(({ peers }) => peers))
     for (const collection of region.replica.collections()) {
       this.#records.set({ collection: collection.name }, collection.liveCount)
       this.#tombstones.set({ collection: collection.name }, collection.tombstoneCount)

@@ -41,6 +41,16 @@ export interface OnlyHereInfo {
   readonly unheard: readonly string[]
 }
 
+/** Whether a shard showed the same in two regions when both held the same. */
+export interface AgreementInfo {
+  readonly region: string
+  readonly replica: number
+  readonly state: 'agree' | 'differ' | 'unknown'
+  /** How the last comparison of this run came out. */
+  readonly last?: 'agree' | 'differ' | undefined
+  readonly comparedMsAgo?: number | undefined
+}
+
 export interface ClusterCollection {
   readonly name: string
   readonly uid: string
@@ -49,6 +59,8 @@ export interface ClusterCollection {
   readonly shards: number
   /** Vectors merged and not in the graph yet; searches find them all the same, by exact scan. */
   readonly indexPending: number
+  /** By shard, how it compares with each other region. */
+  readonly digests?: readonly { readonly shard: number; readonly peers: readonly AgreementInfo[] }[]
 }
 
 export type VectorJson = Readonly<Record<string, number>>

@@ -1,6 +1,7 @@
 export { type ClientOptions, MeridianClient } from './client.js'
 export { ClientError, type ClientErrorCode } from './client-error.js'
 export {
+  type AgreementInfo,
   type ClusterCollection,
   type ClusterInfo,
   type DigestInfo,

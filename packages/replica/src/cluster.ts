@@ -174,6 +174,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       ...parts,
       self: this.identity.replica,
       peers,
+      members: () => this.membership.remembering().filter(({ replica }) => replica !== this.identity.replica),
       mayWrite: () =>
         this.fenced === undefined && this.clockFault() === undefined && this.membership.standing === 'active',
       isRetired: (replica) => this.membership.configuration.retired.has(replica),

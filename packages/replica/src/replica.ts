@@ -53,6 +53,7 @@ import { LocalClock } from './local-clock.js'
 import { LocalWriter } from './local-writer.js'
 import { Maintenance } from './maintenance.js'
 import { Register } from './register/register.js'
+import type { ShardAgreement } from './repair/agreement.js'
 import { Scrub } from './repair/scrub.js'
 import type { Regions } from './membership/regions.js'
 import { Sequencer } from './sequencer.js'
@@ -643,6 +644,11 @@ export class Replica {
   /** The index lost a space (its worker died): everything of it is handed over again. */
   resyncSpace(collection: string, vector: string): void {
     this.#data.resync(collection as CollectionUid, vector)
+  }
+
+  /** By shard of a collection: whether each other region shows the same. @throws StoreError `COLLECTION_NOT_FOUND`. */
+  agreements(collection: string): ShardAgreement[] {
+    return this.#cluster.antiEntropy.agreements(this.#data.collection(collection))
   }
 
   /** What is wrong now, as far as the engine knows. */

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { ReplicaStatus } from '@meridian/replica'
+import type { Agreement, ReplicaStatus } from '@meridian/replica'
 import type { HealthView } from './health.js'
 
 /** Lag, loss and degradations, as `/meridian/cluster` and `/health` tell them. */
@@ -56,6 +56,16 @@ export class HealthMetrics {
     'Seconds for which the region has kept deletes from being forgotten; absent when it does not',
     ['peer'],
   )
+  readonly #digests = this.#gauge(
+    'shard_digests',
+    'Shards whose digest agreed with the peer when both held the same, differed, or was not compared lately',
+    ['peer', 'state'],
+  )
+  readonly #compared = this.#gauge(
+    'shard_digests_compared_seconds',
+    'Time since the shard that waits longest was compared with the peer; absent before all were, in this run',
+    ['peer'],
+  )
   readonly #workerDeaths: Counter
 
   constructor(registry: Registry) {
@@ -93,6 +103,18 @@ export class HealthMetrics {
     for (const { region: peer, forSeconds } of status.purgeBlockedBy) this.#purgeBlocked.set({ peer }, forSeconds)
     this.#workerDeaths.reset()
     this.#workerDeaths.inc(health.indexWorkerDeaths)
+  }
+
+  /** Of all shards with each peer. Comes after `show`. */
+  agreements(all: readonly Agreement[]): void {
+    for (const peer of new Set(all.map(({ region }) => region))) {
+      const those = all.filter(({ region }) => region === peer)
+      for (const state of ['agree', 'differ', 'unknown'] as const)
+        this.#digests.set({ peer, state }, those.filter((each) => each.state === state).length)
+      const ages = those.map(({ comparedMsAgo }) => comparedMsAgo ?? Number.POSITIVE_INFINITY)
+      const oldestMs = Math.max(...ages)
+      if (Number.isFinite(oldestMs)) this.#compared.set({ peer }, oldestMs / 1000)
+    }
   }
 
   /** Of two replicas of one region name, a former and a present one, the linked one is shown. */

@@ -103,6 +103,7 @@ const clusterInfo = (region: Region) => {
         tombstones: collection.tombstoneCount,
         shards: collection.config.shards,
         indexPending: live - indexed,
+        digests: region.replica.agreements(collection.name),
       }
     }),
   }

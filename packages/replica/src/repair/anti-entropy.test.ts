@@ -102,3 +102,31 @@ test('[AE4] nothing is repaired while writes come and go', () => {
   expect([repaired(eu), repaired(us)]).toEqual([0, 0])
   expect(eu.replica.status().counters.digestsUnequal).toBe(0)
 })
+
+test('[AE6] for each shard and peer it is told whether they agree, differ or were not compared lately, and when', () => {
+  const { time, eu, us } = pair()
+  const ap = new TestNode(time, 'ap', 3, { settings: SETTINGS })
+  eu.link(ap)
+  const of = (node: TestNode, shard: number) => node.replica.agreements('c')[shard]!.peers
+  time.until(() => of(eu, 1).length === 2 && of(eu, 1).every(({ state }) => state === 'agree'), 'comparisons with both')
+  for (const [node, region] of [
+    [eu, 'us'],
+    [us, 'eu'],
+  ] as const)
+    for (const shard of [0, 1]) {
+      const found = of(node, shard).find((each) => each.region === region)!
+      expect(found).toMatchObject({ state: 'agree', last: 'agree' })
+      expect(found.comparedMsAgo).toBeLessThanOrEqual(3 * SETTINGS.antiEntropyMs)
+    }
+  const shard = stateOf(us).views.findIndex((view) => view.find(12) !== undefined)
+  lose(us, 12)
+  time.until(() => of(eu, shard).some(({ region, state }) => region === 'us' && state === 'differ'), 'a difference')
+  expect(of(us, shard).find(({ region }) => region === 'eu')!.state).toBe('differ')
+  expect(of(eu, 1 - shard).map(({ state }) => state)).toEqual(['agree', 'agree'])
+  time.until(() => of(eu, shard).every(({ state }) => state === 'agree'), 'the repair')
+  ap.crash()
+  time.run(20_000)
+  expect(of(eu, 0).find(({ region }) => region === 'ap')).toMatchObject({ state: 'unknown', last: 'agree' })
+  eu.restart()
+  expect(of(eu, 0)[0]).toMatchObject({ state: 'unknown', last: undefined, comparedMsAgo: undefined })
+})

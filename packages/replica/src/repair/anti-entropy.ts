@@ -9,6 +9,7 @@ import {
 } from '@meridian/core'
 import type { DigestReader } from '@meridian/shard'
 import type { Counters } from '../api.js'
+import type { Member } from '../barriers/barriers.js'
 import type { CollectionState } from '../collection-state.js'
 import type { DataPlane } from '../data-plane.js'
 import type { LocalClock } from '../local-clock.js'
@@ -18,6 +19,7 @@ import type { ShardStore } from '../shard-store.js'
 import type { Stage } from '../stage.js'
 import type { TransactionLog } from '../transaction-log.js'
 import type { LocalChange, Transactions } from '../transactions.js'
+import { Agreements, type ShardAgreement } from './agreement.js'
 import { DIGESTS_MAX, type DigestMessage, type ShardName, STATES_MAX } from './digest-message.js'
 import type { RepairPeer } from './repair.js'
 
@@ -58,6 +60,8 @@ export interface AntiEntropyParts {
   readonly settings: Settings
   readonly counters: Counters
   peers(): readonly RepairPeer[]
+  /** Active and joining ones, but ourselves. */
+  members(): readonly Member[]
   /** Whether this replica may append to its lanes now. */
   mayWrite(): boolean
   /** Whether more is here of an origin than the vector says, and the rest may yet come. */
@@ -83,9 +87,21 @@ export class AntiEntropy {
   readonly #notes = new Map<string, Note>()
   /** Shards and peers whose `states` we sent: only they may say what differs. */
   readonly #listed = new Set<string>()
+  readonly #agreements: Agreements
   #roundAt = Number.NEGATIVE_INFINITY
 
-  constructor(readonly parts: AntiEntropyParts) {}
+  constructor(readonly parts: AntiEntropyParts) {
+    this.#agreements = new Agreements(parts.timers, parts.settings.antiEntropyMs)
+  }
+
+  /** How the shards of a collection compare with those of each other member. */
+  agreements({ uid, views }: CollectionState): ShardAgreement[] {
+    const members = this.parts.members()
+    return views.map((_, shard) => ({
+      shard,
+      peers: members.map((member) => this.#agreements.of({ uid, shard }, member)),
+    }))
+  }
 
   divergences(): Divergence[] {
     for (const [key, { name, replica }] of this.#notes)
@@ -106,6 +122,7 @@ export class AntiEntropy {
     const peers = this.parts.peers().filter(({ replica }) => replica > self)
     if (peers.length === 0 || !this.#isSettled()) return
     this.#roundAt = timers.elapsedMs()
+    this.#agreements.keep((uid, replica) => this.#isShown(uid) && !this.parts.isRetired(replica))
     this.#listed.clear()
     const shards = this.parts.data.collections.flatMap((state) =>
       state.views.map((_, shard) => this.#digest(state, shard)),
@@ -145,6 +162,10 @@ export class AntiEntropy {
     return this.parts.data.collections.find((state) => state.uid === uid && shard < state.views.length)
   }
 
+  #isShown(uid: string): boolean {
+    return this.parts.data.collections.some((state) => state.uid === uid)
+  }
+
   #digest(state: CollectionState, shard: number) {
     return { uid: state.uid, shard, digest: state.views[shard]!.digest.root() }
   }
@@ -168,6 +189,7 @@ export class AntiEntropy {
 
   #note(peer: RepairPeer, { uid, shard }: ShardName, isEqual: boolean): void {
     const { data, counters } = this.parts
+    this.#agreements.compared({ uid, shard }, peer.replica, isEqual)
     const key = keyOf(peer, { uid, shard })
     const known = this.#notes.get(key)
     const what = `shard ${shard} of collection ${this.#state({ uid, shard })?.name}`
