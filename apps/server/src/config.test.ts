@@ -53,6 +53,18 @@ test('[CF3] an unknown variable is refused, and a bad secret is not repeated', (
   )
 })
 
+test('[CF8] bounds of conflicts, the scrub and anti-entropy are settings with the defaults of the engine', () => {
+  expect(parseConfig({ region: 'eu' })).toMatchObject({
+    ...{ conflictsMax: 10_000, conflictBytesMax: 64 << 20, conflictAgeMs: 30 * 86_400_000 },
+    ...{ scrubMs: 86_400_000, antiEntropyMs: 30_000 },
+  })
+  const env = { MERIDIAN_REGION: 'eu', MERIDIAN_CONFLICTS_MAX: '5', MERIDIAN_ANTI_ENTROPY_MS: '1000' }
+  expect(parseConfig({ 'scrub-ms': '60000' }, env)).toMatchObject({
+    ...{ conflictsMax: 5, antiEntropyMs: 1000, scrubMs: 60_000 },
+  })
+  expect(problem({ region: 'eu', 'anti-entropy-ms': '0' })).toContain('must be an integer from 100 to')
+})
+
 test('[CF4] a peer that cannot be one is refused', () => {
   expect(problem({ region: 'eu', peer: ['eu=http://x'] })).toContain('this region is eu itself')
   expect(problem({ region: 'eu', peer: ['us=http://x', 'us=http://y'] })).toContain('named twice')

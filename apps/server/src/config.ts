@@ -9,6 +9,7 @@ import {
   StoreError,
 } from '@meridian/core'
 import { workersDefault } from '@meridian/index'
+import { DEFAULT_SETTINGS } from '@meridian/replica'
 import { z } from 'zod'
 import { type KeyGrant, readKeysFile } from './http/keys-file.js'
 import { FLAGS, type Flag, type FlagValues, LOG_LEVELS, type LogLevel } from './flags.js'
@@ -74,6 +75,14 @@ export interface Config {
   readonly roomsPerAddressMax: number
   readonly roomMessageBytesMax: number
   readonly roomBufferBytesMax: number
+  /** Of each collection: listed conflicts, bytes of them, and the age of the newer write at which one goes. */
+  readonly conflictsMax: number
+  readonly conflictBytesMax: number
+  readonly conflictAgeMs: number
+  /** Every stored block is read once in this time. */
+  readonly scrubMs: number
+  /** Regions that hold the same compare what they show this often. */
+  readonly antiEntropyMs: number
   /** How long a graceful stop waits for requests under way. */
   readonly drainMs: number
 }
@@ -164,6 +173,11 @@ const SCHEMAS = {
   'rooms-per-address-max': integer(1, 1_000_000),
   'room-message-bytes-max': integer(1024, FRAME_BYTES_MAX),
   'room-buffer-bytes-max': integer(1024 * 1024, 2 ** 32),
+  'conflicts-max': integer(1, 1_000_000),
+  'conflict-bytes-max': integer(1024, 2 ** 34),
+  'conflict-age-ms': integer(1000, 100 * 365 * 24 * 3600 * 1000),
+  'scrub-ms': integer(1000, 365 * 24 * 3600 * 1000),
+  'anti-entropy-ms': integer(100, 24 * 3600 * 1000),
   'drain-ms': integer(0, 600_000),
 } as const
 
@@ -226,6 +240,11 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     roomsPerAddressMax: one('rooms-per-address-max') ?? 500,
     roomMessageBytesMax: one('room-message-bytes-max') ?? 1024 * 1024,
     roomBufferBytesMax: one('room-buffer-bytes-max') ?? 64 * 1024 * 1024,
+    conflictsMax: one('conflicts-max') ?? DEFAULT_SETTINGS.conflictsMax,
+    conflictBytesMax: one('conflict-bytes-max') ?? DEFAULT_SETTINGS.conflictBytesMax,
+    conflictAgeMs: one('conflict-age-ms') ?? DEFAULT_SETTINGS.conflictAgeMs,
+    scrubMs: one('scrub-ms') ?? DEFAULT_SETTINGS.scrubMs,
+    antiEntropyMs: one('anti-entropy-ms') ?? DEFAULT_SETTINGS.antiEntropyMs,
     drainMs: one('drain-ms') ?? 5000,
   }
   refuseCollisions(config, number !== undefined)

@@ -109,6 +109,38 @@ test('[CO21] resolving is a write like any other: both regions follow, and undo 
   expect((await eu.send('GET', `/collections/c/points/${copy}`)).status).toBe(404)
 })
 
+test('[CO23] keeping both, asked again in any region, makes no second copy, and is undone in another region', async () => {
+  await apart(async () => {
+    for (const [kit, from] of [
+      [eu, 'eu'],
+      [us, 'us'],
+    ] as const)
+      await put(kit, 7, [1, 7], { from })
+  })
+  const [id] = (await eu.ok('GET', LIST)).conflicts.map((each: { id: string }) => each.id)
+  const count = async () => (await eu.ok('POST', '/collections/c/points/count', { exact: true })).count
+  const before = await count()
+  const both = async (kit: typeof eu) => (await kit.ok('POST', `${LIST}/${id}/resolve`, { keep: 'both' })).new_id
+  const copy = await both(us)
+  expect(copy).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8/)
+  await us.ok('POST', '/collections/c/points/payload', { points: [copy], payload: { edited: 1 } })
+  expect(await both(us)).toBe(copy)
+  await equal()
+  expect(await both(eu)).toBe(copy)
+  await equal()
+  expect([await count(), await read(us, copy), await read(us, 7)]).toEqual([
+    before + 1,
+    { from: 'eu', edited: 1 },
+    { from: 'us' },
+  ])
+  // Decided in us, taken back in eu, which did not note the decision.
+  await eu.ok('POST', `${LIST}/${id}/resolve`, { undo: true })
+  await equal()
+  expect([await count(), await read(us, 7)]).toEqual([before, { from: 'us' }])
+  const [taken] = await Promise.all([us.send('GET', `/collections/c/points/${copy}`)])
+  expect(taken.status).toBe(404)
+})
+
 test('[CO22] bad input is refused with a sentence that names it', async () => {
   const status = async (method: string, path: string, body?: unknown): Promise<[number, string]> => {
     const { status, json } = await eu.send(method, path, body)

@@ -1,4 +1,5 @@
 import { SHARDS_DEFAULT } from '@meridian/core'
+import { DEFAULT_SETTINGS } from '@meridian/replica'
 
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -76,6 +77,11 @@ export const FLAGS: readonly Flag[] = [
   flag('rooms-per-address-max', 'N', 'of those, most of one address', '500'),
   flag('room-message-bytes-max', 'BYTES', 'largest message of a client of a room', '1048576'),
   flag('room-buffer-bytes-max', 'BYTES', 'bytes that may wait for a client of a room that does not read', '67108864'),
+  flag('conflicts-max', 'N', 'listed conflicts of a collection', String(DEFAULT_SETTINGS.conflictsMax)),
+  flag('conflict-bytes-max', 'BYTES', 'bytes of them: both writes', String(DEFAULT_SETTINGS.conflictBytesMax)),
+  flag('conflict-age-ms', 'MS', 'age at which a conflict goes from the list', String(DEFAULT_SETTINGS.conflictAgeMs)),
+  flag('scrub-ms', 'MS', 'time in which every stored block is read once', String(DEFAULT_SETTINGS.scrubMs)),
+  flag('anti-entropy-ms', 'MS', 'time between comparisons with the peers', String(DEFAULT_SETTINGS.antiEntropyMs)),
   flag('drain-ms', 'MS', 'longest wait for requests under way when stopping', '5000'),
 ]
 

@@ -113,7 +113,14 @@ const compose = async (
     expects: config.peers.map(({ region }) => region),
     joins: config.joins,
     copies: findCopies(index, () => snapshots),
-    settings: { linkBufferBytesMax: config.linkBufferBytesMax },
+    settings: {
+      linkBufferBytesMax: config.linkBufferBytesMax,
+      conflictsMax: config.conflictsMax,
+      conflictBytesMax: config.conflictBytesMax,
+      conflictAgeMs: config.conflictAgeMs,
+      scrubMs: config.scrubMs,
+      antiEntropyMs: config.antiEntropyMs,
+    },
     events: {
       indexed: (seconds) => metrics.refreshSeconds.observe(seconds),
       replicated: (peer, seconds) => metrics.replicationSeconds.observe({ peer }, seconds),

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { MeridianClient, stringifyJson } from '@meridian/client'
 import { type Command, Option } from 'commander'
 import { conflictLines, type ConflictPage } from '../conflicts/lines.js'
@@ -51,13 +50,12 @@ export const addConflicts = (program: Command): void => {
     .addOption(urlOption())
     .addOption(apiKeyOption())
     .addOption(new Option('--keep <side>', 'what stays').choices(['winner', 'loser', 'both']).conflicts('undo'))
-    .option('--new-id <id>', 'where the loser goes, with --keep both; a UUID when left out')
+    .option('--new-id <id>', 'where the loser goes, with --keep both; a UUID of the conflict when left out')
     .option('--undo', 'put back what stood there before')
     .action(async (collection: string, conflict: string, flags: ResolveFlags, command: Command) => {
       if (flags.keep === undefined && flags.undo === undefined)
         command.error('error: name what to keep with --keep winner, loser or both, or take a decision back with --undo')
-      // Drawn here, so that a call that is made again after a lost connection cannot make a second copy.
-      const newId = flags.newId !== undefined ? idOf(flags.newId) : flags.keep === 'both' ? randomUUID() : undefined
+      const newId = flags.newId === undefined ? undefined : idOf(flags.newId)
       const result = await clientOf(flags).call<{ operation_id: number; new_id?: unknown }>({
         method: 'POST',
         path: `${pathOf(collection)}/${encodeURIComponent(conflict)}/resolve`,

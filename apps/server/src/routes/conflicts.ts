@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { StoreError } from '@meridian/core'
 import { type ConflictNote, promised, timeOf, type WriteReceipt } from '@meridian/replica'
 import { z } from 'zod'
+import { copyIdOf } from '../conflicts/copy-id.js'
 import { shownConflict, regionOf } from '../conflicts/show.js'
 import { noteWritten } from '../guarantees/written.js'
 import { badRequest } from '../http/errors.js'
@@ -98,7 +98,7 @@ const resolve = async (region: Region, { params, query, body }: Call) => {
   readWait(query)
   const { name } = collectionOf(region, params.collection!)
   const id = parseId(params.id!)
-  const decision = readDecision(readMap(body, 'body'), randomUUID)
+  const decision = readDecision(readMap(body, 'body'), () => copyIdOf(id))
   const { seq } = await promised<WriteReceipt>((done) => region.replica.resolveConflict(name, id, decision, done))
   noteWritten(seq)
   return {

@@ -78,19 +78,19 @@ const parsePlace = (text: string): Place => {
 }
 
 /**
- * The body of `…/resolve`. `fresh` makes the id of a copy when none is given.
+ * The body of `…/resolve`. `derived` makes the id of a copy when none is given.
  * @throws StoreError `MALFORMED_BODY`.
  */
-export const readDecision = (body: JsonMap, fresh: () => PointId): Decision => {
+export const readDecision = (body: JsonMap, derived: () => PointId): Decision => {
   refuseUnknown(body, 'body', ['keep', 'new_id', 'undo'])
   const isUndo = optional(body.undo, 'undo', false, readFlag)
   const keep = optional(body.keep, 'keep', undefined, readText)
   const newId = optional(body.new_id, 'new_id', undefined, readPointId)
   if (isUndo) {
     if (keep !== undefined) throw formatError('keep and undo are both given: send one of them')
-    return { undo: true, ...(newId === undefined ? {} : { newId }) }
+    return { undo: true, derivedId: derived(), ...(newId === undefined ? {} : { newId }) }
   }
-  if (keep === 'both') return { keep, newId: newId ?? fresh() }
+  if (keep === 'both') return newId === undefined ? { keep, newId: derived(), isDerived: true } : { keep, newId }
   if (newId !== undefined) throw formatError('new_id: it names the copy of {"keep": "both"}; leave it out')
   if (keep === 'winner' || keep === 'loser') return { keep }
   throw formatError('keep: send winner, loser or both, or {"undo": true}')

@@ -20,13 +20,18 @@ import type { Resolution } from './conflict-note.js'
 /** What becomes of a conflict. `undo` puts back what stood there before it was resolved. */
 export type Decision =
   | { readonly keep: 'winner' | 'loser' }
-  /** The loser is written under `newId`, which must be free. */
-  | { readonly keep: 'both'; readonly newId: PointId }
-  | { readonly undo: true; readonly newId?: PointId }
+  /**
+   * The loser is written under `newId`, which must be free, or hold the copy that the same decision made before. `isDerived`: the
+   * id is a function of the conflict, so that no other decision names it.
+   */
+  | { readonly keep: 'both'; readonly newId: PointId; readonly isDerived?: boolean }
+  /** Where another region decided, `newId` or else `derivedId` is the copy that goes. */
+  | { readonly undo: true; readonly newId?: PointId; readonly derivedId?: PointId }
 
 export interface Decided {
   readonly ops: readonly RecordOp[]
-  readonly resolution: Resolution
+  /** `undefined`: as it was. */
+  readonly resolution: Resolution | undefined
 }
 
 const invalid = (message: string): StoreError => new StoreError('VALIDATION', message)
@@ -38,7 +43,8 @@ const invalid = (message: string): StoreError => new StoreError('VALIDATION', me
  */
 export const decide = (book: ConflictBook, id: string, decision: Decision, now: Collection): Decided => {
   const detail = book.detail(id)
-  if ('undo' in decision) return undo(detail, decision.newId, now)
+  if ('undo' in decision)
+    return undo(detail, decision.newId ?? (detail.note.resolution === undefined ? decision.derivedId : undefined), now)
   const { note, loser } = detail
   const before = current(now, note.point, note.cell)
   const resolution: Resolution = {
@@ -48,7 +54,21 @@ export const decide = (book: ConflictBook, id: string, decision: Decision, now: 
   }
   if (decision.keep !== 'both')
     return { ops: [decision.keep === 'winner' ? before : marked(applied(now, loser, note.cell), loser)], resolution }
+  if (isRepeat(detail, decision, now)) return { ops: [before], resolution: undefined }
   return { ops: [marked(copyOf(now, loser, note.cell, decision.newId), loser), before], resolution }
+}
+
+/** Whether the copy is there already, by the same decision: whoever asks again did not hear the answer. */
+const isRepeat = (
+  { note: { resolution, settledBy } }: ConflictDetail,
+  { newId, isDerived }: Extract<Decision, { keep: 'both' }>,
+  now: Collection,
+): boolean => {
+  if (now.find(newId) === undefined) return false
+  return (
+    (resolution?.kept === 'both' && resolution.newId === newId) ||
+    (isDerived === true && settledBy !== undefined && resolution === undefined)
+  )
 }
 
 /** With the mark of the write that the value is from. */
