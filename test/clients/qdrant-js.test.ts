@@ -51,8 +51,8 @@ const METHODS: Readonly<Record<string, 'served' | readonly [status: number, text
   recommendPointGroups: 'served',
   discoverPoints: 'served',
   discoverBatchPoints: 'served',
-  createVectorName: [400, 'vectors are named when a collection is created'],
-  deleteVectorName: [400, 'vectors are named when a collection is created'],
+  createVectorName: 'served',
+  deleteVectorName: 'served',
   updateCollectionCluster: [400, 'see GET /meridian/cluster'],
   clusterTelemetry: [400, 'see GET /meridian/cluster'],
   listShardKeys: [400, 'shard keys are not supported'],
@@ -73,8 +73,6 @@ const METHODS: Readonly<Record<string, 'served' | readonly [status: number, text
 
 /** How the refused ones are called. */
 const REFUSED: Readonly<Record<string, (client: QdrantClient) => Promise<unknown>>> = {
-  createVectorName: (client) => client.createVectorName('c', 'extra', { dense: { size: 2, distance: 'Dot' } }),
-  deleteVectorName: (client) => client.deleteVectorName('c', 'extra'),
   updateCollectionCluster: (client) =>
     client.updateCollectionCluster('c', { move_shard: { shard_id: 0, to_peer_id: 1, from_peer_id: 2 } }),
   clusterTelemetry: (client) => client.clusterTelemetry(),
@@ -158,6 +156,16 @@ for (const count of [1, 3])
       expect((await client.count('live')).count).toBe(POINTS.length)
       await client.updateCollectionAliases({ actions: [{ delete_alias: { alias_name: 'live' } }] })
       expect(await client.getAliases()).toEqual({ aliases: [] })
+    })
+
+    test('[CX1] adds and drops vectors', async () => {
+      const added = await client.createVectorName('c', 'x', { dense: { size: 1, distance: 'Dot' } }, { wait: true })
+      expect(added).toMatchObject({ status: 'completed' })
+      await client.updateVectors('c', { points: [{ id: 2, vector: { x: [3] } }] })
+      expect(scored((await client.query('c', { using: 'x', query: [2] })).points)).toEqual([[2, 6]])
+      await client.deleteVectorName('c', 'x', { wait: true })
+      await client.createVectorName('c', 'x', { sparse: {} })
+      expect((await client.retrieve('c', { ids: [2], with_vector: true }))[0]!.vector).toEqual([2, 1])
     })
 
     test('[CX1] declares and drops payload indexes', async () => {

@@ -46,6 +46,18 @@ test('[HT93] the official client makes, moves, lists and drops aliases, and work
   await expect(client.updateCollectionAliases(taken)).rejects.toMatchObject({ status: 409 })
 })
 
+test('[HT110] the official client adds and drops vectors', async () => {
+  const added = await client.createVectorName('c', 'title', { dense: { size: 3, distance: 'Cosine' } }, { wait: true })
+  expect(added).toMatchObject({ status: 'completed' })
+  await client.createVectorName('c', 'words', { sparse: {} })
+  await client.updateVectors('c', { wait: true, points: [{ id: 1, vector: { title: [0, 3, 4] } }] })
+  expect((await client.query('c', { using: 'title', query: [0, 0, 1] })).points).toMatchObject([{ id: 1, score: 0.8 }])
+  await client.deleteVectorName('c', 'title', { wait: true })
+  await expect(client.query('c', { using: 'title', query: [0, 0, 1] })).rejects.toMatchObject({ status: 400 })
+  await client.updateCollection('c', { sparse_vectors: { words: { modifier: 'idf' } } })
+  expect((await client.getCollection('c')).config.params.sparse_vectors).toEqual({ words: { modifier: 'idf' } })
+})
+
 test('[HT93] the official client declares and drops payload indexes, and finds the same with and without', async () => {
   const filter = {
     must: [

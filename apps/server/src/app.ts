@@ -31,6 +31,7 @@ import { regionRoutes } from './routes/regions.js'
 import { withRefusals } from './routes/refused.js'
 import { serviceRoutes } from './routes/service.js'
 import { snapshotRoutes } from './routes/snapshots.js'
+import { spaceRoutes } from './routes/spaces.js'
 import { withReadLimits } from './schema/read-limits.js'
 import type { Gate } from './gate.js'
 
@@ -40,6 +41,7 @@ export const allRoutes = (region: Region): Route[] => [
   ...collectionRoutes(region),
   ...aliasRoutes(region),
   ...indexRoutes(region),
+  ...spaceRoutes(region),
   ...pointsWriteRoutes(region),
   ...payloadRoutes(region),
   ...batchRoutes(region),

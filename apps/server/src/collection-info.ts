@@ -1,13 +1,7 @@
-import {
-  type CollectionConfig,
-  HNSW_DEFAULT,
-  type HnswParams,
-  type JsonObject,
-  type SparseParams,
-  type VectorParams,
-} from '@meridian/core'
+import type { CollectionConfig, HnswParams, JsonObject, SparseParams, VectorParams } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { indexedCounts, type Region } from './region.js'
+import { hnswOf } from './schema/collection.js'
 import { holdsTest } from './schema/index-schema.js'
 import { settingsTree } from './schema/settings.js'
 
@@ -66,8 +60,6 @@ const section = (tree: JsonObject, name: string): JsonObject => {
   return found !== undefined && found !== null && typeof found === 'object' && !Array.isArray(found) ? found : {}
 }
 
-/** The collection's setting: that of its vectors when they agree. */
-const hnswOf = (config: CollectionConfig): HnswParams => Object.values(config.vectors)[0]?.hnsw ?? HNSW_DEFAULT
 const echoHnsw = ({ m, efConstruct }: HnswParams) => ({ m, ef_construct: efConstruct })
 
 const echoVectors = (config: CollectionConfig, told: JsonObject): unknown => {
@@ -85,7 +77,7 @@ const echoVectors = (config: CollectionConfig, told: JsonObject): unknown => {
     }
   }
   const unnamed = config.vectors['']
-  if (unnamed !== undefined) return echo('', unnamed)
+  if (unnamed !== undefined && Object.keys(config.vectors).length === 1) return echo('', unnamed)
   return Object.fromEntries(Object.entries(config.vectors).map(([name, params]) => [name, echo(name, params)]))
 }
 
@@ -93,7 +85,7 @@ const echoSparse = ({ sparse }: CollectionConfig, told: JsonObject): object => {
   if (sparse === undefined) return {}
   const echo = ([name, { modifier }]: [string, SparseParams]) => [
     name,
-    { ...(modifier === 'none' ? {} : { modifier }), ...section(told, name) },
+    { ...section(told, name), modifier: modifier === 'none' ? undefined : modifier },
   ]
   return { sparse_vectors: Object.fromEntries(Object.entries(sparse).map(echo)) }
 }

@@ -147,7 +147,7 @@ test.each([
   [{ optimizers_config: { deleted_threshold: 2 } }, 422, '[optimizers_config.deleted_threshold: value 2 invalid'],
   [{ quantization_config: { scalar: {}, binary: {} } }, 400, 'quantization_config: send exactly one of'],
   [{ params: { on_disk_payload: 1 } }, 400, 'params.on_disk_payload: expected true or false'],
-  [{ sparse_vectors: { t: {} } }, 400, 'sparse_vectors'],
+  [{ sparse_vectors: { t: {} } }, 400, 'Wrong input: Not existing vector name error: t'],
   [{ strict_mode_config: { enabled: true } }, 400, 'strict_mode_config'],
 ] as const)('[HT49] a change that cannot be honoured is refused: %j', async (body, status, sentence) => {
   await using kit = await openKit()

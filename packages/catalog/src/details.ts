@@ -10,6 +10,7 @@ import {
 import { nameProblem } from './config-check.js'
 import { Unsound } from './entry-fields.js'
 import type { CatalogDocument } from './genesis.js'
+import { readSpaces, type SpacesByUid, spacesText } from './spaces.js'
 import { newerOf, readStamped, type Stamped } from './stamped.js'
 
 /** Declared type and options of a payload index, as given: `type` is always there. */
@@ -30,11 +31,17 @@ export interface CatalogDetails {
   readonly indexes: DetailsByUid
   /** By the JSON text of the path. */
   readonly settings: DetailsByUid
+  readonly spaces: SpacesByUid
 }
 
 type DetailsByUid = ReadonlyMap<CollectionUid, ReadonlyMap<string, Stamped>>
 
-export const NO_DETAILS: CatalogDetails = { aliases: new Map(), indexes: new Map(), settings: new Map() }
+export const NO_DETAILS: CatalogDetails = {
+  aliases: new Map(),
+  indexes: new Map(),
+  settings: new Map(),
+  spaces: new Map(),
+}
 
 // Keys start with something of ours, so that none of them is `__proto__`.
 export const aliasKey = (alias: string): string => `@${alias}`
@@ -83,7 +90,7 @@ export const readDetails = (
         if (rest[16] !== '/' || !isPath(rest.slice(17))) throw new Unsound('not a setting')
         put(settings, rest.slice(0, 16), rest.slice(17), entry)
       })
-  return { aliases, indexes, settings }
+  return { aliases, indexes, settings, spaces: readSpaces(document, problem) }
 }
 
 const put = (maps: Map<CollectionUid, Map<string, Stamped>>, uidText: string, name: string, entry: Stamped): void => {
@@ -124,11 +131,16 @@ export const mergedDetails = (maps: DetailsByUid, uids: readonly CollectionUid[]
 }
 
 /** Equal for equal details. */
-export const detailsText = ({ aliases, indexes, settings }: CatalogDetails): string => {
+export const detailsText = ({ aliases, indexes, settings, spaces }: CatalogDetails): string => {
   const text = (entries: Iterable<readonly [string, Stamped]>): JsonValue =>
     [...entries].map(([name, { value, stamp }]) => [name, value, stampNumbers(stamp)])
   const byUid = (maps: DetailsByUid): JsonValue => [...maps].map(([uid, entries]) => [uid, text(entries)])
-  return canonicalJson({ aliases: text(aliases), indexes: byUid(indexes), settings: byUid(settings) })
+  return canonicalJson({
+    aliases: text(aliases),
+    indexes: byUid(indexes),
+    settings: byUid(settings),
+    ...(spaces.size === 0 ? {} : { spaces: spacesText(spaces) }),
+  })
 }
 
 const stampNumbers = ({ ms, counter, writer }: Stamp): JsonValue => [ms, counter, writer]

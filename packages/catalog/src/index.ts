@@ -16,4 +16,5 @@ export {
   type ResolvedCollection,
   resolve,
 } from './resolve.js'
+export { ADDED_NAME_BYTES_MAX, type ResolvedSpace } from './spaces.js'
 export type { CatalogCollection, CatalogMember, CatalogState, MemberStatus } from './state.js'

@@ -19,6 +19,7 @@ import type { Setting } from './details.js'
 import type { CatalogDocument } from './genesis.js'
 import { type MembershipMutation, planMembership } from './membership/plan-membership.js'
 import { type DetailMutation, planAliases, planIndex, planSettings, writeSettings } from './plan-details.js'
+import { planAddSpace, planDropSpace, type SpaceMutation } from './plan-spaces.js'
 import type { Resolution } from './resolve.js'
 import { type CatalogMember, type CatalogState, MEMBER_STATUSES, STORE_ID_LENGTH_MAX, URL_LENGTH_MAX } from './state.js'
 
@@ -26,6 +27,7 @@ import { type CatalogMember, type CatalogState, MEMBER_STATUSES, STORE_ID_LENGTH
 export type CatalogMutation =
   | DetailMutation
   | MembershipMutation
+  | SpaceMutation
   | {
       readonly type: 'createCollection'
       /** Random; never used before. */
@@ -73,6 +75,12 @@ export const planEdit = (mutation: CatalogMutation, state: CatalogState, resolut
       return planMember(mutation.member, state)
     case 'changeAliases':
       return planAliases(mutation.actions, checkStamp(mutation.stamp), resolution)
+    case 'addSpace':
+      checkStamp(mutation.stamp)
+      return planAddSpace(mutation, resolution, state.details.spaces)
+    case 'dropSpace':
+      checkStamp(mutation.stamp)
+      return planDropSpace(mutation, resolution)
     case 'changeIndex':
       checkStamp(mutation.stamp)
       return planIndex(mutation, resolution)

@@ -1,5 +1,6 @@
 import type { CollectionConfig, CollectionUid, RegionId } from '@meridian/core'
 import { type CatalogDetails, type IndexSchema, mergedDetails, NO_DETAILS, type Setting } from './details.js'
+import { configOf, type ResolvedSpace, resolveSpaces } from './spaces.js'
 import { byAge, type CatalogCollection } from './state.js'
 
 /** A collection as callers see it: every live incarnation of one name and one configuration, as one. */
@@ -10,7 +11,10 @@ export interface ResolvedCollection {
   readonly uid: CollectionUid
   /** All incarnations merged into it, eldest first. */
   readonly uids: readonly CollectionUid[]
+  /** As it is now: with the vector spaces that were added, without those dropped. */
   readonly config: CollectionConfig
+  /** Those of `config`, eldest first. */
+  readonly spaces: readonly ResolvedSpace[]
   /** Sorted. */
   readonly aliases: readonly string[]
   /** By payload key, sorted by it. */
@@ -63,7 +67,7 @@ export const resolve = (all: Iterable<CatalogCollection>, details: CatalogDetail
     if (group === undefined) groups.set(each.configText, [each])
     else group.push(each)
   }
-  const collections: Omit<ResolvedCollection, 'aliases' | 'indexes' | 'settings'>[] = []
+  const collections: Omit<ResolvedCollection, 'aliases' | 'indexes' | 'settings' | 'spaces'>[] = []
   const conflicts: CatalogConflict[] = []
   for (const groups of byName.values()) {
     // In order of insertion, hence of age.
@@ -81,11 +85,15 @@ export const resolve = (all: Iterable<CatalogCollection>, details: CatalogDetail
     const { uids } = each
     const pointsHere = ([alias, uid]: readonly [string, unknown]): boolean =>
       !names.has(alias) && uids.some((own) => own === uid)
+    const settings = mergedDetails(details.settings, uids)
+    const spaces = resolveSpaces(each.config, uids, details.spaces)
     return {
       ...each,
+      config: configOf(each.config, spaces, (name) => settings.get(modifierPath(name))),
+      spaces,
       aliases: [...targets].filter(pointsHere).map(([alias]) => alias),
       indexes: mergedDetails(details.indexes, uids) as Map<string, IndexSchema>,
-      settings: [...mergedDetails(details.settings, uids)].map(([path, value]) => ({
+      settings: [...settings].map(([path, value]) => ({
         path: JSON.parse(path) as string[],
         value,
       })),
@@ -98,6 +106,8 @@ export const resolve = (all: Iterable<CatalogCollection>, details: CatalogDetail
     conflicts: conflicts.sort(ascending((each) => each.otherName)),
   }
 }
+
+const modifierPath = (name: string): string => JSON.stringify(['sparse_vectors', name, 'modifier'])
 
 const ascending =
   <T>(key: (value: T) => string) =>

@@ -11,8 +11,6 @@ import {
   type SpaceRef,
   StoreError,
   shardOf,
-  spaceNamed,
-  spacesOf,
   type VectorIndex,
   type VectorValue,
 } from '@meridian/core'
@@ -23,6 +21,7 @@ import type { ConflictBook } from './conflicts/conflict-book.js'
 import { estimateBytes } from './estimate-bytes.js'
 import type { ShardStore } from './shard-store.js'
 import { RecentChanges } from './recent-changes.js'
+import type { SpaceKeys } from './space-keys.js'
 import { Tallies } from './tally.js'
 import { OrderedIds } from './ordered-ids.js'
 
@@ -46,15 +45,18 @@ export class CollectionState implements Collection {
   aliases: readonly string[] = []
   indexes: ReadonlyMap<string, IndexSchema> = new Map()
   settings: readonly Setting[] = []
+  #config: CollectionConfig
+  #keys: SpaceKeys
   readonly #watches: ConflictWatch[] = []
   readonly #seen: Uint8Array[] = []
-  /** By vector name: hash of the version that the index holds, by ordinal; 0: none. */
+  /** By key of the vector space: hash of the version that the index holds, by ordinal; 0: none. */
   readonly #fed = new Map<string, Float64Array>()
 
   constructor(
     public name: string,
     readonly uids: readonly CollectionUid[],
-    readonly config: CollectionConfig,
+    config: CollectionConfig,
+    keys: SpaceKeys,
     readonly stores: ReadonlyMap<CollectionUid, ShardStore[]>,
     readonly index: VectorIndex,
     readonly payloads: ByteCache<string, JsonObject>,
@@ -62,6 +64,8 @@ export class CollectionState implements Collection {
     readonly window: WriteWindow,
     readonly policy: ConflictPolicy,
   ) {
+    this.#config = config
+    this.#keys = keys
     const order = orderOf(policy)
     this.conflicts = openBook(this)
     this.views = Array.from({ length: config.shards }, (_, shard) => {
@@ -71,7 +75,33 @@ export class CollectionState implements Collection {
     })
     this.#seen = this.views.map(() => new Uint8Array(0))
     this.#ordered = new OrderedIds((ordinal) => this.id(ordinal))
-    for (const [vector] of spacesOf(config)) this.#fed.set(vector, new Float64Array(0))
+    for (const key of keys.keys()) this.#fed.set(key, new Float64Array(0))
+  }
+
+  get config(): CollectionConfig {
+    return this.#config
+  }
+
+  get keys(): SpaceKeys {
+    return this.#keys
+  }
+
+  /** Vector spaces were added, dropped or renamed: what records hold of new ones is handed to the index. */
+  reshape(config: CollectionConfig, keys: SpaceKeys): void {
+    if (keys.text === this.#keys.text) return
+    this.#config = config
+    this.#keys = keys
+    for (const key of [...this.#fed.keys()]) {
+      if (keys.has(key)) continue
+      this.index.dropSpace(this.#ref(key))
+      this.#fed.delete(key)
+    }
+    for (const key of keys.keys()) {
+      if (this.#fed.has(key)) continue
+      this.#fed.set(key, new Float64Array(0))
+      this.openSpace(key)
+    }
+    this.#recent.addAll()
   }
 
   get uid(): CollectionUid {
@@ -131,12 +161,13 @@ export class CollectionState implements Collection {
 
   vector(ordinal: number, name: string): VectorValue | undefined {
     const { view, slot } = this.#place(ordinal)
-    return view.vector(slot, name)
+    const key = this.#keys.key(name)
+    return key === undefined ? undefined : view.vector(slot, key)
   }
 
   vectorNames(ordinal: number): string[] {
     const { view, slot } = this.#place(ordinal)
-    return view.vectorNames(slot)
+    return this.#keys.names(view.vectorNames(slot))
   }
 
   version(ordinal: number): number {
@@ -154,7 +185,12 @@ export class CollectionState implements Collection {
   history(id: PointId): Contribution[] {
     const view = this.views[shardOf(id, this.config.shards)]!
     const slot = view.find(id)
-    return slot === undefined ? [] : view.history(slot)
+    if (slot === undefined) return []
+    return view.history(slot).flatMap((each) => {
+      if (each.what !== 'vector') return each
+      const name = this.#keys.name(each.name!)
+      return name === undefined ? [] : { ...each, name }
+    })
   }
 
   *ordinals(): Iterable<number> {
@@ -194,7 +230,11 @@ export class CollectionState implements Collection {
   }
 
   space(vector: string): SpaceRef {
-    return { collection: this.uid, vector }
+    return this.#ref(this.#keys.key(vector) ?? vector)
+  }
+
+  #ref(key: string): SpaceRef {
+    return { collection: this.uid, vector: key }
   }
 
   digests(): ShardDigest[] {
@@ -232,7 +272,7 @@ export class CollectionState implements Collection {
         ) === undefined
       )
         this.#tallies.clear()
-      if (feed) for (const vector of this.#fed.keys()) this.#feed(vector, view, slot, ordinal)
+      if (feed) for (const key of this.#fed.keys()) this.#feed(key, view, slot, ordinal)
     }
   }
 
@@ -271,15 +311,15 @@ export class CollectionState implements Collection {
     return count
   }
 
-  #feed(vector: string, view: MergedView, slot: number, ordinal: number): void {
-    const fed = this.#fedFor(vector, ordinal)
-    const version = view.isLive(slot) ? view.vectorVersion(slot, vector) : undefined
+  #feed(key: string, view: MergedView, slot: number, ordinal: number): void {
+    const fed = this.#fedFor(key, ordinal)
+    const version = view.isLive(slot) ? view.vectorVersion(slot, key) : undefined
     const hash = version === undefined ? 0 : versionHash(version)
     if (fed[ordinal] === hash) return
     const wasFed = fed[ordinal] !== 0
     fed[ordinal] = hash
-    const space = this.space(vector)
-    const read = version === undefined ? undefined : readable(() => view.vector(slot, vector))
+    const space = this.#ref(key)
+    const read = version === undefined ? undefined : readable(() => view.vector(slot, key))
     if (version === undefined || read === undefined) {
       // One that cannot be read is not found until its block has been repaired, and is fed again then.
       fed[ordinal] = 0
@@ -291,38 +331,39 @@ export class CollectionState implements Collection {
     this.index.set(space, { ordinal, id: String(view.id(slot)), version, vector: values })
   }
 
-  #fedFor(vector: string, ordinal: number): Float64Array {
-    const fed = this.#fed.get(vector)!
+  #fedFor(key: string, ordinal: number): Float64Array {
+    const fed = this.#fed.get(key)!
     if (ordinal < fed.length) return fed
     const wider = new Float64Array(Math.max(1024, Math.ceil((ordinal + 1) * 1.5)))
     wider.set(fed)
-    this.#fed.set(vector, wider)
+    this.#fed.set(key, wider)
     return wider
   }
 
   /** Hands every live vector to the index: at start, and when it asks for them again. */
   openSpaces(): void {
-    for (const vector of this.#fed.keys()) this.openSpace(vector)
+    for (const key of this.#fed.keys()) this.openSpace(key)
   }
 
-  openSpace(vector: string): void {
-    const params = spaceNamed(this.config, vector)
-    assert(params !== undefined, 'only spaces of the configuration are opened')
+  /** `key`: of a space that was dropped meanwhile, nothing. */
+  openSpace(key: string): void {
+    const params = this.#keys.params(key)
+    if (params === undefined) return
     const entries = []
     for (const ordinal of this.ordinals()) {
       const { view, slot } = this.#place(ordinal)
-      const version = view.vectorVersion(slot, vector)
+      const version = view.vectorVersion(slot, key)
       if (version === undefined) continue
-      this.#fedFor(vector, ordinal)[ordinal] = versionHash(version)
+      this.#fedFor(key, ordinal)[ordinal] = versionHash(version)
       entries.push({
         ordinal,
         id: String(view.id(slot)),
         version,
         read: () => {
           // Read late, but never after a `set` or `remove` of the ordinal: a made-up vector would be found by searches.
-          const read = readable(() => view.vector(slot, vector))
+          const read = readable(() => view.vector(slot, key))
           if (read === undefined) {
-            this.#fedFor(vector, ordinal)[ordinal] = 0
+            this.#fedFor(key, ordinal)[ordinal] = 0
             throw new StoreError('STORAGE_CORRUPT', `the vector of point ${view.id(slot)} is in a damaged block`)
           }
           const values = read.value
@@ -331,7 +372,7 @@ export class CollectionState implements Collection {
         },
       })
     }
-    this.index.openSpace(this.space(vector), params, entries)
+    this.index.openSpace(this.#ref(key), params, entries)
   }
 
   /** Another state takes over, or the collection is gone. */
@@ -339,8 +380,9 @@ export class CollectionState implements Collection {
     for (const watch of this.#watches) this.window.drop(watch)
   }
 
-  dropSpaces(): void {
-    for (const vector of this.#fed.keys()) this.index.dropSpace(this.space(vector))
+  /** Of the index, but for those that `next`, which takes its place under the same uid, has opened. */
+  dropSpaces(next: CollectionState | undefined): void {
+    for (const key of this.#fed.keys()) if (!next?.keys.has(key)) this.index.dropSpace(this.#ref(key))
   }
 }
 

@@ -26,6 +26,7 @@ import { isSamePolicy, policyOf } from './conflicts/policy-setting.js'
 import { Damage } from './repair/damage.js'
 import type { Settings } from './settings.js'
 import { HeldBlocks, heldPrefix } from './held-blocks.js'
+import { SpaceKeys } from './space-keys.js'
 import { ShardStore } from './shard-store.js'
 import type { Stage } from './stage.js'
 
@@ -160,6 +161,7 @@ export class DataPlane {
     const byUid = new Map<CollectionUid, CollectionState>()
     for (const resolved of catalog.document.collections()) {
       const state = this.#keep(resolved) ?? this.#build(resolved)
+      state.reshape(resolved.config, new SpaceKeys(resolved.spaces, resolved.config))
       state.aliases = resolved.aliases
       state.indexes = resolved.indexes
       state.settings = resolved.settings
@@ -171,8 +173,9 @@ export class DataPlane {
       if (kept.has(old)) continue
       old.replaced()
       old.giveUp()
-      // One that merely gained an incarnation, or changed its name, has the same spaces: they were opened anew and stay.
-      if (byUid.get(old.uid)?.uid !== old.uid) old.dropSpaces()
+      // One that merely gained an incarnation, or changed its name, has spaces of the same names: they were opened anew and stay.
+      const next = byUid.get(old.uid)
+      old.dropSpaces(next?.uid === old.uid ? next : undefined)
     }
     this.#collections = visible
     this.#byUid = byUid
@@ -200,6 +203,7 @@ export class DataPlane {
       resolved.name,
       resolved.uids,
       resolved.config,
+      new SpaceKeys(resolved.spaces, resolved.config),
       this.#stores,
       this.index,
       this.#payloads,
@@ -221,11 +225,19 @@ export class DataPlane {
   }
 
   #openBook(state: CollectionState): ConflictBook {
-    return new ConflictBook(state.uid, state.uids, this.conflictRows, this.settings, this.log, (id, { place }) => {
-      if (place === undefined) return undefined
-      const bytes = state.views[shardOf(id, state.config.shards)]!.entryAt(place)
-      return bytes && { uid: state.uids[place.ref.doc]!, bytes }
-    })
+    return new ConflictBook(
+      state.uid,
+      state.uids,
+      this.conflictRows,
+      this.settings,
+      this.log,
+      (id, { place }) => {
+        if (place === undefined) return undefined
+        const bytes = state.views[shardOf(id, state.config.shards)]!.entryAt(place)
+        return bytes && { uid: state.uids[place.ref.doc]!, bytes }
+      },
+      (entry) => state.keys.shown(entry),
+    )
   }
 
   #fold(

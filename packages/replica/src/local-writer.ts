@@ -18,6 +18,7 @@ import type { LocalClock } from './local-clock.js'
 import type { Job, Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
 import type { ShardStore } from './shard-store.js'
+import type { SpaceKeys } from './space-keys.js'
 import type { Stage } from './stage.js'
 import { StagedCollection } from './staged-collection.js'
 import { Staging } from './staging.js'
@@ -25,6 +26,8 @@ import type { LocalChange, Transactions } from './transactions.js'
 
 interface Waiting {
   readonly collection: CollectionState
+  /** Those that the operations were checked with. */
+  readonly keys: SpaceKeys
   readonly ops: readonly RecordOp[] | ResolveOps
   /** Rough, on the heap. */
   readonly bytes: number
@@ -69,7 +72,7 @@ export class LocalWriter {
       this.#bytes -= bytes
       done(outcome)
     }
-    this.#waiting.push({ collection, ops, bytes, done: answered })
+    this.#waiting.push({ collection, keys: collection.keys, ops, bytes, done: answered })
     this.#queue()
   }
 
@@ -168,10 +171,11 @@ class WriteJob implements Job {
       const hole = typeof request.ops === 'function' ? data.hole(collection) : undefined
       if (hole !== undefined) throw hole
       const ops = resolved(request.ops, collection, staging)
+      if (collection.keys !== request.keys) for (const op of ops) checkOp(collection, op)
       const encoded = ops.map((op) => {
         const content = staging.mark(collection, op)
         const stamp = content === undefined || isNoMark(content) ? clock.next() : { ...clock.next(), content }
-        const bytes = encodeEntry({ ...op, stamp } as Entry)
+        const bytes = encodeEntry({ ...collection.keys.stored(op), stamp } as Entry)
         if (bytes.length > settings.entryBytesMax)
           throw new StoreError(
             'VALIDATION',

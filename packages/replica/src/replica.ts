@@ -10,6 +10,7 @@ import {
   type PointId,
   type Random,
   type RegionId,
+  type SpaceParams,
   type ReplicaId,
   type Storage,
   StoreError,
@@ -548,6 +549,32 @@ export class Replica {
         stamp: this.#clock.next(),
         nowMs: this.#clock.wallMs,
       }),
+      done,
+    )
+  }
+
+  /**
+   * Adds a vector space; one that is there alike is no error. `collection` may be an alias.
+   * @throws StoreError why writes are refused, `COLLECTION_NOT_FOUND`; `WRONG_INPUT`, `VALIDATION` come through `done`.
+   */
+  addSpace(collection: string, name: string, params: SpaceParams, done: Done<WriteReceipt>): void {
+    this.#editSpace(collection, { type: 'addSpace', name, params }, done)
+  }
+
+  /** Drops a vector space with all of its vectors; one that is not there is no error. Errors as `addSpace`. */
+  dropSpace(collection: string, name: string, done: Done<WriteReceipt>): void {
+    this.#editSpace(collection, { type: 'dropSpace', name }, done)
+  }
+
+  #editSpace(
+    collection: string,
+    edit: { type: 'addSpace'; name: string; params: SpaceParams } | { type: 'dropSpace'; name: string },
+    done: Done<WriteReceipt>,
+  ): void {
+    this.#checkWritable()
+    const found = this.#data.collection(collection)
+    this.#catalog.edit(
+      () => ({ ...edit, collection: found.name, stamp: this.#clock.next(), nowMs: this.#clock.wallMs }),
       done,
     )
   }

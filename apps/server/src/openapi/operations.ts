@@ -19,7 +19,7 @@ const ROWS: readonly Row[] = [
   [`GET ${C}/exists`, 'Collections', 'Whether a collection exists', 'CollectionExists'],
   [`GET ${C}/cluster`, 'Collections', 'Shards of a collection', 'Object'],
   [`GET ${C}/optimizations`, 'Collections', 'Optimisations under way', 'Object'],
-  [`PUT ${C}/vectors/:vector`, 'Collections', 'Add a named vector', 'UpdateResult', 'Object'],
+  [`PUT ${C}/vectors/:vector`, 'Collections', 'Add a named vector', 'UpdateResult', 'VectorAdd'],
   [`DELETE ${C}/vectors/:vector`, 'Collections', 'Drop a named vector', 'UpdateResult'],
   ['POST /collections/aliases', 'Aliases', 'Change aliases, all at once', 'Boolean', 'AliasActions'],
   ['GET /aliases', 'Aliases', 'List all aliases', 'AliasList'],

@@ -216,7 +216,18 @@ export const SCHEMAS = {
     vectors: none(z.union([VectorParams, z.record(z.string(), VectorParams)])),
     shard_number: none(count),
   }),
-  CollectionUpdate: z.looseObject({ ...settings, vectors: any.optional(), params: any.optional() }),
+  CollectionUpdate: z.looseObject({
+    ...settings,
+    vectors: any.optional(),
+    sparse_vectors: any.optional(),
+    params: any.optional(),
+  }),
+  VectorAdd: z.union([
+    z.looseObject({
+      dense: z.looseObject({ size: count, distance: z.string(), multivector_config: any.optional() }),
+    }),
+    z.looseObject({ sparse: z.looseObject({ modifier: none(z.enum(['none', 'idf'])) }) }),
+  ]),
   CollectionInfo: z.looseObject({
     status: z.string(),
     optimizer_status: any,

@@ -49,7 +49,7 @@ export const collectionRoutes = (region: Region): Route[] => {
         readTimeout(query)
         const { name, config: present } = collectionOf(region, params.collection!)
         const map = readMap(body, 'body')
-        refuseFields(map, '', { sparse_vectors: LATER, strict_mode_config: LATER })
+        refuseFields(map, '', { strict_mode_config: LATER })
         const changed = readChangedSettings(map, present)
         await promised<WriteReceipt>((done) => replica.changeSettings(name, (now) => changed(now.settings), done))
         return true

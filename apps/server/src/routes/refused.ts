@@ -6,7 +6,6 @@ const SHARD = `${C}/shards/:shard`
 const SHARD_KEYS = 'shard keys are not supported: points are placed by their ids'
 const CLUSTER = "regions are not Qdrant's peers: see GET /meridian/cluster"
 const SHARD_SNAPSHOTS = 'snapshots of single shards are not supported: take one of the collection'
-const SPACES = 'vectors are named when a collection is created; create another one'
 
 /** What Qdrant's specification has and this store has not, each with the reason that is told. */
 const REFUSALS: readonly (readonly [Method, string, string])[] = [
@@ -24,8 +23,6 @@ const REFUSALS: readonly (readonly [Method, string, string])[] = [
   ['PUT', `${SHARD}/snapshots/recover`, SHARD_SNAPSHOTS],
   ['GET', `${SHARD}/snapshots/:snapshot`, SHARD_SNAPSHOTS],
   ['DELETE', `${SHARD}/snapshots/:snapshot`, SHARD_SNAPSHOTS],
-  ['PUT', `${C}/vectors/:vector`, SPACES],
-  ['DELETE', `${C}/vectors/:vector`, SPACES],
 ]
 
 const shapeOf = (method: string, path: string): string => `${method} ${path.replaceAll(/:\w+/g, ':')}`

@@ -5,6 +5,7 @@ import {
   METRICS,
   type Metric,
   SHARDS_MAX,
+  type SpaceParams,
   type SparseParams,
   type VectorParams,
 } from '@meridian/core'
@@ -78,9 +79,21 @@ const readSpaces = (value: Json | undefined, hnsw: HnswParams, mayBeEmpty: boole
   )
 }
 
+/** The body of an addition, `{"dense": {...}}` or `{"sparse": {...}}`: only what says how vectors are compared. */
+export const readAddedSpace = (body: JsonMap, config: CollectionConfig): SpaceParams => {
+  const [kind, ...others] = ['dense', 'sparse'].filter((name) => body[name] !== undefined && body[name] !== null)
+  if (kind === undefined || others.length > 0)
+    throw formatError('body: send exactly one of {"dense": {"size": N, "distance": "Cosine"}} and {"sparse": {}}')
+  const map = readMap(body[kind], kind)
+  if (kind === 'sparse') return readSparseSpace(map, kind)
+  return readSpace({ ...map, hnsw_config: null }, kind, hnswOf(config))
+}
+
+/** The collection's setting: that of its vectors when they agree. */
+export const hnswOf = ({ vectors }: CollectionConfig): HnswParams => Object.values(vectors)[0]?.hnsw ?? HNSW_DEFAULT
+
 const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams => {
-  const datatype = optional(map.datatype, `${path}.datatype`, 'float32', readText)
-  if (datatype !== 'float32') throw unsupported(`${path}.datatype: ${datatype} is not supported yet; use float32`)
+  refuseDatatype(map, path)
   if (map.size === undefined) throw formatError(`${path}: missing field \`size\`; send the number of dimensions`)
   if (map.distance === undefined)
     throw formatError(`${path}: missing field \`distance\`; send one of ${METRICS.join(', ')}`)
@@ -115,13 +128,25 @@ const readSparseSpaces = (value: Json, path: string): Record<string, SparseParam
     spaces.map(([name, space]) => {
       checkSpaceName(name, path)
       const place = `${path}.${name}`
-      const map = readMap(space, place)
-      const modifier = optional(map.modifier, `${place}.modifier`, 'none', readText)
-      if (modifier !== 'none' && modifier !== 'idf')
-        throw formatError(`${place}.modifier: unknown variant \`${modifier.slice(0, 40)}\`, expected one of none, idf`)
-      return [name, { modifier }]
+      return [name, { modifier: readModifier(readMap(space, place).modifier, `${place}.modifier`) }]
     }),
   )
+}
+
+const readSparseSpace = (map: JsonMap, path: string): SparseParams => {
+  refuseDatatype(map, path)
+  return { modifier: readModifier(map.modifier, `${path}.modifier`) }
+}
+
+export const readModifier = (value: Json | undefined, path: string): SparseParams['modifier'] => {
+  const modifier = optional(value, path, 'none', readText)
+  if (modifier === 'none' || modifier === 'idf') return modifier
+  throw formatError(`${path}: unknown variant \`${modifier.slice(0, 40)}\`, expected one of none, idf`)
+}
+
+const refuseDatatype = (map: JsonMap, path: string): void => {
+  const datatype = optional(map.datatype, `${path}.datatype`, 'float32', readText)
+  if (datatype !== 'float32') throw unsupported(`${path}.datatype: ${datatype} is not supported yet; use float32`)
 }
 
 const readHnsw = (value: Json, path: string, fallback: HnswParams): HnswParams => {

@@ -2,6 +2,7 @@ import { type CollectionConfig, isSparseSpace, type JsonObject, type JsonValue, 
 import { POLICY_PATH, type Setting } from '@meridian/replica'
 import { readPolicy } from './content.js'
 import { CONCERN_KEY, parseConcern } from './params.js'
+import { readModifier } from './collection.js'
 import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { readPayload } from './payload.js'
@@ -123,17 +124,15 @@ const spaceSettings = (map: JsonMap, name: string, hnsw: Section): Setting[] => 
   ...leaf(map.on_disk, ['vectors', name, 'on_disk'], readFlag),
 ]
 
-/** What a search weighs by is part of the configuration, which stays. */
-const changedSparse = (spaces: JsonMap, config: CollectionConfig): Setting[] => {
-  for (const [name, space] of Object.entries(spaces)) {
-    const params = spaceParams(config, name)
-    if (!isSparseSpace(params)) throw wrongInput(`sparse_vectors.${name}: it is among the vectors`)
-    const path = `sparse_vectors.${name}.modifier`
-    const modifier = optional(readMap(space, `sparse_vectors.${name}`).modifier, path, params.modifier, readText)
-    if (modifier !== params.modifier) throw unsupported(`${path}: cannot be changed; create another collection`)
-  }
-  return sparseSettings(spaces)
-}
+/** What a search weighs by is asked for when it is made, so it can change at any time. */
+const changedSparse = (spaces: JsonMap, config: CollectionConfig): Setting[] => [
+  ...Object.entries(spaces).flatMap(([name, space]) => {
+    const place = `sparse_vectors.${name}`
+    if (!isSparseSpace(spaceParams(config, name))) throw wrongInput(`${place}: it is among the vectors`)
+    return leaf(readMap(space, place).modifier, ['sparse_vectors', name, 'modifier'], readModifier)
+  }),
+  ...sparseSettings(spaces),
+]
 
 const sparseSettings = (spaces: JsonMap): Setting[] =>
   Object.entries(spaces).flatMap(([name, space]) => {

@@ -55,6 +55,9 @@ export async function* takeCut(
     const now = replica.collections()
     if (!chosen.every((each) => now.includes(each)) || (names === 'all' && now.length !== chosen.length))
       throw new StoreError('OVERLOADED', 'collections were made or dropped while the snapshot was taken; try again')
+    // Vectors in spaces that were added meanwhile are in no header.
+    if (chosen.some((each, i) => each.config !== described[i]!.config))
+      throw new StoreError('OVERLOADED', 'vectors were added or dropped while the snapshot was taken; try again')
     const details = parts.map(({ collection }) => ({
       live: collection.liveCount,
       settings: collection.settings,

@@ -74,6 +74,8 @@ export class ConflictBook implements ConflictSink {
     readonly log: Log,
     /** The bytes of an entry whose block is still there, and the incarnation that it is of. */
     readonly entryOf: (id: PointId, write: WatchedWrite) => Side | undefined,
+    /** An entry with its vectors by name, as callers know them. */
+    readonly shown: (entry: Entry) => Entry,
   ) {
     for (const each of uids) for (const key of rows.keys(each)) this.#load(key, uids)
   }
@@ -126,7 +128,7 @@ export class ConflictBook implements ConflictSink {
   /** @throws StoreError `POINT_NOT_FOUND`; `STORAGE_CORRUPT` if its row is damaged. */
   detail(id: string): ConflictDetail {
     const { note, winner, loser } = this.#row(id)
-    return { note, winner: decodeEntry(winner), loser: decodeEntry(loser) }
+    return { note, winner: this.shown(decodeEntry(winner)), loser: this.shown(decodeEntry(loser)) }
   }
 
   /** Notes how a conflict was resolved here; nothing if it is not listed any more. */
