@@ -18,7 +18,7 @@ export class NoIndex implements VectorIndex {
   }
 
   stats(_space: SpaceRef): SpaceStats {
-    return { live: 0, pending: 0, dead: 0, state: 'ready' }
+    return { live: 0, pending: 0, dead: 0, state: 'ready', bytes: 0 }
   }
 
   async flush(): Promise<void> {}

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { HealthMetrics } from './health/health-metrics.js'
+import { IndexMetrics } from './index-metrics.js'
 import { indexedCounts, type Region } from './region.js'
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -34,6 +35,7 @@ export class Metrics {
   })
   readonly #health = new HealthMetrics(this.#registry)
   readonly #indexPending = this.#gauge('index_pending', 'Vectors that are not in the graph yet', ['collection'])
+  readonly #index = new IndexMetrics(this.#registry)
   readonly #records = this.#gauge('records', 'Live records', ['collection'])
   readonly #tombstones = this.#gauge('tombstones', 'Deleted records whose deletion is remembered', ['collection'])
   readonly #purged = this.#counter('tombstones_purged_total', 'Deletes that were forgotten for good in the own lanes')
@@ -72,6 +74,7 @@ export class Metrics {
   text(region: Region): Promise<string> {
     const status = region.replica.status()
     this.#health.show(status, region.health)
+    this.#index.show(region)
     for (const gauge of [this.#records, this.#tombstones, this.#indexPending]) gauge.reset()
     const agreements = region.replica.collections().flatMap(({ name }) => region.replica.agreements(name))
     this.#health.agreements(agreements.flatMap(({ peers }) => peers))

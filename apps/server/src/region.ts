@@ -44,19 +44,23 @@ export const collectionOf = (region: Region, name: string): Collection => region
 export const nameOf = (region: Region, name: string): string | undefined =>
   region.replica.collections().find((each) => each.name === name || each.aliases.includes(name))?.name
 
-/** Vectors of all spaces: those a graph holds, and all. */
+/** Vectors of all spaces: those a graph holds, and all; the memory they take, and slots of dead ones. */
 export const indexedCounts = (
   region: Region,
   collection: Collection,
-): { indexed: number; live: number; isLoaded: boolean } => {
+): { indexed: number; live: number; bytes: number; dead: number; isLoaded: boolean } => {
   let indexed = 0
   let live = 0
+  let bytes = 0
+  let dead = 0
   let isLoaded = true
   for (const [name] of spacesOf(collection.config)) {
     const stats = region.index.stats(collection.space(name))
     if (stats === undefined || stats.state === 'loading') isLoaded = false
     indexed += (stats?.live ?? 0) - (stats?.pending ?? 0)
     live += stats?.live ?? 0
+    bytes += stats?.bytes ?? 0
+    dead += stats?.dead ?? 0
   }
-  return { indexed, live, isLoaded }
+  return { indexed, live, bytes, dead, isLoaded }
 }

@@ -61,6 +61,25 @@ export interface ClusterCollection {
   readonly indexPending: number
   /** By shard, how it compares with each other region. */
   readonly digests?: readonly { readonly shard: number; readonly peers: readonly AgreementInfo[] }[]
+  /** Memory of its vectors and graphs, about. */
+  readonly indexBytes?: number | undefined
+  /** Graph slots of deleted and superseded vectors. */
+  readonly indexDead?: number | undefined
+}
+
+/** What a region does about worn graphs. */
+export interface RebuildsInfo {
+  /** `closed`: rebuilds go on; `half-open`: slowly; `open`: they stand still for the sake of searches. */
+  readonly breaker: 'closed' | 'half-open' | 'open'
+  /** Interruptions, and graphs rebuilt, since the start. */
+  readonly trips: number
+  readonly completed: number
+  /** What is being rebuilt. */
+  readonly space?: { readonly collection: string; readonly vector: string } | undefined
+  readonly reason?: string | undefined
+  readonly progress?: number | undefined
+  /** What should be and has no memory to. */
+  readonly shortOfMemory?: { readonly collection: string; readonly vector: string } | undefined
 }
 
 export type VectorJson = Readonly<Record<string, number>>
@@ -77,6 +96,7 @@ export interface ClusterInfo {
   readonly onlyHere: OnlyHereInfo
   readonly degradations: readonly DegradationInfo[]
   readonly collections: readonly ClusterCollection[]
+  readonly rebuilds?: RebuildsInfo | undefined
   /** Of this region: `joining`, `active` or `retired`. */
   readonly standing?: string | undefined
   /** While it is joining: what has arrived, of about how much. */

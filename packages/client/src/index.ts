@@ -4,6 +4,7 @@ export {
   type AgreementInfo,
   type ClusterCollection,
   type ClusterInfo,
+  type RebuildsInfo,
   type DigestInfo,
   digestKey,
   type ErasureInfo,

@@ -131,6 +131,26 @@ export interface SpaceStats {
   /** Graph slots of superseded or deleted vectors. */
   readonly dead: number
   readonly state: 'loading' | 'ready' | 'rebuilding'
+  /** Memory that it takes, about: vectors and graphs. */
+  readonly bytes: number
+  /** Of a space that has a graph. */
+  readonly graph?: GraphStats
+}
+
+/** Many dead slots; many vectors that do not fit it; too many vectors that a search for them does not find. */
+export type RebuildReason = 'dead' | 'outgrown' | 'recall'
+
+export interface GraphStats {
+  /** Dead ones included. */
+  readonly slots: number
+  /** Share of a sample of its vectors that a search for them finds; absent until measured. */
+  readonly selfRecall?: number
+  /** Why it should be built anew; absent if it should not, or is. */
+  readonly wanted?: RebuildReason
+  /** Memory that another graph would take beside it. */
+  readonly rebuildBytes: number
+  /** Of the one that is built beside it: from 0 to 1. */
+  readonly progress?: number
 }
 
 /** Whether bytes stand somewhere; `unknown` when it cannot be told now. */
@@ -142,6 +162,26 @@ export interface IndexTraces {
   readonly graph: Trace
   /** In its files. */
   readonly files: Trace
+}
+
+/** What an index does about worn graphs. */
+export interface RebuildStatus {
+  /** `closed`: rebuilding goes on; `open`: it stands still for the sake of searches; `half-open`: it is tried slowly. */
+  readonly breaker: 'closed' | 'open' | 'half-open'
+  /** Interruptions since the start. */
+  readonly trips: number
+  /** Of late: each doubles the rest. */
+  readonly recentTrips: number
+  /** Graphs that were rebuilt since the start. */
+  readonly completed: number
+  /** 95th percentile of searches while nothing is being rebuilt; absent without searches. */
+  readonly calmMs?: number
+  /** What is being rebuilt, why, and how much of it is done, 0 to 1. */
+  readonly space?: SpaceRef
+  readonly reason?: RebuildReason
+  readonly progress?: number
+  /** A space whose graph should be rebuilt, and there is no memory for two. */
+  readonly shortOfMemory?: SpaceRef
 }
 
 /** Statistics of a sparse space. */
@@ -173,6 +213,8 @@ export interface VectorIndex {
   /** Forgets the space and its files. */
   dropSpace(space: SpaceRef): void
   stats(space: SpaceRef): SpaceStats | undefined
+  /** Absent: this index has no graphs. */
+  rebuilds?(): RebuildStatus
   /** Writes a snapshot of every changed space. */
   flush(): Promise<void>
   close(): Promise<void>

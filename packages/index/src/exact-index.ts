@@ -81,7 +81,9 @@ export class ExactIndex implements VectorIndex {
 
   stats(space: SpaceRef): SpaceStats | undefined {
     const opened = this.#spaces.get(spaceKey(space))
-    return opened && { live: opened.scanned.live, pending: 0, dead: 0, state: 'ready' }
+    if (!opened) return undefined
+    const { live, bytes } = opened.scanned
+    return { live, pending: 0, dead: 0, state: 'ready', bytes }
   }
 
   flush(): Promise<void> {

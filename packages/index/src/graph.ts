@@ -126,6 +126,11 @@ export class Graph {
     this.#native.write(path)
   }
 
+  /** Gives its memory back now instead of when it is collected. It must not be used any more. */
+  release(): void {
+    this.#native.init(1, 2, 1)
+  }
+
   #grow(capacity: number): void {
     this.#native.resize(capacity)
     const grown = new Uint8Array(capacity)

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import {
   assert,
@@ -8,12 +9,14 @@ import {
   isDense,
   isSparseSpace,
   type Log,
+  type RebuildStatus,
   SILENT_LOG,
   type SpaceParams,
   type SpaceRef,
   type SpaceStats,
   StoreError,
   type Terms,
+  type Timers,
   unreachable,
   type VectorIndex,
   type VectorParams,
@@ -24,6 +27,7 @@ import { LocalSpace } from './local-space.js'
 import { OrdinalSet } from './ordinal-set.js'
 import { checkQuery, denseVector, spaceKey } from './query.js'
 import { isFinite32 } from './scoring.js'
+import { Rebuilds } from './rebuilds.js'
 import type { StartWorker } from './worker-link.js'
 import { type IndexWorker, WorkerPool, workersDefault } from './worker-pool.js'
 import type { IndexReply, SpaceNumber } from './worker-protocol.js'
@@ -51,8 +55,12 @@ export interface HnswIndexOptions {
   readonly workers?: number
   /** How long a search of a space that is being loaded waits before it fails with `NOT_READY`; 10 s unless given. */
   readonly loadingWaitMs?: number
-  /** Monotonic milliseconds. */
-  readonly elapsedMs?: () => number
+  /** Node's unless given. */
+  readonly timers?: Timers
+  /** Milliseconds of processors that this process has used; as the system tells unless given. */
+  readonly cpuMs?: () => number
+  /** Bytes of memory that may still be taken; what the machine has free unless given. */
+  readonly memoryFree?: () => number
 }
 
 interface Open {
@@ -88,7 +96,8 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   readonly #onReset: ((space: SpaceRef) => void) | undefined
   readonly #pool: WorkerPool
   readonly #loadingWaitMs: number
-  readonly #elapsedMs: () => number
+  readonly #timers: Timers
+  readonly #rebuilds: Rebuilds<Open>
   readonly #open = new Map<string, Open>()
   /** Spaces of sparse vectors and multivectors: the worker does not hear of them. */
   readonly #local = new Map<string, LocalSpace>()
@@ -102,7 +111,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     this.#log = options.log ?? SILENT_LOG
     this.#onReset = options.onReset
     this.#loadingWaitMs = options.loadingWaitMs ?? LOADING_WAIT_MS
-    this.#elapsedMs = options.elapsedMs ?? (() => performance.now())
+    this.#timers = options.timers ?? NODE_TIMERS
     const count = Math.max(1, options.workers ?? workersDefault())
     this.#pool = new WorkerPool(
       { directory: join(options.directory, 'index'), count, log: this.#log, start: options.startWorker },
@@ -112,6 +121,18 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         started: (worker) => this.#started(worker),
       },
     )
+    this.#rebuilds = new Rebuilds({
+      timers: this.#timers,
+      log: this.#log,
+      spaces: () => this.#loaded(),
+      cpuMs: options.cpuMs ?? usedCpuMs,
+      processors: availableParallelism(),
+      memoryFree: options.memoryFree ?? (() => process.availableMemory()),
+      pace: ({ worker: { link }, number }, pace) => {
+        link.outbox.push({ type: 'rebuild', space: number, pace })
+        link.flush()
+      },
+    })
   }
 
   /**
@@ -143,7 +164,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
       waiting: before?.waiting ?? new Map(),
       sent: 0,
       applied: 0,
-      stats: { live: 0, pending: 0, dead: 0, state: 'loading' },
+      stats: { live: 0, pending: 0, dead: 0, state: 'loading', bytes: 0 },
     }
     for (const ordinal of handover.ordinals) opened.live.add(ordinal)
     this.#open.set(key, opened)
@@ -188,9 +209,15 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     // Copies: a view would take its whole buffer along, and the caller may go on using its own.
     const among = query.among && { among: query.among.slice() }
     const copy: IndexQuery = { ...query, vector: denseVector(query).slice(), ...among }
-    if (opened.handover || opened.isLost) this.#await(opened, id, copy)
-    else this.#ask(opened, id, copy)
-    return answer as Promise<IndexHit[]>
+    if (opened.handover || opened.isLost) {
+      this.#await(opened, id, copy)
+      return answer as Promise<IndexHit[]>
+    }
+    const askedMs = this.#timers.elapsedMs()
+    this.#ask(opened, id, copy)
+    const hits = (await answer) as IndexHit[]
+    this.#rebuilds.times.add(this.#timers.elapsedMs() - askedMs)
+    return hits
   }
 
   async terms(space: SpaceRef): Promise<Terms | undefined> {
@@ -234,11 +261,20 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     if (local) return local.stats()
     const opened = this.#open.get(spaceKey(space))
     if (!opened) return undefined
-    const { pending, dead, state } = opened.stats
+    const { pending, state } = opened.stats
     const live = opened.live.size
     const isLoading = opened.handover !== undefined || opened.isLost
     const under = opened.sent - opened.applied
-    return { live, pending: Math.min(live, pending + under), dead, state: isLoading ? 'loading' : state }
+    return {
+      ...opened.stats,
+      live,
+      pending: Math.min(live, pending + under),
+      state: isLoading ? 'loading' : state,
+    }
+  }
+
+  rebuilds(): RebuildStatus {
+    return this.#rebuilds.status()
   }
 
   /** @throws StoreError through the promise: `STORAGE_FAILED`, `OVERLOADED` (the worker died meanwhile), `SHUTTING_DOWN`. */
@@ -265,6 +301,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#rebuilds[Symbol.dispose]()
     for (const local of this.#local.values()) local.close(new StoreError('SHUTTING_DOWN', 'the index is closed'))
     for (const opened of this.#open.values()) {
       opened.handover = undefined
@@ -303,6 +340,11 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         if (each.worker === worker) floats += (each.live.size + 1) * each.params.size
       return floats
     })
+  }
+
+  /** Spaces whose worker has all of them. */
+  *#loaded(): Iterable<Open> {
+    for (const opened of this.#open.values()) if (!opened.handover && !opened.isLost) yield opened
   }
 
   #drop(space: SpaceNumber, { ref, worker }: Pick<Open, 'ref' | 'worker'>): void {
@@ -392,6 +434,9 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
       case 'traces':
         replies.resolve(reply.id, () => reply.traces)
         break
+      case 'worked':
+        this.#rebuilds.worked(reply.ms)
+        break
       case 'dropped':
         this.#dropping.delete(reply.space)
         break
@@ -413,7 +458,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
 
   #lost(worker: IndexWorker): void {
     worker.replies.rejectAll(died())
-    const nowMs = this.#elapsedMs()
+    const nowMs = this.#timers.elapsedMs()
     for (const opened of this.#open.values()) {
       if (opened.worker !== worker) continue
       opened.isLost = true
@@ -422,7 +467,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
       opened.diedAtMs = nowMs
       opened.handover = undefined
       opened.waiting.clear()
-      opened.stats = { live: 0, pending: 0, dead: 0, state: 'loading' }
+      opened.stats = { live: 0, pending: 0, dead: 0, state: 'loading', bytes: 0 }
     }
   }
 
@@ -431,6 +476,20 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     for (const opened of [...this.#open.values()])
       if (opened.isLost && opened.worker === worker) this.#onReset?.(opened.ref)
   }
+}
+
+/** Nothing here keeps a process alive. */
+const NODE_TIMERS: Timers = {
+  elapsedMs: () => performance.now(),
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs).unref()
+    return { [Symbol.dispose]: () => clearTimeout(timer) }
+  },
+}
+
+const usedCpuMs = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 const notOpen = (): StoreError => new StoreError('NOT_READY', 'the vector space is not open')

@@ -55,7 +55,7 @@ test('[IX25] a slice of building ends on time, and a search between two slices i
     { type: 'change', space: 1, changes: all },
   ])
   for (let slice = 1; slice <= 20; slice++) {
-    expect(host.work(10)).toBe(true)
+    expect(host.work(10)).toBe(0)
     const inGraph = 6000 - replies.findLast((reply) => reply.type === 'stats')!.stats.pending
     expect(inGraph).toBeGreaterThanOrEqual(slice)
     expect(inGraph).toBeLessThanOrEqual(slice * 10)
@@ -73,7 +73,7 @@ test('[IX26] a graph that has changed much is snapshotted without being asked', 
     { type: 'change', space: 1, changes: all },
     { type: 'settle', space: 1 },
   ])
-  while (host.work(1000)) expect(readdirSync(directory)).toEqual([])
+  while (host.work(1000) === 0) expect(readdirSync(directory)).toEqual([])
   const closed = next('closed')
   host.serve([{ type: 'close' }])
   await closed
@@ -116,13 +116,16 @@ test('[IX30] whose vectors graph and files hold is asked of the worker, and a gr
   ])
   expect(await traces('id-3')).toEqual({ graph: 'unknown', files: 'unknown' })
   host.serve([{ type: 'settle', space: 1 }])
-  while (host.work(1000)) {}
+  while (host.work(1000) === 0) {}
   await flushed()
   host.serve([{ type: 'change', space: 1, changes: removed(10) }])
   expect(await traces('id-3')).toEqual({ graph: 'holds', files: 'holds' })
   expect(await traces('id-none')).toEqual({ graph: 'clear', files: 'clear' })
-  host.serve([{ type: 'change', space: 1, changes: removed(3000) }])
-  while (host.work(1000)) {}
+  host.serve([
+    { type: 'change', space: 1, changes: removed(3000) },
+    { type: 'rebuild', space: 1, pace: 'full' },
+  ])
+  while (host.work(1000) === 0) {}
   expect((await traces('id-3'))?.graph).toBe('clear')
   await flushed()
   expect(await traces('id-3')).toEqual({ graph: 'clear', files: 'clear' })
@@ -169,11 +172,54 @@ test('[IX52] while searches keep coming, a snapshot is put off', async () => {
   host.serve(opening(1, 'c'))
   const search = (): void => host.serve([{ type: 'search', id: 1, space: 1, query: { vector: VECTORS[0]!, limit: 1 } }])
   do search()
-  while (host.work(500))
+  while (host.work(500) === 0)
   search()
-  expect(host.work()).toBe(false)
+  expect(host.work()).toBeUndefined()
   expect(await saved()).toEqual([])
   advance(1100)
-  host.work()
+  while (host.work() === 0);
   expect(await saved()).toHaveLength(2)
+})
+
+test('[IX62] a rebuild goes as fast as it is told: always, a tenth of the time, or not at all', () => {
+  const { host, replies, advance } = hosted()
+  host.serve(opening(1, 'c'))
+  while (host.work(500) === 0);
+  const graph = () => replies.findLast((reply) => reply.type === 'stats')!.stats.graph
+  const workedMs = (): number => replies.reduce((sum, reply) => sum + (reply.type === 'worked' ? reply.ms : 0), 0)
+  host.serve([{ type: 'rebuild', space: 1, pace: 'full' }])
+  for (let i = 0; i < 20; i++) expect(host.work(50)).toBe(0)
+  expect(graph()!.progress).toBeGreaterThan(0.1)
+  host.serve([{ type: 'rebuild', space: 1, pace: 'stopped' }])
+  const stoppedAt = workedMs()
+  for (let i = 0; i < 20; i++) expect(host.work(50)).toBeUndefined()
+  expect(workedMs()).toBe(stoppedAt)
+  host.serve([{ type: 'rebuild', space: 1, pace: 'slow' }])
+  let restedMs = 0
+  for (let i = 0; i < 40; i++) {
+    const restMs = host.work(50)!
+    advance(restMs)
+    restedMs += restMs
+  }
+  const slowMs = workedMs() - stoppedAt
+  expect(slowMs).toBeGreaterThan(500)
+  expect(restedMs / slowMs).toBeGreaterThan(7)
+  expect(restedMs / slowMs).toBeLessThan(11)
+  host.serve([{ type: 'rebuild', space: 1, pace: 'full' }])
+  while (host.work(50) === 0);
+  expect(replies.findLast((reply) => reply.type === 'stats')!.stats).toMatchObject({ state: 'ready', dead: 0 })
+})
+
+test('[IX62] a rebuild and fresh vectors have their slices in turn', () => {
+  const { host, replies } = hosted()
+  host.serve(opening(1, 'c'))
+  while (host.work(500) === 0);
+  host.serve([{ type: 'rebuild', space: 1, pace: 'full' }, ...opening(2, 'd')])
+  for (let i = 0; i < 40; i++) host.work(50)
+  const statsOf = (space: number) => {
+    const reply = replies.findLast((each) => each.type === 'stats' && each.space === space)
+    return reply?.type === 'stats' ? reply.stats : undefined
+  }
+  expect(statsOf(2)!.pending).toBeLessThan(5700)
+  expect(statsOf(1)!.graph!.progress).toBeGreaterThan(0.05)
 })

@@ -8,6 +8,7 @@ import {
   unreachable,
   type VectorParams,
 } from '@meridian/core'
+import type { Pace } from './breaker.js'
 import type { Layer } from './layer.js'
 import { spaceKey } from './query.js'
 import { idHash, UNKNOWN_ID } from './buried.js'
@@ -27,6 +28,12 @@ const QUIET_MS = 1000
 const SLICE_MS = 2
 const SLICE_SERVING_MS = 1
 const SERVING_MS = 50
+/** Of a rebuild, which can wait: about two insertions. */
+const REBUILD_SERVING_MS = 0.5
+/** A slow rebuild rests this much longer than it works. */
+const SLOW_FACTOR = 9
+/** How often it says how long it has worked. */
+const WORKED_MS = 20
 
 interface Hosted {
   readonly ref: SpaceRef
@@ -51,6 +58,9 @@ export class IndexHost {
   #searchedAtMs = Number.NEGATIVE_INFINITY
   /** The space that had the last slice. */
   #lastServed: SpaceNumber = 0
+  #rebuild: { readonly space: SpaceNumber; pace: Pace; nextAtMs: number } | undefined
+  #workedMs = 0
+  #wasRebuild = false
 
   constructor(
     directory: string,
@@ -66,28 +76,99 @@ export class IndexHost {
   }
 
   /**
-   * Builds a graph for one short slice, each space's in turn, or takes a snapshot that is due; whether there is more to build.
-   * To be called now and then even when it said no: a snapshot may wait for searches to cease.
+   * Builds graphs for one short slice, each space and the rebuild in turn; or measures a graph; or takes a snapshot that is due.
+   * Returns when to call it again: after so many milliseconds, or (`undefined`) after the next request. To be called now and
+   * then even so: a snapshot may wait for searches to cease.
    */
-  work(sliceMs = this.#sliceMs()): boolean {
+  work(sliceMs = this.#sliceMs()): number | undefined {
+    const restMs = this.#rebuildRestMs()
+    const isRebuildsTurn = restMs === 0 && !this.#wasRebuild
+    this.#wasRebuild = false
+    if (!isRebuildsTurn && this.#build(sliceMs)) return 0
+    if (restMs === 0) {
+      this.#wasRebuild = true
+      this.#rebuildSlice(Math.min(sliceMs, this.#isServing ? REBUILD_SERVING_MS : sliceMs))
+      return 0
+    }
+    if (this.#build(sliceMs)) return 0
+    return this.#idle() ? 0 : restMs
+  }
+
+  /** One slice of bringing a graph up to date. */
+  #build(sliceMs: number): boolean {
     const working = [...this.#spaces].filter(([, { settled, space }]) => settled && space.hasWork)
     const [number, hosted] = working.find(([each]) => each > this.#lastServed) ?? working[0] ?? []
-    if (number === undefined || hosted === undefined) {
-      for (const each of this.#spaces.values()) if (each.settled) this.#saveIfDue(each)
-      return false
-    }
+    if (number === undefined || hosted === undefined) return false
     this.#lastServed = number
-    const until = this.elapsedMs() + sliceMs
-    hosted.space.step(() => this.elapsedMs() < until)
+    hosted.space.step(this.#during(sliceMs))
     this.#changed.add(number)
-    const isDone = !hosted.space.hasWork
-    if (isDone) this.#saveIfDue(hosted)
+    if (!hosted.space.hasWork) this.#saveIfDue(hosted)
     this.#report()
-    return working.length > 1 || !isDone
+    return true
+  }
+
+  /** What can wait for everything else; whether there was something. */
+  #idle(): boolean {
+    for (const [number, hosted] of this.#spaces) {
+      if (!hosted.settled) continue
+      this.#saveIfDue(hosted)
+      if (!hosted.space.hasQuestion) continue
+      hosted.space.ask()
+      // One question changes nothing; the last of a measurement does.
+      if (!hosted.space.hasQuestion) this.#changed.add(number)
+      this.#report()
+      return true
+    }
+    return false
+  }
+
+  /** 0: it is its turn; `undefined`: there is none, or it stands still. */
+  #rebuildRestMs(): number | undefined {
+    const rebuild = this.#rebuild
+    if (rebuild === undefined || rebuild.pace === 'stopped') return undefined
+    if (this.#spaces.get(rebuild.space)?.space.isRebuilding !== true) {
+      this.#rebuild = undefined
+      return undefined
+    }
+    return rebuild.pace === 'full' ? 0 : Math.max(0, rebuild.nextAtMs - this.elapsedMs())
+  }
+
+  #rebuildSlice(sliceMs: number): void {
+    const rebuild = this.#rebuild!
+    const hosted = this.#hosted(rebuild.space)
+    const startedMs = this.elapsedMs()
+    hosted.space.stepRebuild(this.#during(sliceMs))
+    const endedMs = this.elapsedMs()
+    rebuild.nextAtMs = endedMs + (endedMs - startedMs) * SLOW_FACTOR
+    this.#workedMs += endedMs - startedMs
+    if (this.#workedMs >= WORKED_MS || !hosted.space.isRebuilding) {
+      this.post({ type: 'worked', ms: this.#workedMs })
+      this.#workedMs = 0
+      this.#changed.add(rebuild.space)
+    }
+    if (!hosted.space.isRebuilding) this.#saveIfDue(hosted)
+    this.#report()
+  }
+
+  #startRebuild(number: SpaceNumber, pace: Pace): void {
+    const hosted = this.#spaces.get(number)
+    if (hosted === undefined || !hosted.settled) return
+    hosted.space.rebuild()
+    this.#rebuild = { space: number, pace, nextAtMs: this.elapsedMs() }
+    this.#changed.add(number)
+  }
+
+  #during(ms: number): () => boolean {
+    const until = this.elapsedMs() + ms
+    return () => this.elapsedMs() < until
+  }
+
+  get #isServing(): boolean {
+    return this.elapsedMs() - this.#searchedAtMs < SERVING_MS
   }
 
   #sliceMs(): number {
-    return this.elapsedMs() - this.#searchedAtMs < SERVING_MS ? SLICE_SERVING_MS : SLICE_MS
+    return this.#isServing ? SLICE_SERVING_MS : SLICE_MS
   }
 
   #serve(request: IndexRequest): void {
@@ -119,6 +200,9 @@ export class IndexHost {
         this.#saving.then(() =>
           this.post({ type: 'traces', id: request.id, traces: this.#traces(request.space, request.record) }),
         )
+        break
+      case 'rebuild':
+        this.#startRebuild(request.space, request.pace)
         break
       case 'drop':
         this.#spaces.delete(request.space)

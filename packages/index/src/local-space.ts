@@ -73,7 +73,7 @@ export class LocalSpace {
   stats(): SpaceStats {
     const left = this.#left.length
     const state = left > 0 ? 'loading' : 'ready'
-    return { live: this.#scanned.live + left, pending: left, dead: 0, state }
+    return { live: this.#scanned.live + left, pending: left, dead: 0, state, bytes: this.#scanned.bytes }
   }
 
   /** Searches under way and later ones are refused with `reason`. */

@@ -11,11 +11,17 @@ export class Postings {
   readonly #lists = new Map<number, Posting>()
   readonly #indices = new Map<number, Uint32Array>()
   #filled = 0
+  #numbers = 0
   /** Sums by ordinal while a query runs; NaN where there is none. */
   #sums = new Float64Array(0)
 
   get live(): number {
     return this.#indices.size
+  }
+
+  /** Indices of all vectors together. */
+  get numbers(): number {
+    return this.#numbers
   }
 
   /** Records whose vector has any index. */
@@ -32,6 +38,7 @@ export class Postings {
     assert(!this.#indices.has(ordinal), 'one vector a record')
     this.#indices.set(ordinal, indices)
     if (indices.length > 0) this.#filled++
+    this.#numbers += indices.length
     for (let i = 0; i < indices.length; i++) {
       let list = this.#lists.get(indices[i]!)
       if (list === undefined) {
@@ -47,6 +54,7 @@ export class Postings {
     if (indices === undefined) return
     this.#indices.delete(ordinal)
     if (indices.length > 0) this.#filled--
+    this.#numbers -= indices.length
     for (const index of indices) {
       const list = this.#lists.get(index)!
       list.remove(ordinal)

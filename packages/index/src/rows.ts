@@ -43,6 +43,11 @@ export class Rows {
     return this.#byOrdinal.size
   }
 
+  /** Every row number is below it. */
+  get end(): number {
+    return this.#end
+  }
+
   rowOf(ordinal: number): number | undefined {
     const row = this.#byOrdinal.get(ordinal)
     return row === ABSENT ? undefined : row

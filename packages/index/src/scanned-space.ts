@@ -12,6 +12,7 @@ import {
   type VectorValue,
   valueProblem,
 } from '@meridian/core'
+import { rowsBytes } from './graph-memory.js'
 import { Postings } from './postings.js'
 import { Rows } from './rows.js'
 import { maxSim, normalizeRows } from './scoring.js'
@@ -20,6 +21,8 @@ import { TopK } from './top-k.js'
 /** A space that is searched by looking at all that can match, in the thread that holds it. */
 export interface ScannedSpace {
   readonly live: number
+  /** Memory that it takes, about. */
+  readonly bytes: number
   /** In place of what the record had. `false`: the value is none of this space, and the record has none now. */
   put(ordinal: number, value: VectorValue): boolean
   remove(ordinal: number): void
@@ -54,6 +57,10 @@ class DenseSpace implements ScannedSpace {
     return this.#rows.live
   }
 
+  get bytes(): number {
+    return rowsBytes(this.params, this.#rows.end)
+  }
+
   put(ordinal: number, value: VectorValue): boolean {
     this.remove(ordinal)
     if (!(value instanceof Float32Array && this.#rows.accepts(value))) return false
@@ -78,6 +85,10 @@ class DenseSpace implements ScannedSpace {
   terms(): undefined {}
 }
 
+/** Of a record beside its numbers, and of an index with its value in two lists. */
+const RECORD_BYTES = 150
+const NUMBER_BYTES = 20
+
 class SparseSpace implements ScannedSpace {
   readonly #postings = new Postings()
 
@@ -85,6 +96,10 @@ class SparseSpace implements ScannedSpace {
 
   get live(): number {
     return this.#postings.live
+  }
+
+  get bytes(): number {
+    return this.#postings.live * RECORD_BYTES + this.#postings.numbers * NUMBER_BYTES
   }
 
   put(ordinal: number, value: VectorValue): boolean {
@@ -116,6 +131,7 @@ const STEP_NUMBERS = 500_000
 
 class MultiSpace implements ScannedSpace {
   readonly #values = new Map<number, MultiVector>()
+  #numbers = 0
 
   constructor(readonly params: VectorParams) {}
 
@@ -123,14 +139,20 @@ class MultiSpace implements ScannedSpace {
     return this.#values.size
   }
 
+  get bytes(): number {
+    return this.#values.size * RECORD_BYTES + this.#numbers * 4
+  }
+
   put(ordinal: number, value: VectorValue): boolean {
     this.remove(ordinal)
     if (!(isMulti(value) && belongs(this.params, value))) return false
+    this.#numbers += value.data.length
     this.#values.set(ordinal, this.params.metric === 'Cosine' ? normalizeRows(value) : value)
     return true
   }
 
   remove(ordinal: number): void {
+    this.#numbers -= this.#values.get(ordinal)?.data.length ?? 0
     this.#values.delete(ordinal)
   }
 

@@ -50,7 +50,7 @@ test('[IX10] a snapshot brings back every vector that was in the graph, to be cl
   // Other ordinals, as after a restart.
   for (let i = 0; i < 1500; i++) expect(loaded.claim(5000 - i, `id-${i}`, 'v1')).toBe(i >= 100)
   loaded.settle()
-  expect(loaded.stats()).toEqual({ live: 1400, pending: 0, dead: 100, state: 'ready' })
+  expect(loaded.stats()).toMatchObject({ live: 1400, pending: 0, dead: 100, state: 'ready' })
   for (const vector of VECTORS.slice(0, 50)) {
     const before = space.search({ vector, limit: 10 })
     const after = loaded.search({ vector, limit: 10 })

@@ -1,6 +1,7 @@
 import { type IndexQuery, METRICS, type Metric } from '@meridian/core'
 import { describe, expect, test } from 'vitest'
 import { ExactIndex } from './exact-index.js'
+import { Layer } from './layer.js'
 import { GRAPH_LIVE_MIN, Space } from './space.js'
 import { clustered, mean, paramsOf, randomOf, realData, recall } from './testing/data.js'
 
@@ -41,7 +42,14 @@ class Twins {
 }
 
 const build = (space: Space): void => {
-  while (space.hasWork) space.step(forever)
+  while (space.hasWork || space.isRebuilding || space.wanted !== undefined) turn(space, forever)
+}
+
+/** What the worker does when nothing holds it up. */
+const turn = (space: Space, more: () => boolean): void => {
+  if (space.wanted !== undefined) space.rebuild()
+  if (space.hasWork) space.step(more)
+  else space.stepRebuild(more)
 }
 
 describe.each(METRICS)('%s', (metric) => {
@@ -150,7 +158,8 @@ test('[IX3] churn never shows a deleted or superseded vector, and wears the grap
       else twins.set(ordinal, fresh[next++]!)
     }
     let budget = 400
-    twins.space.step(() => --budget > 0)
+    while (budget > 0 && (twins.space.hasWork || twins.space.isRebuilding || twins.space.wanted !== undefined))
+      turn(twins.space, () => --budget > 0)
     const isRebuilding = twins.space.stats().state === 'rebuilding'
     if (isRebuilding && !wasRebuilding) rebuilds++
     wasRebuilding = isRebuilding
@@ -249,4 +258,76 @@ test('[IX5] real vectors: SIFT', async ({ skip }) => {
   build(twins.space)
   const recalls = Array.from({ length: 300 }, (_, i) => twins.recall({ vector: at(data.queries, i), limit: 10 }))
   expect(mean(recalls)).toBeGreaterThanOrEqual(0.99)
+})
+
+test('[IX60] while a graph is built anew, changes of rows that it has seen and of rows it has not both reach it', () => {
+  const twins = new Twins(8, 'Euclid')
+  const random = randomOf(21)
+  const fresh = clustered(12_000, 8, 22)
+  let next = 0
+  for (let ordinal = 0; ordinal < 3000; ordinal++) twins.set(ordinal, fresh[next++]!)
+  while (twins.space.hasWork) twins.space.step(forever)
+  const first = twins.space.current
+  twins.space.rebuild()
+  while (twins.space.isRebuilding) {
+    let budget = 40
+    twins.space.stepRebuild(() => --budget > 0)
+    expect(twins.space.current).toBe(twins.space.isRebuilding ? first : twins.space.current)
+    for (let i = 0; i < 12; i++) {
+      const ordinal = Math.floor(random() * 3200)
+      if (random() < 0.4) twins.remove(ordinal)
+      else twins.set(ordinal, fresh[next++]!)
+    }
+    twins.recall({ vector: fresh[next - 1]!, limit: 10 })
+  }
+  expect(twins.space.current).not.toBe(first)
+  while (twins.space.hasWork) twins.space.step(forever)
+  const { live, pending, dead } = twins.space.stats()
+  expect({ pending, slots: twins.space.current!.graph.live }).toEqual({ pending: 0, slots: live })
+  expect(dead).toBeLessThan(1500)
+  expect(mean(fresh.slice(0, 100).map((vector) => twins.recall({ vector, limit: 10 })))).toBeGreaterThanOrEqual(0.99)
+})
+
+test('[IX61] a graph that finds few of its own vectors is built anew, once: data that no graph does better with asks no more', () => {
+  const poor = { size: 32, metric: 'Euclid', hnsw: { m: 2, efConstruct: 2 } } as const
+  const random = randomOf(23)
+  const noise = Array.from({ length: 9000 }, () => Float32Array.from({ length: 32 }, () => random() - 0.5))
+  const measured = (space: Space): number | undefined => {
+    while (space.hasWork) space.step(forever)
+    while (space.hasQuestion) space.ask()
+    return space.stats().graph?.selfRecall
+  }
+  const built = new Space(poor)
+  for (let i = 0; i < 3000; i++) built.set(i, `id-${i}`, '1', noise[i]!)
+  expect(measured(built)).toBeLessThan(0.9)
+  expect(built.wanted).toBeUndefined()
+  // The same graph as if it came from a file: what it was when new is not known.
+  const loaded = new Space(poor)
+  const layer = Layer.create(poor, loaded.rows)
+  loaded.adopt(layer)
+  for (let i = 0; i < 3000; i++) loaded.set(i, `id-${i}`, '1', noise[i]!)
+  expect(measured(loaded)).toBeLessThan(0.9)
+  expect(loaded.wanted).toBe('recall')
+  build(loaded)
+  expect(loaded.current).not.toBe(layer)
+  measured(loaded)
+  expect(loaded.wanted).toBeUndefined()
+})
+
+test('[IX61] a sound graph finds itself, equal vectors included, and is measured again after changes', () => {
+  const space = new Space(paramsOf(8, 'Dot'))
+  const vectors = clustered(2000, 8, 24)
+  vectors.forEach((vector, i) => {
+    space.set(i, `id-${i}`, '1', vectors[i % 7 === 0 ? 0 : i] ?? vector)
+  })
+  build(space)
+  expect(space.hasQuestion).toBe(true)
+  while (space.hasQuestion) space.ask()
+  expect(space.stats().graph).toMatchObject({ selfRecall: expect.closeTo(1, 1), slots: 2000 })
+  for (let i = 0; i < 400; i++) space.set(i, `id-${i}`, '2', vectors[i + 700]!)
+  while (space.hasWork) space.step(forever)
+  expect(space.hasQuestion).toBe(false)
+  for (let i = 0; i < 400; i++) space.set(i, `id-${i}`, '3', vectors[i + 900]!)
+  while (space.hasWork) space.step(forever)
+  expect(space.hasQuestion).toBe(true)
 })

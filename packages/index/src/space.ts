@@ -1,27 +1,26 @@
-import type { IndexHit, IndexQuery, SpaceStats, Trace, VectorParams } from '@meridian/core'
+import type { IndexHit, IndexQuery, RebuildReason, SpaceStats, Trace, VectorParams } from '@meridian/core'
 import { idHash } from './buried.js'
 import { fitsGraph } from './graph.js'
+import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
+import { graphBytes, rowsBytes } from './graph-memory.js'
 import { Layer, NO_LABEL, NO_ROW } from './layer.js'
 import { FILTERED_WIDTH, planSearch } from './planner.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
+import { Rebuild } from './rebuild.js'
 import { Rows } from './rows.js'
+import { SelfRecall } from './self-recall.js'
 import { TopK } from './top-k.js'
 
 /** Fewer vectors than this are scanned: as fast, always right, and equal on every replica. */
 export const GRAPH_LIVE_MIN = 1000
-/** A graph is rebuilt when more than this share, and this many, of its slots are dead. */
-const DEAD_SHARE_MAX = 0.25
-const DEAD_MIN = 1000
-/** Also when this many, and this share, were too long for it and are scanned. */
-const OUTGROWN_MIN = 1000
-const OUTGROWN_SHARE_MAX = 0.01
-/** While a rebuild runs, the serving graph is brought up to date only beyond this many missing rows. */
-const BACKLOG_MAX = 2000
+/** While a rebuild runs, the serving graph is brought up to date only where scanning what it lacks would take a search about 1 ms. */
+const BACKLOG_NUMBERS_MAX = 1_000_000
+const BACKLOG_MAX = 10_000
 /**
  * The searchable copy of one vector space, as plain synchronous logic. Invariants:
  *  1. Exactly the vectors set and not removed are found: each is in the graph under a living label, or scanned.
  *  2. Every hit's score comes from the row itself, so a scan and the graph agree to the last bit.
- *  3. While `next` is built beside `current`, every change goes to both; the swap loses nothing.
+ *  3. While a graph is built beside the serving one, every change goes to both; the swap loses nothing.
  */
 export class Space {
   readonly rows: Rows
@@ -29,10 +28,13 @@ export class Space {
   readonly #versions: string[] = []
   /** Rows of a snapshot, or of an earlier opening, that no record has claimed yet: id to row. In a layer, never found. */
   readonly #unclaimed = new Map<string, number>()
+  readonly #backlogMax: number
   #current: Layer | undefined
-  #next: Layer | undefined
+  #rebuild: Rebuild | undefined
+  #selfRecall: SelfRecall | undefined
 
   constructor(readonly params: VectorParams) {
+    this.#backlogMax = Math.min(BACKLOG_MAX, Math.floor(BACKLOG_NUMBERS_MAX / params.size))
     this.rows = new Rows(params.size, params.metric)
   }
 
@@ -43,6 +45,7 @@ export class Space {
   /** Starts from a snapshot: `layer` over rows that `park` laid. */
   adopt(layer: Layer): void {
     this.#current = layer
+    this.#selfRecall = new SelfRecall(layer, false)
   }
 
   /** Lays a row for a record that may claim it. */
@@ -91,7 +94,7 @@ export class Space {
     this.#versions[row] = version
     this.rows.assign(row, ordinal)
     this.#current?.enlist(row, this.rows)
-    this.#next?.enlist(row, this.rows)
+    this.#rebuild?.enlist(row)
   }
 
   /** Never found again; a record that is not there is none of our business. */
@@ -133,39 +136,81 @@ export class Space {
   get hasWork(): boolean {
     if (this.params.metric === 'Manhattan' || !this.isSettled) return false
     if (this.#current === undefined) return this.rows.live >= GRAPH_LIVE_MIN
-    return this.#next !== undefined || this.#current.missing.size > 0 || this.#isWorn(this.#current)
+    return this.#current.missing.size > (this.#rebuild ? this.#backlogMax : 0) || this.#isShrunk(this.#current)
   }
 
   /** Brings the graph nearer to the rows until done or `more` says no; returns the number of insertions. */
   step(more: () => boolean): number {
     if (!this.hasWork) return 0
+    if (this.#current !== undefined && this.#isShrunk(this.#current)) {
+      this.#serve(undefined)
+      return 0
+    }
     if (this.#current === undefined) {
       this.#current = Layer.create(this.params, this.rows)
-    } else if (this.rows.live < GRAPH_LIVE_MIN / 2 && this.#isWorn(this.#current)) {
-      // Shrunk to a size that is better scanned.
-      this.#current = undefined
-      this.#next = undefined
-      return 0
-    } else if (this.#next === undefined && this.#isWorn(this.#current)) {
-      this.#next = Layer.create(this.params, this.rows)
+      this.#selfRecall = new SelfRecall(this.#current, true)
     }
-    const next = this.#next
-    if (next === undefined || this.#current.missing.size > BACKLOG_MAX) return this.#current.insert(this.rows, more)
-    const count = next.insert(this.rows, more)
-    if (next.missing.size <= this.#current.missing.size) {
-      this.#current = next
-      this.#next = undefined
-    }
-    return count
+    return this.#current.insert(this.rows, more)
+  }
+
+  /** Why the graph should be built anew; `undefined` if it should not, or is. */
+  get wanted(): RebuildReason | undefined {
+    const layer = this.#current
+    if (layer === undefined || this.#rebuild !== undefined || !this.isSettled) return undefined
+    const { slots, dead } = layer.graph
+    const { value: recall, whenNew: recallWhenNew } = this.#selfRecall ?? {}
+    return rebuildReason({ live: this.rows.live, slots, dead, outgrown: layer.outgrown, recall, recallWhenNew })
+  }
+
+  /** Starts a graph beside the one that serves, which it takes the place of when it has everything. */
+  rebuild(): void {
+    if (this.#current !== undefined && this.isSettled) this.#rebuild ??= new Rebuild(this.params, this.rows)
+  }
+
+  get isRebuilding(): boolean {
+    return this.#rebuild !== undefined
+  }
+
+  /** Brings the new graph nearer to the rows until it serves or `more` says no. */
+  stepRebuild(more: () => boolean): void {
+    const rebuild = this.#rebuild
+    if (rebuild === undefined || this.#current === undefined || !this.isSettled) return
+    rebuild.step(more)
+    if (rebuild.isAsGoodAs(this.#current.missing.size)) this.#serve(rebuild.layer)
+  }
+
+  /** Whether there is a question about the graph's quality; it can wait. */
+  get hasQuestion(): boolean {
+    return this.isSettled && !this.hasWork && this.#rebuild === undefined && this.#selfRecall?.isDue === true
+  }
+
+  /** Asks it. */
+  ask(): void {
+    if (this.hasQuestion) this.#selfRecall?.ask(this.rows)
   }
 
   stats(): SpaceStats {
     const layer = this.#current
+    const { params, rows } = this
+    const { live } = rows
+    const slots = layer?.graph.slots ?? 0
+    const next = this.#rebuild?.layer.graph.slots ?? 0
+    const selfRecall = this.#selfRecall?.value
     return {
-      live: this.rows.live,
-      pending: layer ? layer.missing.size : this.hasWork ? this.rows.live : 0,
+      live,
+      pending: layer ? layer.missing.size : this.hasWork ? live : 0,
       dead: layer?.graph.dead ?? 0,
-      state: this.#next ? 'rebuilding' : 'ready',
+      state: this.#rebuild ? 'rebuilding' : 'ready',
+      bytes: rowsBytes(params, rows.end) + graphBytes(params, slots + next),
+      ...(layer && {
+        graph: {
+          slots,
+          rebuildBytes: graphBytes(params, live),
+          ...(this.wanted && { wanted: this.wanted }),
+          ...(selfRecall !== undefined && { selfRecall }),
+          ...(this.#rebuild && { progress: this.#rebuild.progress }),
+        },
+      }),
     }
   }
 
@@ -174,7 +219,7 @@ export class Space {
     if (this.#unclaimed.has(id)) return 'holds'
     for (const row of this.rows.taken()) if (this.#ids[row] === id) return 'holds'
     const hash = idHash(id)
-    const found = [this.#current, this.#next].map((layer) => layer?.traces(hash) ?? 'clear')
+    const found = [this.#current, this.#rebuild?.layer].map((layer) => layer?.traces(hash) ?? 'clear')
     return found.find((trace) => trace === 'holds') ?? found.find((trace) => trace === 'unknown') ?? 'clear'
   }
 
@@ -186,16 +231,24 @@ export class Space {
     return this.#versions[row]!
   }
 
-  #isWorn(layer: Layer): boolean {
-    const { dead, slots } = layer.graph
-    if (dead > DEAD_MIN && dead > slots * DEAD_SHARE_MAX) return true
-    return layer.outgrown > OUTGROWN_MIN && layer.outgrown > this.rows.live * OUTGROWN_SHARE_MAX
+  /** To a size that is better scanned. */
+  #isShrunk({ graph }: Layer): boolean {
+    return this.rows.live < GRAPH_LIVE_MIN / 2 && graph.dead > graph.slots * DEAD_SHARE_MAX
+  }
+
+  /** In one step: every search before it walked the old graph, every one after it the new. */
+  #serve(layer: Layer | undefined): void {
+    this.#current?.graph.release()
+    if (this.#rebuild && this.#rebuild.layer !== layer) this.#rebuild.layer.graph.release()
+    this.#rebuild = undefined
+    this.#current = layer
+    this.#selfRecall = layer && new SelfRecall(layer, true)
   }
 
   #discard(row: number): void {
     const hash = idHash(this.#ids[row]!)
     this.#current?.drop(row, hash)
-    this.#next?.drop(row, hash)
+    this.#rebuild?.drop(row, hash)
     this.#ids[row] = ''
     this.#versions[row] = ''
     this.rows.free(row)

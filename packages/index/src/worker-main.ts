@@ -24,13 +24,17 @@ const post = (reply: IndexReply): void => {
 const LOOK_MS = 5000
 
 let isScheduled = false
+let later: NodeJS.Timeout | undefined
 /** Work comes after the messages that are there: one slice, then they have their turn again. */
 const schedule = (): void => {
   if (isScheduled) return
   isScheduled = true
+  clearTimeout(later)
   setImmediate(() => {
     isScheduled = false
-    if (host.work()) schedule()
+    const waitMs = host.work()
+    if (waitMs === 0) schedule()
+    else if (waitMs !== undefined) later = setTimeout(schedule, waitMs)
   })
 }
 

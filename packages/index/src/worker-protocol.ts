@@ -1,4 +1,5 @@
 import type { ErrorCode, IndexQuery, IndexTraces, SpaceRef, SpaceStats, VectorParams } from '@meridian/core'
+import type { Pace } from './breaker.js'
 
 /** One opening of a space; never reused, so what is late for an earlier opening is recognised and ignored. */
 export type SpaceNumber = number
@@ -29,6 +30,8 @@ export type IndexRequest =
   | { readonly type: 'search'; readonly id: number; readonly space: SpaceNumber; readonly query: IndexQuery }
   /** Answered by `traces` once no file is being written. */
   | { readonly type: 'traces'; readonly id: number; readonly space: SpaceNumber; readonly record: string }
+  /** Starts building the space's graph anew unless that is under way, and says how fast. */
+  | { readonly type: 'rebuild'; readonly space: SpaceNumber; readonly pace: Pace }
   /** Forgets the space, if it is there, and deletes its files; answered by `dropped`. */
   | { readonly type: 'drop'; readonly space: SpaceNumber; readonly ref: SpaceRef }
   /** Answered by `done` or `failed` once every changed space is on disk. */
@@ -59,6 +62,8 @@ export type IndexReply =
   | { readonly type: 'stats'; readonly space: SpaceNumber; readonly applied: number; readonly stats: SpaceStats }
   | { readonly type: 'hits'; readonly id: number; readonly ordinals: Uint32Array; readonly scores: Float32Array }
   | { readonly type: 'traces'; readonly id: number; readonly traces: IndexTraces }
+  /** Time that went into a rebuild since the last such reply. */
+  | { readonly type: 'worked'; readonly ms: number }
   | { readonly type: 'dropped'; readonly space: SpaceNumber }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string }

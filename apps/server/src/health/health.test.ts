@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { SpaceRef, SpaceStats } from '@meridian/core'
+import type { RebuildStatus, SpaceRef, SpaceStats } from '@meridian/core'
 import { ExactIndex } from '@meridian/index'
 import type { DegradationCode, Replica } from '@meridian/replica'
 import { expect, test } from 'vitest'
@@ -42,6 +42,7 @@ const CODES: readonly string[] = Object.keys({
   INDEX_LOADING: 0,
   INDEX_REBUILDING: 0,
   INDEX_WORKER_DIED: 0,
+  INDEX_WORN: 0,
   JOINING: 0,
   LEAVING: 0,
   PEER_BEHIND: 0,
@@ -132,6 +133,32 @@ test('[HE32] an index that loads or is being rebuilt', async () => {
   })
   index.state = 'rebuilding'
   expect((await listed(kit, 'INDEX_REBUILDING')).message).toContain('collection c is being rebuilt')
+})
+
+test('[HE37] what is done about worn graphs, and one that cannot be rebuilt for want of memory', async () => {
+  class Worn extends ExactIndex {
+    told: RebuildStatus = { breaker: 'half-open', trips: 3, recentTrips: 1, completed: 2 }
+    rebuilds(): RebuildStatus {
+      return this.told
+    }
+  }
+  const index = new Worn()
+  await using kit = await openKit({ index })
+  await kit.ok('PUT', '/collections/c', { vectors: { size: 2, distance: 'Dot' } })
+  await kit.ok('PUT', '/collections/c/points', { points: [{ id: 1, vector: [1, 2] }] })
+  const { collections, rebuilds } = await kit.ok('GET', '/meridian/cluster')
+  expect(rebuilds).toEqual({ breaker: 'half-open', trips: 3, recentTrips: 1, completed: 2 })
+  expect(collections).toMatchObject([{ name: 'c', indexBytes: expect.any(Number), indexDead: 0 }])
+  expect(collections[0].indexBytes).toBeGreaterThan(8)
+  const { text } = await kit.send('GET', '/metrics')
+  for (const line of ['index_rebuild_breaker 1', 'index_rebuild_trips_total 3', 'index_rebuilds_total 2'])
+    expect(text).toContain(line)
+  expect(text).toMatch(/^index_bytes\{collection="c"\} [1-9]/m)
+  const space = { collection: collections[0].uid, vector: '' }
+  index.told = { ...index.told, breaker: 'closed', shortOfMemory: space }
+  expect((await listed(kit, 'INDEX_WORN')).message).toContain('collection c should be rebuilt')
+  const shown = (await kit.ok('GET', '/meridian/cluster')).rebuilds
+  expect(shown.shortOfMemory).toEqual({ collection: 'c', vector: '' })
 })
 
 test('[HE33] P9: a standstill of the process', async () => {

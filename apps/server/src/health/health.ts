@@ -122,7 +122,20 @@ export class Health implements HealthView, Disposable {
         code: 'INDEX_WORKER_DIED',
         message: `the index worker died ${this.#deaths === 1 ? 'once' : `${this.#deaths} times`} since the start and was started again`,
       }
+    yield* this.#worn()
     yield* this.#spaces()
+  }
+
+  *#worn(): Iterable<Degradation> {
+    const worn = this.#parts.index.rebuilds?.().shortOfMemory
+    const collection = this.#parts.replica.collections().find(({ uid }) => uid === worn?.collection)
+    if (worn === undefined || collection === undefined) return
+    const what = `vector ${JSON.stringify(worn.vector)} of collection ${collection.name}`
+    yield {
+      code: 'INDEX_WORN',
+      about: `${collection.name}/${worn.vector}`,
+      message: `the graph of ${what} should be rebuilt, and there is no memory for two: searches get slower`,
+    }
   }
 
   *#spaces(): Iterable<Degradation> {

@@ -1,4 +1,4 @@
-import { parseRegionId, StoreError } from '@meridian/core'
+import { parseRegionId, type SpaceRef, StoreError } from '@meridian/core'
 import { noPoint } from '../http/errors.js'
 import type { Route } from '../http/router.js'
 import { collectionOf, indexedCounts, type Region } from '../region.js'
@@ -94,8 +94,9 @@ const clusterInfo = (region: Region) => {
     })),
     links,
     degradations: region.health.degradations(),
+    rebuilds: shownRebuilds(region),
     collections: region.replica.collections().map((collection) => {
-      const { indexed, live } = indexedCounts(region, collection)
+      const { indexed, live, bytes, dead } = indexedCounts(region, collection)
       return {
         name: collection.name,
         uid: collection.uid,
@@ -104,7 +105,20 @@ const clusterInfo = (region: Region) => {
         shards: collection.config.shards,
         indexPending: live - indexed,
         digests: region.replica.agreements(collection.name),
+        indexBytes: bytes,
+        indexDead: dead,
       }
     }),
   }
+}
+
+/** What is done about worn graphs; the collection by its name. */
+const shownRebuilds = ({ index, replica }: Region) => {
+  const rebuilds = index.rebuilds?.()
+  if (rebuilds === undefined) return undefined
+  const named = (space: SpaceRef | undefined) => {
+    const collection = replica.collections().find(({ uid }) => uid === space?.collection)
+    return space && collection && { collection: collection.name, vector: space.vector }
+  }
+  return { ...rebuilds, space: named(rebuilds.space), shortOfMemory: named(rebuilds.shortOfMemory) }
 }

@@ -16,6 +16,7 @@ export type DegradationCode =
   | 'INDEX_LOADING'
   | 'INDEX_REBUILDING'
   | 'INDEX_WORKER_DIED'
+  | 'INDEX_WORN'
   | 'JOINING'
   | 'LEAVING'
   | 'PEER_BEHIND'

@@ -1,0 +1,102 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Breaker, CLOSED, isStrained, type Load, paceOf, restMs, stepBreaker } from './breaker.js'
+import { ServingTimes } from './serving-times.js'
+
+const CALM: Load = { servingMs: 1, calmMs: 1, cpuShare: 0.3, lateMs: 0 }
+const STRAINED: Load = { ...CALM, servingMs: 3 }
+
+/** The states at each look, a quarter second apart. */
+const played = (loads: readonly Load[]): Breaker[] => {
+  let breaker = CLOSED
+  return loads.map((load, i) => {
+    breaker = stepBreaker(breaker, load, (i + 1) * 250)
+    return breaker
+  })
+}
+
+test('[CB1] strain stops a rebuild at once; after a rest it is tried slowly, and goes on when that does no harm', () => {
+  const kinds = played([CALM, STRAINED, ...Array.from({ length: 13 }, () => CALM)]).map(({ kind }) => kind)
+  const times = (count: number, kind: string): string[] => Array.from({ length: count }, () => kind)
+  expect(kinds).toEqual(['closed', ...times(4, 'open'), ...times(8, 'half-open'), 'closed', 'closed'])
+  expect(played([CALM, STRAINED]).map(paceOf)).toEqual(['full', 'stopped'])
+})
+
+test('[CB2] strain while it is tried ends the trial; rests double, up to 16 s', () => {
+  const states = played(Array.from({ length: 600 }, () => STRAINED))
+  const rests: number[] = []
+  let openedAt = 0
+  for (const [i, { kind }] of states.entries()) {
+    if (kind === 'open' && states[i - 1]?.kind !== 'open') openedAt = i
+    if (kind === 'half-open') rests.push((i - openedAt) * 250)
+  }
+  expect(rests.slice(0, 7)).toEqual([1000, 2000, 4000, 8000, 16_000, 16_000, 16_000])
+  // However long it lasts, the trial comes again.
+  expect(states.slice(-80).some(({ kind }) => kind === 'half-open')).toBe(true)
+})
+
+test('[CB3] a minute without strain is forgiven', () => {
+  const states = played([STRAINED, ...Array.from({ length: 12 }, () => CALM), STRAINED])
+  expect(states.slice(-2)).toMatchObject([
+    { kind: 'closed', trips: 1 },
+    { kind: 'open', trips: 2 },
+  ])
+  const rested = played([STRAINED, ...Array.from({ length: 254 }, () => CALM)])
+  expect(rested.at(-1)).toMatchObject({ kind: 'closed', trips: 0 })
+  expect(restMs(2)).toBe(2 * restMs(1))
+})
+
+test('[CB4] strain is: searches clearly slower than without, processors that others need, a main thread that is late', () => {
+  expect(isStrained({})).toBe(false)
+  expect(isStrained({ servingMs: 1.5, calmMs: 1 })).toBe(false)
+  expect(isStrained({ servingMs: 1.6, calmMs: 1 })).toBe(true)
+  // Half a millisecond is nothing to stop for.
+  expect(isStrained({ servingMs: 0.6, calmMs: 0.2 })).toBe(false)
+  expect(isStrained({ servingMs: 0.8, calmMs: 0.2 })).toBe(true)
+  expect(isStrained({ ...CALM, cpuShare: 0.9 })).toBe(true)
+  expect(isStrained({ ...CALM, lateMs: 51 })).toBe(true)
+  // Searches whose time without a rebuild is not known: it is measured.
+  expect(isStrained({ servingMs: 1 })).toBe(true)
+})
+
+test('[CB5] whatever the load, time is the only way out of `open`, and full pace needs two calm seconds after a trip', () => {
+  const load = fc.record({ servingMs: fc.double({ min: 0, max: 9, noNaN: true }), calmMs: fc.constant(1) })
+  fc.assert(
+    fc.property(fc.array(load, { maxLength: 200 }), (loads) => {
+      const states = [CLOSED, ...played(loads)]
+      for (let i = 1; i < states.length; i++) {
+        const [was, is] = [states[i - 1]!, states[i]!]
+        if (was.kind === 'open' && is.kind !== 'open')
+          expect(i * 250 - was.sinceMs).toBeGreaterThanOrEqual(restMs(was.trips))
+        if (was.kind !== 'closed' && is.kind === 'closed') {
+          expect(was.kind).toBe('half-open')
+          expect(loads.slice(Math.max(0, i - 8), i).some(isStrained)).toBe(false)
+        }
+        if (was.kind === 'closed' && isStrained(loads[i - 1]!)) expect(is.kind).toBe('open')
+      }
+    }),
+  )
+})
+
+test('[CB6] serving times: the 95th percentile of enough searches, and what is normal without a rebuild', () => {
+  const times = new ServingTimes()
+  for (let i = 1; i < 20; i++) times.add(i)
+  expect(times.look(true)).toBeUndefined()
+  times.add(20)
+  expect(times.look(true)).toBe(19)
+  expect(times.calmMs).toBe(19)
+  for (let i = 0; i < 100; i++) times.add(i < 94 ? 1 : 29)
+  expect(times.look(false)).toBe(29)
+  expect(times.calmMs).toBe(19)
+  for (let i = 0; i < 100; i++) times.add(29)
+  times.look(true)
+  expect(times.calmMs).toBeCloseTo(22)
+  // Few searches in a whole second are forgotten: they would be told with those of another time.
+  for (let i = 0; i < 19; i++) times.add(500)
+  for (let i = 0; i < 4; i++) expect(times.look(true)).toBeUndefined()
+  for (let i = 0; i < 20; i++) times.add(1)
+  expect(times.look(false)).toBe(1)
+  // What is kept is bounded.
+  for (let i = 0; i < 10_000; i++) times.add(i < 4096 ? 2 : 900)
+  expect(times.look(false)).toBe(2)
+})

@@ -1,0 +1,16 @@
+import type { VectorParams } from '@meridian/core'
+
+/** Links of upper levels, label table, locks and what the allocator adds: measured 100-160 bytes a slot at M 16-24. */
+const SLOT_EXTRA_BYTES = 160
+
+/** Bytes that a slot of a graph takes: vector, links of the lowest level, the rest. */
+const slotBytes = ({ size, metric, hnsw }: VectorParams): number =>
+  (size + (metric === 'Dot' ? 1 : 0)) * 4 + 4 + hnsw.m * 2 * 4 + 8 + SLOT_EXTRA_BYTES
+
+/** About; capacity grows ahead of need and is not counted: its pages are not touched. */
+export const graphBytes = (params: VectorParams, slots: number): number => slots * slotBytes(params)
+
+/** Id, version, ordinal, label and their tables, about. */
+const ROW_EXTRA_BYTES = 160
+
+export const rowsBytes = (params: VectorParams, rows: number): number => rows * (params.size * 4 + ROW_EXTRA_BYTES)

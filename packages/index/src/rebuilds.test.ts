@@ -1,0 +1,161 @@
+import { type GraphStats, SILENT_LOG, type SpaceStats } from '@meridian/core'
+import { expect, test } from 'vitest'
+import { type Rebuildable, Rebuilds } from './rebuilds.js'
+
+interface Fake extends Rebuildable {
+  stats: SpaceStats
+}
+
+const MIB = 1024 * 1024
+const spaceOf = (collection: string, graph: Partial<GraphStats> = {}): Fake => ({
+  ref: { collection, vector: '' },
+  stats: {
+    live: 3000,
+    pending: 0,
+    dead: 2000,
+    state: 'ready',
+    bytes: 1,
+    graph: { slots: 5000, rebuildBytes: 8 * MIB, ...graph },
+  },
+})
+
+/** Two processors, a clock that is stepped, and workers that do what they are told at once. */
+const stage = (spaces: Fake[], free = { bytes: 100 * MIB }) => {
+  let nowMs = 0
+  let cpuMs = 0
+  let due: (() => void) | undefined
+  const told: string[] = []
+  const rebuilds = new Rebuilds<Fake>({
+    timers: {
+      elapsedMs: () => nowMs,
+      after: (_, run) => {
+        due = run
+        return {
+          [Symbol.dispose]() {
+            due = undefined
+          },
+        }
+      },
+    },
+    log: SILENT_LOG,
+    spaces: () => spaces,
+    cpuMs: () => cpuMs,
+    processors: 2,
+    memoryFree: () => free.bytes,
+    pace: (space, pace) => {
+      told.push(`${space.ref.collection} ${pace}`)
+      const { wanted: _, ...graph } = space.stats.graph!
+      space.stats = { ...space.stats, state: 'rebuilding', graph: { ...graph, progress: 0 } }
+    },
+  })
+  const finish = (space: Fake): void => {
+    const { progress: _, ...graph } = space.stats.graph!
+    space.stats = { ...space.stats, state: 'ready', dead: 0, graph }
+  }
+  /** A quarter second in which searches take `searchMs` and others use `cpuShare` of the processors. */
+  const pass = (looks: number, searchMs?: number, cpuShare = 0.2, rebuildMs = 0): void => {
+    for (let look = 0; look < looks; look++) {
+      if (searchMs !== undefined) for (let i = 0; i < 50; i++) rebuilds.times.add(searchMs)
+      nowMs += 250
+      cpuMs += 250 * 2 * cpuShare + rebuildMs
+      rebuilds.worked(rebuildMs)
+      due?.()
+    }
+  }
+  return { rebuilds, told, finish, pass, free, isArmed: () => due !== undefined }
+}
+
+test('[RB1] one graph at a time is rebuilt; the next begins when it is done', () => {
+  const [a, b] = [spaceOf('a', { wanted: 'dead' }), spaceOf('b', { wanted: 'recall' })]
+  const { rebuilds, told, finish, pass } = stage([spaceOf('sound'), a, b])
+  pass(8)
+  expect(told).toEqual(['a full'])
+  expect(rebuilds.status()).toMatchObject({ space: a.ref, reason: 'dead', progress: 0, completed: 0 })
+  finish(a)
+  pass(1)
+  expect(told).toEqual(['a full', 'b full'])
+  expect(rebuilds.status()).toMatchObject({ space: b.ref, reason: 'recall', completed: 1 })
+  finish(b)
+  pass(1)
+  expect(rebuilds.status()).toEqual({ breaker: 'closed', trips: 0, recentTrips: 0, completed: 2 })
+})
+
+test('[RB2] without memory for two graphs it does not begin, says so, and begins when there is some', () => {
+  const [large, small] = [spaceOf('large', { wanted: 'dead', rebuildBytes: 90 * MIB }), spaceOf('small')]
+  const { rebuilds, told, finish, pass, free } = stage([large, small])
+  pass(4)
+  expect(told).toEqual([])
+  expect(rebuilds.status().shortOfMemory).toEqual(large.ref)
+  // Another that fits is not held up.
+  small.stats = { ...small.stats, graph: { ...small.stats.graph!, wanted: 'dead' } }
+  pass(1)
+  expect(told).toEqual(['small full'])
+  finish(small)
+  free.bytes = 113 * MIB
+  pass(1)
+  expect(told).toEqual(['small full', 'large full'])
+  expect(rebuilds.status().shortOfMemory).toBeUndefined()
+})
+
+test('[RB3] searches that get slower stop it; it is tried slowly, backs off when that hurts, and completes after', () => {
+  const space = spaceOf('a')
+  const { rebuilds, told, finish, pass } = stage([space])
+  pass(8, 1)
+  space.stats = { ...space.stats, graph: { ...space.stats.graph!, wanted: 'dead' } }
+  pass(1, 1)
+  pass(1, 4)
+  expect(rebuilds.status()).toMatchObject({ breaker: 'open', trips: 1 })
+  pass(4, 1)
+  expect(rebuilds.status().breaker).toBe('half-open')
+  pass(1, 4)
+  expect(rebuilds.status()).toMatchObject({ breaker: 'open', trips: 2, recentTrips: 2 })
+  pass(8, 1)
+  pass(8, 1)
+  expect(told).toEqual(['a full', 'a stopped', 'a slow', 'a stopped', 'a slow', 'a full'])
+  finish(space)
+  pass(1, 1)
+  expect(rebuilds.status()).toMatchObject({ breaker: 'closed', completed: 1 })
+  // The interruptions are remembered: the next one rests longer.
+  expect(rebuilds.status().recentTrips).toBe(2)
+})
+
+test('[RB4] what is normal is learned while it stands still: a load that came meanwhile does not hold it up for ever', () => {
+  const space = spaceOf('a', { wanted: 'dead' })
+  const { rebuilds, told, pass } = stage([space])
+  pass(1)
+  pass(1, 6)
+  expect(told).toEqual(['a full', 'a stopped'])
+  pass(12, 6)
+  expect(rebuilds.status().breaker).toBe('closed')
+  expect(rebuilds.status().calmMs).toBeCloseTo(6)
+})
+
+test('[RB5] processors that others use stop it; its own work does not', () => {
+  const space = spaceOf('a', { wanted: 'dead' })
+  const { rebuilds, pass } = stage([space])
+  pass(1)
+  pass(20, undefined, 0.5, 250)
+  expect(rebuilds.status()).toMatchObject({ breaker: 'closed', trips: 0 })
+  pass(1, undefined, 0.9)
+  expect(rebuilds.status()).toMatchObject({ breaker: 'open', trips: 1 })
+})
+
+test('[RB6] a space that is dropped or opened anew is let go of; one that did not hear is told again', () => {
+  const spaces = [spaceOf('a', { wanted: 'dead' })]
+  const { rebuilds, told, pass } = stage(spaces)
+  pass(1)
+  spaces[0]!.stats = spaceOf('a', { wanted: 'dead' }).stats
+  pass(1)
+  expect(told).toEqual(['a full', 'a full'])
+  spaces.splice(0, 1, spaceOf('b', { wanted: 'outgrown' }))
+  pass(1)
+  expect(told.at(-1)).toBe('b full')
+  expect(rebuilds.status()).toMatchObject({ reason: 'outgrown', completed: 0 })
+})
+
+test('[RB7] it looks as long as it is not disposed of', () => {
+  const { rebuilds, isArmed } = stage([])
+  expect(isArmed()).toBe(true)
+  rebuilds[Symbol.dispose]()
+  expect(isArmed()).toBe(false)
+})

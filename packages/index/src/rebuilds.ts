@@ -1,0 +1,158 @@
+import type { Log, RebuildReason, RebuildStatus, SpaceRef, SpaceStats, Timers } from '@meridian/core'
+import { type Breaker, CLOSED, type Load, type Pace, paceOf, stepBreaker } from './breaker.js'
+import { ServingTimes } from './serving-times.js'
+
+const LOOK_MS = 250
+/** Of what a graph takes: its capacity grows in steps, and changes go on. */
+const MEMORY_FACTOR = 1.25
+
+/** A space as this looks at it. */
+export interface Rebuildable {
+  readonly ref: SpaceRef
+  readonly stats: SpaceStats
+}
+
+export interface RebuildParts<S extends Rebuildable> {
+  readonly timers: Timers
+  readonly log: Log
+  /** Spaces that are open and loaded. */
+  spaces(): Iterable<S>
+  /** Milliseconds that this process used of its processors, all threads together, since whenever. */
+  cpuMs(): number
+  readonly processors: number
+  /** Bytes that may still be taken. */
+  memoryFree(): number
+  /** Tells the space's worker to build its graph anew, or to go on at another pace. */
+  pace(space: S, pace: Pace): void
+}
+
+/**
+ * Decides when graphs are rebuilt: one at a time in the region, when there is memory for two, at the pace that the breaker
+ * allows. A rebuild is never given up for load: what is done stays and goes on later.
+ */
+export class Rebuilds<S extends Rebuildable> implements Disposable {
+  readonly times = new ServingTimes()
+  readonly #parts: RebuildParts<S>
+  #timer: Disposable | undefined
+  #current: { readonly space: S; readonly reason: RebuildReason; readonly sinceMs: number } | undefined
+  #breaker: Breaker = CLOSED
+  #trips = 0
+  #completed = 0
+  #short: SpaceRef | undefined
+  #lookedAtMs: number
+  #cpuMs: number
+  #workedMs = 0
+
+  constructor(parts: RebuildParts<S>) {
+    this.#parts = parts
+    this.#lookedAtMs = parts.timers.elapsedMs()
+    this.#cpuMs = parts.cpuMs()
+    this.#arm()
+  }
+
+  status(): RebuildStatus {
+    const { kind, trips } = this.#breaker
+    const { calmMs } = this.times
+    const space = this.#current?.space
+    return {
+      breaker: kind,
+      trips: this.#trips,
+      recentTrips: trips,
+      completed: this.#completed,
+      ...(calmMs !== undefined && { calmMs }),
+      ...(space && { space: space.ref, reason: this.#current!.reason, progress: space.stats.graph?.progress ?? 0 }),
+      ...(this.#short && { shortOfMemory: this.#short }),
+    }
+  }
+
+  /** Milliseconds that a worker says it has worked on the rebuild in its last slices. */
+  worked(ms: number): void {
+    this.#workedMs += ms
+  }
+
+  /** Once a quarter second; public for tests that step the clock. */
+  look(): void {
+    const nowMs = this.#parts.timers.elapsedMs()
+    const load = this.#load(nowMs)
+    this.#follow(nowMs)
+    const before = this.#breaker
+    this.#breaker = stepBreaker(before, this.#current ? load : {}, nowMs)
+    if (this.#current === undefined) this.#start(nowMs)
+    else if (paceOf(before) !== paceOf(this.#breaker)) this.#turn(load)
+    // It has not begun, or is over and needed again already.
+    else if (this.#current.space.stats.state === 'ready') this.#parts.pace(this.#current.space, paceOf(this.#breaker))
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]()
+  }
+
+  #arm(): void {
+    this.#timer = this.#parts.timers.after(LOOK_MS, () => {
+      this.look()
+      this.#arm()
+    })
+  }
+
+  #load(nowMs: number): Load {
+    const { processors } = this.#parts
+    const tookMs = Math.max(1, nowMs - this.#lookedAtMs)
+    const cpuMs = this.#parts.cpuMs()
+    const othersMs = Math.max(0, cpuMs - this.#cpuMs - this.#workedMs)
+    this.#lookedAtMs = nowMs
+    this.#cpuMs = cpuMs
+    this.#workedMs = 0
+    const isCalm = this.#current === undefined || paceOf(this.#breaker) === 'stopped'
+    const servingMs = this.times.look(isCalm)
+    const { calmMs } = this.times
+    return {
+      cpuShare: othersMs / (tookMs * processors),
+      lateMs: Math.max(0, tookMs - LOOK_MS),
+      ...(servingMs !== undefined && { servingMs }),
+      ...(calmMs !== undefined && { calmMs }),
+    }
+  }
+
+  /** Whether the rebuild is over: done, or its space is gone or was opened anew. */
+  #follow(nowMs: number): void {
+    const current = this.#current
+    if (current === undefined) return
+    const isOpen = [...this.#parts.spaces()].includes(current.space)
+    const { state, graph } = current.space.stats
+    if (isOpen && (state !== 'ready' || graph?.wanted !== undefined)) return
+    this.#current = undefined
+    if (!isOpen) return
+    this.#completed++
+    const seconds = Math.round((nowMs - current.sinceMs) / 100) / 10
+    this.#parts.log.info({ ...current.space.ref, reason: current.reason, seconds }, 'graph rebuilt')
+  }
+
+  #start(nowMs: number): void {
+    const wanting = [...this.#parts.spaces()].filter(({ stats }) => stats.graph?.wanted !== undefined)
+    const free = this.#parts.memoryFree()
+    const space = wanting.find(({ stats }) => stats.graph!.rebuildBytes * MEMORY_FACTOR <= free)
+    this.#tellShort(space ? undefined : wanting[0]?.ref, free)
+    if (space === undefined) return
+    const reason = space.stats.graph!.wanted!
+    this.#current = { space, reason, sinceMs: nowMs }
+    this.#parts.log.info({ ...space.ref, reason, dead: space.stats.dead, live: space.stats.live }, 'rebuilding a graph')
+    this.#parts.pace(space, paceOf(this.#breaker))
+  }
+
+  #turn(load: Load): void {
+    const pace = paceOf(this.#breaker)
+    const { space } = this.#current!
+    if (this.#breaker.kind === 'open') {
+      this.#trips++
+      this.times.forget()
+    }
+    this.#parts.log.info({ ...space.ref, ...load, breaker: this.#breaker.kind }, `rebuild: ${pace}`)
+    this.#parts.pace(space, pace)
+  }
+
+  #tellShort(ref: SpaceRef | undefined, free: number): void {
+    if (ref !== undefined && this.#short === undefined)
+      this.#parts.log.warn({ ...ref, free }, 'a graph should be rebuilt, and there is no memory for two')
+    this.#short = ref
+  }
+}
