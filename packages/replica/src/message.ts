@@ -25,6 +25,9 @@ const DOCS_MAX = 1_000_000
 const CLIENTS_MAX = 100_000
 const TEXT_MAX = 4096
 const DIGEST_BYTES = 8
+const CATALOG_GOES_ON = 1
+/** Of a whole catalog that goes with a state transfer, in pieces; both ends hold it in memory. */
+export const CATALOG_BYTES_MAX = 48 * 1024 * 1024
 
 /** What one transaction, or one chunk of a state transfer, changes in one document. */
 export type Part =
@@ -118,7 +121,14 @@ export type Message =
       readonly origin: ReplicaId
       readonly cursors: readonly DocCursor[]
     }
-  | { readonly type: 'catalog'; readonly transfer: number; readonly number: number; readonly saved: Uint8Array }
+  | {
+      readonly type: 'catalog'
+      readonly transfer: number
+      readonly number: number
+      /** A piece of it: what follows in the next `catalog` belongs to it unless this is the last. */
+      readonly saved: Uint8Array
+      readonly isLast: boolean
+    }
   | {
       readonly type: 'chunk'
       readonly transfer: number
@@ -246,6 +256,7 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       break
     case 'catalog':
       out.u32(message.transfer).varuint(message.number).bytes(message.saved)
+      if (!message.isLast) out.u8(CATALOG_GOES_ON)
       break
     case 'chunk':
       out.u32(message.transfer).varuint(message.number)
@@ -362,7 +373,13 @@ const readMessage = (input: ByteReader): Message => {
       return { type: 'want', transfer, origin, cursors }
     }
     case TYPE.catalog:
-      return { type: 'catalog', transfer: input.u32(), number: readSeq(input), saved: input.bytes() }
+      return {
+        type: 'catalog',
+        transfer: input.u32(),
+        number: readSeq(input),
+        saved: input.bytes(),
+        isLast: readIsLast(input),
+      }
     case TYPE.chunk:
       return {
         type: 'chunk',
@@ -487,6 +504,13 @@ const readStanding = (input: ByteReader): { joins: boolean; isActive: boolean } 
   const bits = input.u8()
   if (bits > 3) throw malformed(`standing ${bits}`)
   return { joins: (bits & 1) !== 0, isActive: (bits & 2) !== 0 }
+}
+
+/** Nothing more is said of a catalog that is whole. */
+const readIsLast = (input: ByteReader): boolean => {
+  if (input.remaining === 0) return true
+  if (input.u8() !== CATALOG_GOES_ON) throw malformed('a piece of a catalog')
+  return false
 }
 
 const readFlag = (input: ByteReader): boolean => {

@@ -19,6 +19,8 @@ export interface Settings {
   readonly transferStallMs: number
   readonly transferChunkBytes: number
   readonly transferWindow: number
+  /** A catalog above this goes in pieces of this size with a state transfer; at most 15 MiB. */
+  readonly catalogPieceBytes: number
   /** Stamps further ahead of local time than this wait; an own clock further off than this refuses writes. */
   readonly clockGuardMs: number
   readonly maintenanceMs: number
@@ -57,6 +59,7 @@ export const DEFAULT_SETTINGS: Settings = {
   transferStallMs: 3000,
   transferChunkBytes: 1 << 20,
   transferWindow: 8,
+  catalogPieceBytes: 4 << 20,
   clockGuardMs: 500,
   maintenanceMs: 1000,
   logRetentionEntries: 200_000,

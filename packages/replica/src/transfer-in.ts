@@ -6,7 +6,7 @@ import type { DataPlane } from './data-plane.js'
 import type { Inbox } from './inbox.js'
 import type { Leftovers } from './leftovers.js'
 import type { LocalClock } from './local-clock.js'
-import { type DocCursor, encodeMessage, type Message } from './message.js'
+import { CATALOG_BYTES_MAX, type DocCursor, encodeMessage, type Message } from './message.js'
 import type { Job, Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
 import type { TransactionLog } from './transaction-log.js'
@@ -37,6 +37,8 @@ export class TransferIn {
   #attempt = 0
   #next = 1
   #progressAt = 0
+  /** Of a catalog whose end has not come. */
+  #pieces: Uint8Array[] = []
 
   constructor(
     readonly origin: ReplicaId,
@@ -53,6 +55,7 @@ export class TransferIn {
     const { data, random, timers } = this.context
     this.#attempt = random.uint32()
     this.#next = 1
+    this.#pieces = []
     this.#progressAt = timers.elapsedMs()
     const cursors: DocCursor[] = []
     for (const { uid, shard, doc } of data.stores()) {
@@ -77,8 +80,26 @@ export class TransferIn {
   take(message: Arriving): void {
     if (message.transfer !== this.#attempt || message.number !== this.#next) return
     this.#next++
+    if (message.type === 'catalog' && !this.#collect(message)) {
+      this.refuse(`a catalog of more than ${CATALOG_BYTES_MAX} bytes`)
+      return
+    }
     if (message.type === 'end') this.context.inbox.expectAfter(this.origin, message.seq)
-    this.context.sequencer.push(this.#job(message))
+    this.context.sequencer.push(this.#job(message.type === 'catalog' ? this.#whole(message) : message))
+  }
+
+  /** `false`: the pieces come to more than is held for anybody. */
+  #collect({ saved }: Extract<Arriving, { type: 'catalog' }>): boolean {
+    this.#pieces.push(saved)
+    return this.#pieces.reduce((sum, { length }) => sum + length, 0) <= CATALOG_BYTES_MAX
+  }
+
+  /** The catalog with all of its pieces, once the last has come. */
+  #whole(message: Extract<Arriving, { type: 'catalog' }>): Extract<Arriving, { type: 'catalog' }> {
+    if (!message.isLast) return message
+    const saved = this.#pieces.length === 1 ? message.saved : Buffer.concat(this.#pieces)
+    this.#pieces = []
+    return { ...message, saved }
   }
 
   #job(message: Arriving): Job {
@@ -91,8 +112,9 @@ export class TransferIn {
         if (attempt !== this.#attempt)
           throw new StoreError('OVERLOADED', 'an earlier part of the transfer was not taken')
         if (message.type === 'chunk') this.#stageChunk(stage, message)
-        else if (message.type === 'catalog') this.#stageCatalog(stage, message)
-        else {
+        else if (message.type === 'catalog') {
+          if (message.isLast) this.#stageCatalog(stage, message)
+        } else {
           const { log, inbox } = this.context
           if (message.seq > stage.vector.get(this.origin)) log.stageVector(stage, this.origin, message.seq)
           stage.durable.push(() => {

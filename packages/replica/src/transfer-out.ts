@@ -2,7 +2,7 @@ import { type ReplicaId, StoreError, type Timers } from '@meridian/core'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
 import type { Leftovers } from './leftovers.js'
-import { type DocCursor, encodeMessage } from './message.js'
+import { CATALOG_BYTES_MAX, type DocCursor, encodeMessage } from './message.js'
 import type { Settings } from './settings.js'
 import type { ShardStore } from './shard-store.js'
 import type { TransactionLog } from './transaction-log.js'
@@ -34,6 +34,7 @@ export class TransferOut {
   #at = 0
   #end: { readonly number: number; readonly seq: number } | undefined
   #leftover: number | undefined
+  #isRefused = false
   #isLater = false
   #isOver = false
 
@@ -83,8 +84,7 @@ export class TransferOut {
     this.#under.clear()
     this.#end = undefined
     this.#at = 0
-    this.#catalog()
-    this.pump()
+    if (this.#catalog()) this.pump()
   }
 
   /** A frame is durable there. Returns whether it was the end. */
@@ -143,7 +143,7 @@ export class TransferOut {
     this.#cursors.set(name, chunk.next)
     const isNew = [...chunk.next].some(([client, clock]) => clock > (from.get(client) ?? 0))
     if (!isNew) return 'last'
-    if (this.catalog.document.version !== this.#catalogVersion) this.#catalog()
+    if (this.catalog.document.version !== this.#catalogVersion && !this.#catalog()) return 'sent'
     this.#chunk(store, chunk.update)
     return 'sent'
   }
@@ -156,17 +156,35 @@ export class TransferOut {
       this.#chunk(store, store.doc.encodeState(this.origin, cursor, Number.MAX_SAFE_INTEGER).update)
     }
     // What the origin did to the catalog meanwhile has seqs below the end: the log will not bring it.
-    this.#catalog()
+    if (!this.#catalog()) return
     this.#end = { number: ++this.#number, seq: this.log.vector.get(this.origin) }
     this.#leftover = this.leftovers.version(this.origin)
     this.send(encodeMessage({ type: 'end', transfer: this.#id!, ...this.#end }))
     this.ended(this.#end.seq)
   }
 
-  #catalog(): void {
-    const { document } = this.catalog
+  /** In pieces that fit a frame. `false`: it is too large for any peer to take, and the attempt is over. */
+  #catalog(): boolean {
+    const { document, logger } = this.catalog
     this.#catalogVersion = document.version
-    this.send(encodeMessage({ type: 'catalog', transfer: this.#id!, number: ++this.#number, saved: document.save() }))
+    const saved = document.save()
+    if (saved.length > CATALOG_BYTES_MAX) {
+      if (!this.#isRefused)
+        logger.error(
+          { bytes: saved.length },
+          `the catalog has grown to ${saved.length} bytes, and more than ${CATALOG_BYTES_MAX} cannot be handed over: a region that is behind the log cannot catch up`,
+        )
+      this.#isRefused = true
+      this.#id = undefined
+      return false
+    }
+    const { catalogPieceBytes } = this.settings
+    for (let at = 0; ; at += catalogPieceBytes) {
+      const isLast = saved.length - at <= catalogPieceBytes
+      const piece = saved.subarray(at, at + catalogPieceBytes)
+      this.send(encodeMessage({ type: 'catalog', transfer: this.#id!, number: ++this.#number, saved: piece, isLast }))
+      if (isLast) return true
+    }
   }
 
   #chunk({ uid, shard }: ShardStore, update: Uint8Array): void {

@@ -1,5 +1,8 @@
+import { Catalog } from '@meridian/catalog'
+import { FRAME_BYTES_MAX } from '@meridian/core'
 import { describe, expect, test } from 'vitest'
-import type { Message } from './message.js'
+import { CATALOG_BYTES_MAX, type Message } from './message.js'
+import type { Settings } from './settings.js'
 import type { TestLink } from './test-link.js'
 import { CONFIG, converge, del, must, put, TestNode } from './test-node.js'
 import { TestTime } from './test-time.js'
@@ -39,7 +42,7 @@ describe('catch-up from the log', () => {
 })
 
 describe('catch-up from state', () => {
-  const behind = (count: number, settings = SHORT_LOG) => {
+  const behind = (count: number, settings: Partial<Settings> = SHORT_LOG) => {
     const world = two({ settings }, { settings })
     const { time, eu, us } = world
     // us is a member that is away: what it lacks is not cleaned, so that there are many small blocks.
@@ -186,6 +189,47 @@ describe('catch-up from state', () => {
     expect(us.replica.status().counters.framesRefused).toBe(0)
     us.restart()
     expect(us.read(1, 'second')).toEqual({ in: 'second' })
+  })
+
+  test('[RP68] a catalog goes in pieces that fit a frame, and is one again at the other end', () => {
+    const { time, eu, us } = behind(100, { ...SHORT_LOG, catalogPieceBytes: 100 })
+    for (let i = 0; i < 5; i++) eu.create(`more${i}`)
+    const link = eu.link(us)
+    converge(time, eu, us)
+    const pieces = link.near.messages.flatMap((each) => (each.type === 'catalog' ? [each] : []))
+    expect(pieces.filter(({ isLast }) => !isLast).length).toBeGreaterThan(5)
+    expect(pieces.every(({ saved }) => saved.length <= 100)).toBe(true)
+    expect(us.replica.collections().map(({ name }) => name)).toEqual(eu.replica.collections().map(({ name }) => name))
+    expect(us.digests()).toEqual(eu.digests())
+  })
+
+  test('[RP68] one that no peer would take is refused in words, and no frame is larger than links carry', () => {
+    const { time, eu, us } = behind(100)
+    const { save } = Catalog.prototype
+    let largest = 0
+    const linked = () => {
+      const link = eu.link(us)
+      link.near.meddle = (frame) => {
+        largest = Math.max(largest, frame.length)
+        return [frame]
+      }
+    }
+    try {
+      for (const bytes of [CATALOG_BYTES_MAX + 1, 17 << 20]) {
+        Catalog.prototype.save = () => new Uint8Array(bytes)
+        linked()
+        time.run(10_000)
+      }
+    } finally {
+      Catalog.prototype.save = save
+    }
+    expect(eu.warnings.filter((line) => line.includes('cannot be handed over')).length).toBeGreaterThan(0)
+    expect(largest).toBeGreaterThan(4 << 20)
+    expect(largest).toBeLessThanOrEqual(FRAME_BYTES_MAX)
+    // What was sent is no catalog: the receiver ended the link, and takes the right one on the next.
+    linked()
+    converge(time, eu, us)
+    expect(us.digests()).toEqual(eu.digests())
   })
 
   test('[RP67] lag in seconds and bytes stays sensible where the log was trimmed', () => {
