@@ -4,10 +4,12 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { encodeEntry } from '@meridian/core'
 import type { ReplicaId } from '@meridian/core'
 import { expect, test } from 'vitest'
+import { bootstrap } from './bootstrap.js'
 import { findBenchmark, usage } from './bench.js'
 import { atMost } from './goal.js'
 import { DIMS, RAW_BYTES, records } from './records.js'
 import { heal, HEAL_PLAN } from './heal.js'
+import { liveBytesOf, OVERWRITE_PLAN, overwrite, overwriteGoals } from './overwrite.js'
 import { Pulse } from './pulse.js'
 import { quantiles } from './quantiles.js'
 import { Relay } from './relay.js'
@@ -144,6 +146,36 @@ test('[BN7] a region that was cut off under writes ends up equal', async () => {
   expect(requests.map(({ region }) => region)).toEqual(['us', 'ap'])
 })
 
+test('[BN9] a new region takes in what another has, from its state, under writes', async () => {
+  const plan = { stateBytes: 2_000_000, dims: 128, writesPerSecond: 50 }
+  const result = await bootstrap(plan)
+  expect(result.records).toBe(3125)
+  expect(result.transfers).toBeGreaterThan(0)
+  expect(result.wireBytes).toBeGreaterThan(result.stateBytes)
+  expect(result.wireBytes).toBeLessThan(2 * result.stateBytes)
+  for (const { start, peak } of [result.sender, result.receiver]) {
+    expect(start.own).toBeGreaterThan(0)
+    expect(peak.own).toBeGreaterThanOrEqual(start.own)
+  }
+})
+
+test('[BN8] overwritten points are all there, and cost what a round left', async () => {
+  const plan = { ...OVERWRITE_PLAN, records: 2000, rounds: 3 }
+  const rounds = await overwrite(plan)
+  expect(rounds.map(({ round }) => round)).toEqual([1, 2, 3])
+  for (const round of rounds) {
+    expect(round.blockBytes).toBeGreaterThanOrEqual(plan.records * liveBytesOf(plan.dims))
+    expect(round.diskBytes).toBeGreaterThan(round.blockBytes)
+    expect(round.heapBytes).toBeGreaterThan(0)
+  }
+  const [heap, disk] = overwriteGoals(plan, [
+    { ...rounds[0]!, heapBytes: 900, bufferBytes: 100, diskBytes: 1 },
+    { ...rounds[0]!, heapBytes: 1000, bufferBytes: 300, diskBytes: 3 * plan.records * liveBytesOf(plan.dims) },
+  ])
+  expect([heap!.measured, heap!.isMet]).toEqual([1.3, false])
+  expect([disk!.measured, disk!.isMet]).toEqual([3, false])
+})
+
 test('[BN3] a goal is met up to its bound, and names what was measured', () => {
   expect(atMost('wire', 1.05, 1.05)).toEqual({ what: 'wire', most: 1.05, measured: 1.05, isMet: true })
   expect(atMost('wire', 1.05, 1.051).isMet).toBe(false)
@@ -159,6 +191,7 @@ test('[BN4] bad options are refused before anything runs', async () => {
   await expect(findBenchmark('replicate')!.run(['--scale', 'much'])).rejects.toThrow('--scale much')
   await expect(findBenchmark('replicate')!.run(['--sale', '1'])).rejects.toThrow('--sale')
   await expect(findBenchmark('heal')!.run(['--seconds', '0'])).rejects.toThrow('--seconds 0: must be a number from 1')
+  await expect(findBenchmark('overwrite')!.run(['--points', 'all'])).rejects.toThrow('--points all: must be a number')
 })
 
 test('[BN4] tables are aligned to the right', () => {

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { runBootstrap } from './bootstrap-report.js'
 import { atLeast, atMost, type Goal } from './goal.js'
 import { FRESHNESS_PLAN, freshness } from './freshness.js'
 import { runHeal } from './heal-report.js'
@@ -7,6 +8,7 @@ import { heap } from './heap.js'
 import { HTTP_PLAN, http } from './http.js'
 import { RAW_BYTES } from './records.js'
 import { LOADS, replicate } from './replicate.js'
+import { runOverwrite } from './overwrite-report.js'
 import type { Report } from './report.js'
 import { table } from './table.js'
 
@@ -124,6 +126,16 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     meaning:
       'a region of three is cut off and healed under writes: time, wire, requests elsewhere  [--seconds N] [--writes N] [--graph]',
     run: runHeal,
+  },
+  bootstrap: {
+    meaning:
+      'a new region takes in the state of another under writes: blocked event loops, memory, time  [--megabytes N] [--dims N] [--writes N] [--graph]',
+    run: runBootstrap,
+  },
+  overwrite: {
+    meaning:
+      'points overwritten again and again: memory a record and bytes on the disk  [--points N] [--rounds N] [--dims N] [--batch N]',
+    run: runOverwrite,
   },
 }
 

@@ -46,8 +46,8 @@ export type ChildRequest =
   | { readonly type: 'rest' }
   /** From now on, note how long the event loop is blocked and how much memory is taken. */
   | { readonly type: 'gauge' }
-  /** Answered with what is held here, and with what was noted, which ends. */
-  | { readonly type: 'tell'; readonly collection: string }
+  /** Answered with what is held here; unless `peek`, also with what was noted, which ends. */
+  | { readonly type: 'tell'; readonly collection: string; readonly peek: boolean }
   /** Answered when all of this is durable here. */
   | { readonly type: 'cover'; readonly vector: Vector }
 
@@ -64,6 +64,7 @@ export interface Told {
   /** Bytes of all blocks. */
   readonly blockBytes: number
   readonly blocksCleaned: number
+  readonly transfersReceived: number
   readonly gauged: Gauged | undefined
 }
 

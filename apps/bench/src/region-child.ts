@@ -42,9 +42,18 @@ export class RegionChild implements AsyncDisposable {
     return reply.times
   }
 
-  /** What the region holds. */
-  async tell(collection: string): Promise<Told> {
-    this.process.send({ type: 'tell', collection } satisfies ChildRequest)
+  /** What the region holds, and what it noted: the noting ends. */
+  tell(collection: string): Promise<Told> {
+    return this.#tell(collection, false)
+  }
+
+  /** As `tell`; the noting goes on. */
+  peek(collection: string): Promise<Told> {
+    return this.#tell(collection, true)
+  }
+
+  async #tell(collection: string, peek: boolean): Promise<Told> {
+    this.process.send({ type: 'tell', collection, peek } satisfies ChildRequest)
     const reply = await answer(this.process)
     if (reply.type !== 'told') throw new Error(`region ${this.region}: ${JSON.stringify(reply)}`)
     return reply.told

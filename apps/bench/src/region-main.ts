@@ -68,11 +68,11 @@ const trickle = async (
   return askedAt
 }
 
-const tell = (replica: Replica, name: string): Told => {
+const tell = (replica: Replica, name: string, peek: boolean): Told => {
   const { vectors, counters, storage } = replica.status()
   const collection = replica.collections().find((each) => each.name === name)
-  const gauged = gauge?.read()
-  gauge = undefined
+  const gauged = peek ? undefined : gauge?.read()
+  if (!peek) gauge = undefined
   return {
     vector: vectors.acked.entries(),
     digests: collection?.digests().map(({ digest }) => digest) ?? [],
@@ -80,6 +80,7 @@ const tell = (replica: Replica, name: string): Told => {
     written: sustained?.written ?? 0,
     blockBytes: storage.blockBytes,
     blocksCleaned: counters.blocksCleaned,
+    transfersReceived: counters.transfersReceived,
     gauged,
   }
 }
@@ -125,7 +126,7 @@ const handle = async (server: RunningServer, request: ChildRequest): Promise<num
       gauge = new Gauge()
       return 0
     case 'tell':
-      return tell(replica, request.collection)
+      return tell(replica, request.collection, request.peek)
     case 'cover':
       await until(() => {
         const { acked } = replica.vectors

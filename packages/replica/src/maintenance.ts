@@ -1,5 +1,6 @@
 import { type CollectionUid, type Log, StoreError, type Timers } from '@meridian/core'
 import type { Counters } from './api.js'
+import { restMs } from './cleaning-pace.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { Cluster } from './cluster.js'
 import type { DataPlane } from './data-plane.js'
@@ -30,6 +31,11 @@ export interface MaintenanceParts {
 /** Small steps in the background: cleaning of own lanes, forgetting of old log entries and of dropped collections. */
 export class Maintenance {
   #isQueued = false
+  #isCleaning = false
+  #isStopped = false
+  #timer: Disposable | undefined
+  /** The shard whose lane is looked at first: each has its turn. */
+  #cleaned = 0
 
   constructor(readonly parts: MaintenanceParts) {}
 
@@ -44,7 +50,6 @@ export class Maintenance {
       stage: (stage) => {
         this.#isQueued = false
         this.#forget(stage)
-        this.#clean(stage)
         this.#trim(stage)
         this.#purge(stage)
         this.parts.data.cleanHeld(stage)
@@ -53,6 +58,39 @@ export class Maintenance {
         this.#isQueued = false
       },
     })
+    this.#cleanLater(0)
+  }
+
+  /** Begins nothing more. */
+  stop(): void {
+    this.#isStopped = true
+    this.#timer?.[Symbol.dispose]()
+  }
+
+  /** One plan of cleaning at a time, with a rest after each that depends on how much is left to do. */
+  #cleanLater(waitMs: number): void {
+    if (this.#isCleaning || this.#isStopped) return
+    this.#isCleaning = true
+    const { sequencer, timers } = this.parts
+    this.#timer = timers.after(waitMs, () =>
+      sequencer.push({
+        bytes: 0,
+        isLast: true,
+        stage: (stage) => {
+          const startedAt = timers.elapsedMs()
+          const debt = this.#clean(stage)
+          stage.durable.push(() => {
+            this.#isCleaning = false
+            const rest = debt === undefined ? undefined : restMs(debt, timers.elapsedMs() - startedAt)
+            // Otherwise the next step of maintenance looks again.
+            if (rest !== undefined) this.#cleanLater(rest)
+          })
+        },
+        failed: () => {
+          this.#isCleaning = false
+        },
+      }),
+    )
   }
 
   /** Deletes that hide nothing any more are forgotten. */
@@ -64,28 +102,32 @@ export class Maintenance {
   /**
    * Re-appends the survivors of mostly dead blocks of our lanes, with their old stamps, and removes the blocks. Only what
    * every active member has durably is touched, so no peer that follows the log can miss what a removed block held.
+   * Returns the debt, before, of the lane that has most; `undefined` when nothing was done.
    */
-  #clean(stage: Stage): void {
+  #clean(stage: Stage): number | undefined {
     const { data, cluster, clock, transactions, settings, counters } = this.parts
     // With a wrong clock, stamps that are still in the future for others already win here.
-    if (cluster.fenced !== undefined || cluster.clockFault() !== undefined) return
+    if (cluster.fenced !== undefined || cluster.clockFault() !== undefined) return undefined
     const stable = cluster.stable()
+    const { amplificationMax } = settings
     const mine = cluster.identity.replica
-    for (const state of data.collections)
-      for (const [doc, uid] of state.uids.entries())
-        for (const [shard, view] of state.views.entries()) {
-          // A view with a hole would take for needed, or for over, what the missing block decides.
-          if (data.damage.isIn(uid, shard)) continue
-          const plan = planned(() =>
-            view.cleaningPlan({ mine, stable, doc, amplificationMax: settings.amplificationMax }),
-          )
-          if (plan === undefined) continue
-          const store = data.store(uid, shard)!
-          const removed = plan.drop.map(({ client, clock: at }) => ({ client, clock: at, length: 1 }))
-          transactions.stage(stage, clock.wallMs, [{ store, entries: plan.moved, moved: true, removed }])
-          counters.blocksCleaned += removed.length
-          return
-        }
+    const lanes = data.collections.flatMap((state) =>
+      state.uids.flatMap((uid, doc) => state.views.map((view, shard) => ({ uid, doc, view, shard }))),
+    )
+    const debt = Math.max(0, ...lanes.map(({ view, doc }) => view.cleaningDebt({ mine, doc, amplificationMax })))
+    for (let looked = 0; looked < lanes.length; looked++) {
+      const { uid, doc, view, shard } = lanes[++this.#cleaned % lanes.length]!
+      // A view with a hole would take for needed, or for over, what the missing block decides.
+      if (data.damage.isIn(uid, shard)) continue
+      const plan = planned(() => view.cleaningPlan({ mine, stable, doc, amplificationMax }))
+      if (plan === undefined) continue
+      const store = data.store(uid, shard)!
+      const removed = plan.drop.map(({ client, clock: at }) => ({ client, clock: at, length: 1 }))
+      transactions.stage(stage, clock.wallMs, [{ store, entries: plan.moved, moved: true, removed }])
+      counters.blocksCleaned += removed.length
+      return debt
+    }
+    return undefined
   }
 
   #trim(stage: Stage): void {

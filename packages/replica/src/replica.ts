@@ -778,6 +778,7 @@ export class Replica {
   }
 
   #disposeTimers(): void {
+    this.#maintenance.stop()
     for (const timer of this.#timers) timer[Symbol.dispose]()
     this.#timers = []
   }

@@ -43,16 +43,31 @@ export interface LaneBlocks {
   readonly rows: Set<BlockRow>
   entryBytes: number
   liveBytes: number
+  /** What the blocks take on the disk, about. */
+  storedBytes: number
   entries: number
   liveEntries: number
-  /** Rows with nothing live. */
-  dead: number
-  small: number
+  /** Rows with nothing live, those that died first or were looked at longest ago first. */
+  readonly dead: Set<BlockRow>
+  /** In the order they came: of an own lane, lane order. */
+  readonly small: Set<BlockRow>
+  /** Partly dead rows in the order in which cleaning takes them, made now and then; the next is the last. */
+  queue: BlockRow[]
 }
 
 export const NO_SLOT = 0xffffffff
 
 export const isSmall = (row: BlockRow): boolean => row.entries < SMALL_ENTRIES && row.bytes < SMALL_BYTES
+
+const PAGE_BYTES = 4096
+/** Key, checksum and headers of a row. */
+const ROW_BYTES = 80
+
+/** A page holds two values at least; a larger one has whole pages of its own. So a block just above a page takes two. */
+export const storedBytes = ({ bytes }: Pick<BlockRow, 'bytes'>): number => {
+  const row = bytes + ROW_BYTES
+  return row <= PAGE_BYTES / 2 ? row : ROW_BYTES + Math.ceil(row / PAGE_BYTES) * PAGE_BYTES
+}
 
 /** Every block that the merged view has folded, and how much of each is still needed. Row numbers are reused. */
 export class BlockTable {
@@ -121,9 +136,10 @@ export class BlockTable {
     const lane = this.#laneOf(row)
     lane.rows.add(row)
     lane.entryBytes += entryBytes
+    lane.storedBytes += storedBytes(row)
     lane.entries += entries
-    lane.dead++
-    if (isSmall(row)) lane.small++
+    lane.dead.add(row)
+    if (isSmall(row)) lane.small.add(row)
     this.#logBytes += bytes
     return row
   }
@@ -133,7 +149,7 @@ export class BlockTable {
     const row = this.row(index)
     if (!row.isDropped) {
       const lane = this.#laneOf(row)
-      if (row.live === 0) lane.dead--
+      if (row.live === 0) lane.dead.delete(row)
       lane.liveBytes += length
       lane.liveEntries++
     }
@@ -152,7 +168,7 @@ export class BlockTable {
     const lane = this.#laneOf(row)
     lane.liveBytes -= length
     lane.liveEntries--
-    if (row.live === 0) lane.dead++
+    if (row.live === 0) lane.dead.add(row)
     return false
   }
 
@@ -165,11 +181,12 @@ export class BlockTable {
     const lane = this.#laneOf(row)
     lane.rows.delete(row)
     lane.entryBytes -= row.entryBytes
+    lane.storedBytes -= storedBytes(row)
     lane.liveBytes -= row.liveBytes
     lane.entries -= row.entries
     lane.liveEntries -= row.live
-    if (row.live === 0) lane.dead--
-    if (isSmall(row)) lane.small--
+    lane.dead.delete(row)
+    lane.small.delete(row)
     this.#logBytes -= row.bytes
     row.isDropped = true
     return this.#freeIfDead(row)
@@ -203,10 +220,12 @@ export class BlockTable {
       rows: new Set(),
       entryBytes: 0,
       liveBytes: 0,
+      storedBytes: 0,
       entries: 0,
       liveEntries: 0,
-      dead: 0,
-      small: 0,
+      dead: new Set(),
+      small: new Set(),
+      queue: [],
     }
     this.#lanes.set(key, lane)
     return lane

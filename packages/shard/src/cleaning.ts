@@ -1,5 +1,5 @@
 import { decodeBlock, decodeEntryHead, type PointId, type ReplicaId, type VersionVector } from '@meridian/core'
-import { type BlockRef, type BlockRow, type BlockTable, isSmall, type LaneBlocks } from './block-table.js'
+import { type BlockRef, type BlockRow, type BlockTable, type LaneBlocks, storedBytes } from './block-table.js'
 import type { EntryRef } from './slot-columns.js'
 
 export interface CleaningOptions {
@@ -12,6 +12,8 @@ export interface CleaningOptions {
   readonly amplificationMax?: number
   /** Most blocks of a step, small ones apart. */
   readonly blocksMax?: number
+  /** Bytes of blocks that are read in a step, small ones and the last one apart. */
+  readonly bytesMax?: number
   /** So many small blocks are merged, in one step. */
   readonly smallBlocksMax?: number
 }
@@ -25,6 +27,12 @@ export interface CleaningPlan {
 
 /** So many dead entries more than the factor allows are no bloat: blocks of a small lane need not be rewritten for them. */
 const SPARE_ENTRIES = 1024
+/** Nor is so much worth any hurry. */
+const SPARE_BYTES = 256 << 10
+/** Blocks may take this much more on the disk than the factor allows for their entries: whole pages are larger than what is in them. */
+const STORED_MORE = 1.1
+/** Small blocks of a lane above which merging them is pressing: some 400 bytes of memory each. */
+const SMALL_SPARE = 16_384
 
 /** What cleaning asks of the view. */
 export interface CleaningView {
@@ -41,61 +49,127 @@ export interface CleaningView {
  * may be dropped by somebody who never heard of this one, and its entries with it. Everything else is a survivor: live, deferred, and dead but not yet droppable. Tombstones are live.
  *
  *  1. Blocks without survivors go first.
- *  2. While the lane is bloated, by bytes or by entries, the block with the least live share goes, if at least
+ *  2. While the lane is bloated, by bytes, by what they take on the disk, or by entries, the block with the least live share goes, if at least
  *     1 - 1/amplification of it is gained. A dead entry costs every replica memory, however few bytes it has.
  *  3. Many small blocks are merged, oldest first.
  *
- * The work of a call is bounded by the block counts of `options`; call again until it returns `undefined`.
+ * The work of a call is bounded by the counts and bytes of `options`, but for one sorting of the lane's blocks in as many calls as
+ * it takes to get through them; call again until it returns `undefined`.
  */
 export const planCleaning = (
   options: CleaningOptions,
   table: BlockTable,
   view: CleaningView,
 ): CleaningPlan | undefined => {
-  const { mine, stable, doc, amplificationMax = 2, blocksMax = 32, smallBlocksMax = 64 } = options
+  const { mine, stable, doc, amplificationMax = 2, blocksMax = 128, bytesMax = 1 << 20, smallBlocksMax = 64 } = options
   const lane = table.lane(doc, mine)
   if (lane === undefined) return undefined
-  const gained = { bytes: 0, entries: 0 }
+  const gained = { bytes: 0, stored: 0, entries: 0 }
   const isBloated = (): boolean =>
     lane.entryBytes - gained.bytes > amplificationMax * lane.liveBytes ||
+    lane.storedBytes - gained.stored > amplificationMax * STORED_MORE * lane.liveBytes + SPARE_BYTES ||
     lane.entries - gained.entries > amplificationMax * lane.liveEntries + SPARE_ENTRIES
-  if (lane.dead === 0 && lane.small < smallBlocksMax && !isBloated()) return undefined
+  if (lane.dead.size === 0 && lane.small.size < smallBlocksMax && !isBloated()) return undefined
 
   const chosen = new Map<BlockRow, Uint8Array[]>()
-  const rows = stableRows(lane, mine, stable)
-  let looksLeft = blocksMax * 2
-  for (const row of rows.filter(hasDead).sort(byLiveShare)) {
-    if (chosen.size === blocksMax || looksLeft === 0) break
-    if (row.live > 0 && !isBloated()) break
-    if (row.pinnedAt?.equals(stable)) continue
-    looksLeft--
+  const budget = { looks: blocksMax * 2, bytes: bytesMax }
+  const least = 1 - 1 / amplificationMax
+  const isSpent = (): boolean => chosen.size >= blocksMax || budget.looks <= 0 || budget.bytes <= 0
+  const look = (row: BlockRow): void => {
+    budget.looks--
+    budget.bytes -= row.bytes
     const survivors = survivorsOf(row, stable, table, view)
     const bytes = row.entryBytes - survivors.reduce((sum, entry) => sum + entry.length, 0)
     const entries = row.entries - survivors.length
-    const least = 1 - 1 / amplificationMax
     const isWorth = isBloated() && (bytes >= row.entryBytes * least || entries >= row.entries * least)
     if (survivors.length > 0 && !isWorth) row.pinnedAt = stable
     else {
       chosen.set(row, survivors)
       gained.bytes += bytes
+      gained.stored += storedBytes(row) - (row.entryBytes - bytes)
       gained.entries += entries
     }
   }
-  const small = rows.filter((row) => isSmall(row) && !chosen.has(row)).sort(byPlace)
-  if (small.length >= smallBlocksMax)
-    for (const row of small.slice(0, smallBlocksMax)) chosen.set(row, survivorsOf(row, stable, table, view))
+  for (const row of deadRows(lane, stable, budget.looks)) {
+    if (isSpent()) break
+    look(row)
+  }
+  while (!isSpent() && isBloated()) {
+    const row = nextPartlyDead(lane, stable, chosen)
+    if (row === undefined) break
+    look(row)
+  }
+  if (lane.small.size >= smallBlocksMax && !isSpent()) {
+    const small = smallRows(lane, stable, chosen, smallBlocksMax)
+    if (small.length === smallBlocksMax) for (const row of small) chosen.set(row, survivorsOf(row, stable, table, view))
+  }
 
   if (chosen.size === 0) return undefined
   const inOrder = [...chosen].sort(([a], [b]) => byPlace(a, b))
   return { drop: inOrder.map(([row]) => row.ref), moved: inOrder.flatMap(([, survivors]) => survivors) }
 }
 
-const stableRows = (lane: LaneBlocks, mine: ReplicaId, stable: VersionVector): BlockRow[] =>
-  [...lane.rows].filter(({ seq }) => stable.covers({ replica: mine, seq }))
+/** How much there is to clean of a lane, over what may stay: 1 is the bound. Without garbage about 1/amplification. */
+export const cleaningDebt = (
+  { mine, doc, amplificationMax = 2 }: Pick<CleaningOptions, 'mine' | 'doc' | 'amplificationMax'>,
+  table: BlockTable,
+): number => {
+  const lane = table.lane(doc, mine)
+  if (lane === undefined || lane.rows.size === 0) return 0
+  return Math.max(
+    (lane.entryBytes - SPARE_BYTES) / (amplificationMax * Math.max(1, lane.liveBytes)),
+    (lane.storedBytes - SPARE_BYTES) / (amplificationMax * STORED_MORE * Math.max(1, lane.liveBytes)),
+    lane.entries / (amplificationMax * lane.liveEntries + SPARE_ENTRIES),
+    lane.small.size / SMALL_SPARE,
+  )
+}
 
-const hasDead = (row: BlockRow): boolean => row.live < row.entries
+/** Those that were looked at in vain move to the end, or they would be looked at for ever while others wait. */
+const deadRows = (lane: LaneBlocks, stable: VersionVector, looksMax: number): BlockRow[] => {
+  const found: BlockRow[] = []
+  for (const row of lane.dead) {
+    if (found.length === looksMax) break
+    if (isStable(row, stable) && row.pinnedAt?.equals(stable) !== true) found.push(row)
+  }
+  for (const row of found) {
+    lane.dead.delete(row)
+    lane.dead.add(row)
+  }
+  return found
+}
+
+/** The queue is made anew when it has come to its end: in between, blocks that have died further wait for their turn. */
+const nextPartlyDead = (
+  lane: LaneBlocks,
+  stable: VersionVector,
+  chosen: ReadonlyMap<BlockRow, unknown>,
+): BlockRow | undefined => {
+  const isDue = (row: BlockRow): boolean =>
+    !row.isDropped && isPartlyDead(row) && !chosen.has(row) && row.pinnedAt?.equals(stable) !== true
+  for (let row = lane.queue.pop(); row !== undefined; row = lane.queue.pop()) if (isDue(row)) return row
+  lane.queue = [...lane.rows]
+    .filter((row) => isStable(row, stable) && isDue(row))
+    .sort((a, b) => liveShare(b) - liveShare(a))
+  return lane.queue.pop()
+}
+
+const smallRows = (
+  lane: LaneBlocks,
+  stable: VersionVector,
+  chosen: ReadonlyMap<BlockRow, unknown>,
+  count: number,
+): BlockRow[] => {
+  const found: BlockRow[] = []
+  for (const row of lane.small) {
+    // Later ones were written later.
+    if (found.length === count || !isStable(row, stable)) break
+    if (!chosen.has(row)) found.push(row)
+  }
+  return found
+}
+
+const isPartlyDead = (row: BlockRow): boolean => row.live > 0 && row.live < row.entries
 const liveShare = (row: BlockRow): number => Math.min(row.liveBytes / row.entryBytes, row.live / row.entries)
-const byLiveShare = (a: BlockRow, b: BlockRow): number => liveShare(a) - liveShare(b)
 const byPlace = (a: BlockRow, b: BlockRow): number => a.ref.client - b.ref.client || a.ref.clock - b.ref.clock
 
 const survivorsOf = (row: BlockRow, stable: VersionVector, table: BlockTable, view: CleaningView): Uint8Array[] => {

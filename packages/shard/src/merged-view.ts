@@ -24,7 +24,7 @@ import {
 } from '@meridian/core'
 import { BlockCache } from './block-cache.js'
 import { type BlockRef, type BlockRow, BlockTable, NO_SLOT } from './block-table.js'
-import { type CleaningOptions, type CleaningPlan, planCleaning } from './cleaning.js'
+import { cleaningDebt, type CleaningOptions, type CleaningPlan, planCleaning } from './cleaning.js'
 import type { ConflictWatch, EntryPlace, WatchedView } from './conflict-watch.js'
 import { type ContentBlock, hasContent } from './content-of.js'
 import { DeferredEntries } from './deferred-entries.js'
@@ -480,6 +480,11 @@ export class MergedView {
       },
       isDeferred: (row, offset) => this.#deferred.has(row.index, offset),
     })
+  }
+
+  /** How pressing cleaning is: 1 where a lane is as large as it may be. See `cleaningDebt`. */
+  cleaningDebt(options: Pick<CleaningOptions, 'mine' | 'doc' | 'amplificationMax'>): number {
+    return cleaningDebt(options, this.#blocks)
   }
 
   #foldEntry(head: EntryHead, place: EntryRef, changed: Set<number>, block?: BlockHead): void {
