@@ -10,7 +10,13 @@ const firstViolation = (broken: Broken): Violation | undefined => {
   for (let seed = from; seed < from + count; seed++) {
     const { sabotage, undo } = broken.make()
     try {
-      simulate({ seed, sabotage, drill: broken.drill ?? false, rot: broken.rot ?? false })
+      simulate({
+        seed,
+        sabotage,
+        drill: broken.drill ?? false,
+        rot: broken.rot ?? false,
+        members: broken.members ?? broken.drill ?? false,
+      })
     } catch (error) {
       if (!(error instanceof Violation)) throw error
       return error

@@ -18,6 +18,8 @@ export interface Broken {
   readonly noticedBy: readonly Check[]
   /** Seeds that are tried; by default the first few. */
   readonly seeds?: { readonly from: number; readonly count: number }
+  /** Runs in which the membership changes too. */
+  readonly members?: boolean
   /** Runs in which the membership alone changes. */
   readonly drill?: boolean
   /** Runs in which the disk of one region rots. */

@@ -13,9 +13,9 @@ import {
 } from './seeds.js'
 
 test('[SM1] seeds that once found a bug pass', () => {
-  expect(failuresOf(PINNED_SEEDS, { forMs: PINNED_FOR_MS, barriers: false })).toEqual([])
-  expect(failuresOf(PINNED_BARRIER_SEEDS)).toEqual([])
-  expect(failuresOf(REPAIR_SEEDS)).toEqual([])
+  expect(failuresOf(PINNED_SEEDS, { forMs: PINNED_FOR_MS, barriers: false, members: false })).toEqual([])
+  expect(failuresOf(PINNED_BARRIER_SEEDS, { members: false })).toEqual([])
+  expect(failuresOf(REPAIR_SEEDS, { members: false })).toEqual([])
 }, 120_000)
 
 test('[SM1] seeds 1 to 95 keep every promise', () => {
@@ -23,18 +23,17 @@ test('[SM1] seeds 1 to 95 keep every promise', () => {
 }, 240_000)
 
 test('[SM13] deletes are forgotten, and seeds that found a bug in that pass', () => {
-  expect(failuresOf(PURGE_SEEDS)).toEqual([])
-  expect(simulate({ seed: 58 }).purged).toBeGreaterThan(10)
+  expect(failuresOf(PURGE_SEEDS, { members: false })).toEqual([])
+  expect(simulate({ seed: 58, members: false }).purged).toBeGreaterThan(10)
 }, 120_000)
 
 test('[SM17] seeds that found a bug in changes of the membership pass', () => {
   expect(failuresOf(MEMBER_SEEDS, { members: true })).toEqual([])
   expect(failuresOf(range(16, 4), { drill: true })).toEqual([])
-  expect(failuresOf(range(400, 8), { members: true, forMs: SUITE_FOR_MS })).toEqual([])
 }, 120_000)
 
 test('[SM12] searches under a barrier are asked for and answered', () => {
-  const answered = range(1, 3).map((seed) => simulate({ seed }).barriers)
+  const answered = range(1, 3).map((seed) => simulate({ seed, members: false }).barriers)
   expect(Math.min(...answered)).toBeGreaterThan(10)
 })
 
@@ -48,7 +47,7 @@ test('[SM2] a seed names one run', () => {
 })
 
 test('[SM15] disks rot, and every row is sound again in the end', () => {
-  const reports = [1, 7, 10].map((seed) => simulate({ seed, rot: true }))
+  const reports = [1, 7, 10].map((seed) => simulate({ seed, rot: true, members: false }))
   expect(Math.min(...reports.map(({ rotted }) => rotted))).toBeGreaterThan(3)
   expect(reports.reduce((sum, { repaired }) => sum + repaired, 0)).toBeGreaterThan(10)
 }, 120_000)

@@ -44,6 +44,10 @@ export class Metrics {
     "Comparisons of a shard with a peer's that found another digest though both held the same",
   )
   readonly #recordsRepaired = this.#counter('records_repaired_total', 'Records of those that were appended again')
+  readonly #givenUp = this.#counter(
+    'given_up_refused_total',
+    'Transactions of retired regions that were given up with them and came nevertheless',
+  )
   readonly #damaged = this.#gauge('blocks_damaged', 'Stored blocks that are damaged and not repaired yet', [])
   readonly #damageFound = this.#counter('blocks_damaged_total', 'Stored blocks that were found to be damaged')
   readonly #damageRepaired = this.#counter('blocks_repaired_total', 'Damaged blocks that were fetched from a peer')
@@ -87,6 +91,7 @@ export class Metrics {
     advance(this.#purged, status.counters.tombstonesPurged)
     advance(this.#unequal, status.counters.digestsUnequal)
     advance(this.#recordsRepaired, status.counters.recordsRepaired)
+    advance(this.#givenUp, status.counters.givenUpRefused)
     this.#damaged.set(status.damage.blocks)
     advance(this.#damageFound, status.damage.found)
     advance(this.#damageRepaired, status.damage.repaired)

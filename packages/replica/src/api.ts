@@ -193,6 +193,8 @@ export interface Counters {
   resyncs: number
   transfersSent: number
   transfersReceived: number
+  /** Transactions of regions that were retired, or are being, that were given up with them and came nevertheless. */
+  givenUpRefused: number
   blocksCleaned: number
   /** Deletes, and patches without a record, that this replica forgot in its own lanes. */
   tombstonesPurged: number

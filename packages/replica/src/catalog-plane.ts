@@ -27,6 +27,8 @@ export class CatalogPlane {
     readonly transactions: Transactions,
     readonly logger: Log,
     readonly onChange: () => void,
+    /** Why this replica makes no edits but of the membership. */
+    readonly silence: () => StoreError | undefined,
   ) {
     this.document = Catalog.open({ actor: actorOf(identity.replica, identity.boot) })
     this.#load([...storage.scan(PREFIX)])
@@ -35,14 +37,17 @@ export class CatalogPlane {
   }
 
   /** Makes an edit durable, then visible. `mutation` is made when its turn comes, from what is visible then. */
-  edit(mutation: () => CatalogMutation, done: Done<WriteReceipt>): void {
+  edit(mutation: (stage: Stage) => CatalogMutation, done: Done<WriteReceipt>): void {
     const { document, transactions, clock, identity } = this
     let draft: CatalogDraft | undefined
     this.sequencer.push({
       bytes: 0,
       isLast: true,
       stage: (stage) => {
-        const edit = mutation()
+        const edit = mutation(stage)
+        const isOfMembership = ['proposeMember', 'voteMember', 'sawMember'].includes(edit.type)
+        const refusal = isOfMembership ? undefined : this.silence()
+        if (refusal !== undefined) throw refusal
         draft = document.propose(edit)
         const staged = draft
         const seq =

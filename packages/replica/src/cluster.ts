@@ -130,6 +130,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     this.leftovers = new Leftovers(parts.storage, parts.log)
     this.membership = new Membership({
       ...parts,
+      leftovers: this.leftovers,
       lacksLeftover: (replica, origin) => this.#lacksLeftover(replica, origin),
       acked: (replica) => this.#peers.get(replica)?.acked,
       links: () =>
@@ -176,9 +177,14 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       peers,
       members: () => this.membership.remembering().filter(({ replica }) => replica !== this.identity.replica),
       mayWrite: () =>
-        this.fenced === undefined && this.clockFault() === undefined && this.membership.standing === 'active',
+        this.fenced === undefined &&
+        this.clockFault() === undefined &&
+        this.membership.standing === 'active' &&
+        this.membership.silence === undefined,
       isRetired: (replica) => this.membership.configuration.retired.has(replica),
-      isPartial: () => this.leftovers.origins().some((origin) => !this.membership.configuration.retired.has(origin)),
+      isPartial: () =>
+        this.membership.cutOff !== undefined ||
+        this.leftovers.origins().some((origin) => !this.membership.configuration.retired.has(origin)),
     })
     this.erasures = this.#erasures(parts)
     this.purge = new Purge({
@@ -250,7 +256,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
   attach(link: PeerLink, isDialed: boolean): LinkHandler {
     const session = new Session(this, link, isDialed)
     this.#sessions.add(session)
+    const { cutOff } = this.membership
     if (this.#isClosed) session.end('shutting down')
+    else if (cutOff !== undefined) session.end(cutOff)
     return { frame: (bytes) => session.frame(bytes), closed: (reason) => session.closed(reason) }
   }
 
@@ -272,6 +280,8 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       return refuse('DISABLED', `the link between ${this.identity.region} and ${region} is switched off`)
     const stranger = this.membership.refusal(replica, region, hello.joins)
     if (stranger !== undefined) return refuse(stranger.code, stranger.refusal)
+    const surplus = this.membership.surplusOf(replica, hello.durable)
+    if (surplus !== undefined) return refuse('SURPLUS', this.membership.surplusReason(region, surplus))
     const member = this.catalog.document.members().find((known) => known.replica === replica)
     const known = this.#peers.get(replica)
     const formerStore = member?.storeId ?? known?.storeId
@@ -368,7 +378,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
 
   /** Links with members that were retired end, and they are told. */
   #endRetired(): void {
+    const { cutOff } = this.membership
     for (const session of [...this.#sessions]) {
+      if (cutOff !== undefined) session.end(cutOff)
       const { peer } = session
       const stranger = peer && this.membership.refusal(peer.replica, peer.region, true)
       if (stranger !== undefined) session.refuse(stranger.code, stranger.refusal)

@@ -25,12 +25,14 @@ export type Update = Extract<Message, { type: 'update' }>
 
 interface Received {
   readonly update: Update
+  /** Whose link it came over. */
+  readonly from: ReplicaId
   readonly bytes: number
   readonly refuse: (reason: string) => void
 }
 
 /** What became of an update on arrival. */
-export type Taken = 'taken' | 'duplicate' | 'gap' | 'full'
+export type Taken = 'taken' | 'duplicate' | 'gap' | 'full' | 'given-up'
 
 /**
  * Transactions of other replicas on their way to the disk.
@@ -39,6 +41,7 @@ export type Taken = 'taken' | 'duplicate' | 'gap' | 'full'
  *  2. Nothing is staged before every byte of it is checked; a bad one takes everything queued behind it along.
  *  3. A transaction that names a collection which the catalog does not know yet waits, and its origin with it: the creation
  *     happened before it and is on its way from another origin. What waits is bounded by the senders' windows.
+ *  4. Of a region that was retired nothing is taken that was given up with it (`Membership.limitOf`).
  */
 export class Inbox {
   readonly #accepted = new Map<ReplicaId, number>()
@@ -57,6 +60,8 @@ export class Inbox {
     readonly counters: Counters,
     readonly logger: Log,
     readonly applied: (origin: ReplicaId, atMs: number) => void,
+    /** The last transaction of an origin that is taken over a link with `from`. */
+    readonly limitOf: (origin: ReplicaId, from: ReplicaId, hasRecords: boolean) => number,
   ) {}
 
   /** Highest seq of `origin` that is durable or on its way to the disk without a gap. */
@@ -70,15 +75,43 @@ export class Inbox {
   }
 
   /** `refuse` is called, once, if a check fails later. */
-  take(update: Update, bytes: number, refuse: (reason: string) => void): Taken {
+  take(update: Update, bytes: number, from: ReplicaId, refuse: (reason: string) => void): Taken {
     const expected = this.accepted(update.origin) + 1
     if (update.seq < expected) return 'duplicate'
+    if (this.#isGivenUp(update, from)) {
+      this.#givenUp(update.origin, update.seq)
+      return 'given-up'
+    }
     if (update.seq > expected) return 'gap'
     if (this.#isClosed || this.#bytes + bytes > this.settings.receivedBytesMax) return 'full'
     this.#accepted.set(update.origin, update.seq)
-    this.#queue({ update, bytes, refuse })
+    this.#queue({ update, bytes, from, refuse })
     return 'taken'
   }
+
+  #isGivenUp({ origin, seq, parts }: Update, from: ReplicaId): boolean {
+    return (
+      seq > this.limitOf(origin, from, true) &&
+      seq >
+        this.limitOf(
+          origin,
+          from,
+          parts.some(({ kind }) => kind === 'shard'),
+        )
+    )
+  }
+
+  /** Once an origin in the log, each in the counter: it may be sent again and again. */
+  #givenUp(origin: ReplicaId, seq: number): void {
+    this.counters.givenUpRefused++
+    if (this.#loggedGivenUp.has(origin)) return
+    this.#loggedGivenUp.add(origin)
+    this.logger.warn(
+      { origin, seq },
+      `refused transaction ${seq} of replica ${origin}, and all after it: it is being or was retired, and they were given up`,
+    )
+  }
+  readonly #loggedGivenUp = new Set<ReplicaId>()
 
   /** Takes nothing any more. */
   close(): void {
@@ -114,6 +147,11 @@ export class Inbox {
       return
     }
     if (this.#parked.has(origin)) throw new UnknownCollection()
+    // A vote may have come in between.
+    if (this.#isGivenUp(update, received.from)) {
+      this.#givenUp(origin, seq)
+      throw new StoreError('NOT_READY', 'a transaction of a retired replica')
+    }
     if (seq !== stage.vector.get(origin) + 1) throw new StoreError('OVERLOADED', 'an earlier transaction was not taken')
     const checked = this.#check(stage, update)
     const touched: Touched[] = []

@@ -14,21 +14,37 @@ export class Leftovers {
   /** The highest transaction that a block here is of. */
   readonly #highest = new Map<ReplicaId, number>()
   readonly #versions = new Map<ReplicaId, number>()
+  /** Of which a part came from somebody who may have it alone. */
+  readonly #unvouched = new Set<ReplicaId>()
 
   constructor(
     storage: Storage,
     readonly log: TransactionLog,
   ) {
-    for (const [key, value] of storage.scan(PREFIX))
-      this.#highest.set(Number.parseInt(key.slice(PREFIX.length), 16) as ReplicaId, new ByteReader(value).varuint())
+    for (const [key, value] of storage.scan(PREFIX)) {
+      const origin = Number.parseInt(key.slice(PREFIX.length), 16) as ReplicaId
+      const reader = new ByteReader(value)
+      this.#highest.set(origin, reader.varuint())
+      if (reader.remaining === 0 || reader.varuint() === 0) this.#unvouched.add(origin)
+    }
   }
 
-  /** A piece of state is staged, with blocks of transactions up to `seq`. */
-  stage(stage: Stage, origin: ReplicaId, seq: number): void {
-    const highest = Math.max(seq, this.#highest.get(origin) ?? 0)
+  /** A piece of state is staged, with blocks of transactions up to `seq`. `isVouched` as of `Membership`. */
+  stage(stage: Stage, origin: ReplicaId, seq: number, isVouched: boolean): void {
+    const before = this.version(origin) === undefined ? 0 : this.#highest.get(origin)!
+    const highest = Math.max(seq, before)
     if (highest <= stage.vector.get(origin)) return
-    stage.put(keyOf(origin), new ByteWriter().varuint(highest).finish())
+    const isAllVouched = isVouched && (before === 0 || !this.#unvouched.has(origin))
+    stage.put(
+      keyOf(origin),
+      new ByteWriter()
+        .varuint(highest)
+        .varuint(isAllVouched ? 1 : 0)
+        .finish(),
+    )
     stage.durable.push(() => {
+      if (isAllVouched) this.#unvouched.delete(origin)
+      else this.#unvouched.add(origin)
       this.#highest.set(origin, Math.max(highest, this.#highest.get(origin) ?? 0))
       this.#versions.set(origin, (this.#versions.get(origin) ?? 0) + 1)
     })
@@ -38,6 +54,11 @@ export class Leftovers {
   version(origin: ReplicaId): number | undefined {
     if ((this.#highest.get(origin) ?? 0) <= this.log.vector.get(origin)) return undefined
     return this.#versions.get(origin) ?? 0
+  }
+
+  /** The highest transaction of which a part is here that the vector does not cover, and that others may not have; 0 if none. */
+  unvouched(origin: ReplicaId): number {
+    return this.version(origin) !== undefined && this.#unvouched.has(origin) ? this.#highest.get(origin)! : 0
   }
 
   /** Origins of which something is here beyond the vector. */

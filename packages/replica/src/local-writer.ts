@@ -57,6 +57,8 @@ export class LocalWriter {
     readonly transactions: Transactions,
     readonly settings: Settings,
     readonly wrote: (records: number) => void,
+    /** Why nothing is written any more, whatever was taken before. */
+    readonly silence: () => StoreError | undefined,
   ) {}
 
   /** @throws StoreError before anything is staged; see `Replica.write`. */
@@ -106,6 +108,8 @@ class WriteJob implements Job {
 
   stage(stage: Stage): void {
     const { clock, transactions, settings, self } = this.writer
+    const refusal = this.writer.silence()
+    if (refusal !== undefined) throw refusal
     let open = new Map<ShardStore, Uint8Array[]>()
     let openBytes = 0
     let atMs = 0

@@ -108,6 +108,7 @@ export class Maintenance {
     const { data, cluster, clock, transactions, settings, counters } = this.parts
     // With a wrong clock, stamps that are still in the future for others already win here.
     if (cluster.fenced !== undefined || cluster.clockFault() !== undefined) return undefined
+    if (cluster.membership.silence !== undefined) return undefined
     const stable = cluster.stable()
     const { amplificationMax } = settings
     const mine = cluster.identity.replica

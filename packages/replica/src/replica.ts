@@ -154,6 +154,7 @@ export class Replica {
       resyncs: 0,
       transfersSent: 0,
       transfersReceived: 0,
+      givenUpRefused: 0,
       blocksCleaned: 0,
       tombstonesPurged: 0,
       digestsUnequal: 0,
@@ -184,8 +185,15 @@ export class Replica {
       counters,
       logger,
     }
-    this.#catalog = new CatalogPlane(storage, identity, this.#clock, this.#sequencer, transactions, logger, () =>
-      this.#follow(),
+    this.#catalog = new CatalogPlane(
+      storage,
+      identity,
+      this.#clock,
+      this.#sequencer,
+      transactions,
+      logger,
+      () => this.#follow(),
+      () => this.#cluster.membership.silence,
     )
     this.#inbox = new Inbox(
       identity.replica,
@@ -198,6 +206,7 @@ export class Replica {
       counters,
       logger,
       (origin, atMs) => this.#applied(origin, atMs),
+      (origin, from, hasRecords) => this.#cluster.membership.limitOf(origin, from, hasRecords),
     )
     const frames = new FrameSource(this.#log, this.#data, settings.frameCacheBytes)
     this.#cluster = new Cluster({
@@ -225,6 +234,7 @@ export class Replica {
       (records) => {
         counters.writes += records
       },
+      () => this.#cluster.membership.silence,
     )
     this.#degradations = new Degradations({
       timers,

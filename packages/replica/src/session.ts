@@ -43,6 +43,8 @@ export class Session {
   #lastRewindAt = Number.NEGATIVE_INFINITY
   readonly #out = new Map<ReplicaId, TransferOut>()
   #in: TransferIn | undefined
+  /** Retired ones whose state this peer has with writes that were given up. */
+  readonly #declined = new Set<ReplicaId>()
   #heardAt: number
   readonly openedAt: number
   #joins = false
@@ -259,7 +261,9 @@ export class Session {
       counters.framesDropped++
       return
     }
-    const taken = inbox.take(message, bytes, (reason) => this.end(`refused a transaction: ${reason}`, 'malformed'))
+    const taken = inbox.take(message, bytes, this.#peer!.replica, (reason) =>
+      this.end(`refused a transaction: ${reason}`, 'malformed'),
+    )
     if (taken === 'taken') return
     counters.framesDropped++
     if (taken === 'gap') this.#askAgain()
@@ -286,12 +290,13 @@ export class Session {
   }
 
   #noticeLostTail(sent: VersionVector): void {
-    const { inbox, identity } = this.cluster
-    for (const [origin, seq] of sent.entries())
-      if (origin !== identity.replica && seq > inbox.accepted(origin) && this.#in?.origin !== origin) {
-        this.#askAgain()
-        return
-      }
+    const { inbox, identity, membership } = this.cluster
+    for (const [origin, seq] of sent.entries()) {
+      if (origin === identity.replica || this.#in?.origin === origin) continue
+      if (Math.min(seq, membership.limitOf(origin, this.#peer!.replica, false)) <= inbox.accepted(origin)) continue
+      this.#askAgain()
+      return
+    }
   }
 
   #acked(peer: Peer, durable: VersionVector): void {
@@ -414,14 +419,22 @@ export class Session {
   #offered(origin: ReplicaId): void {
     const { cluster } = this
     if (origin === cluster.identity.replica || this.#in !== undefined || cluster.isReceiving(origin)) return
+    const from = this.#peer!.replica
+    if (this.#declined.has(origin) || cluster.membership.partLimitOf(origin, from) === 0) return
     cluster.counters.transfersReceived++
     this.#in = new TransferIn(
       origin,
+      from,
       cluster,
       (frame) => this.send(frame),
       (reason) => this.end(`refused a state transfer: ${reason}`, 'malformed'),
       () => {
         this.#in = undefined
+      },
+      () => {
+        this.#in = undefined
+        this.#declined.add(origin)
+        cluster.counters.givenUpRefused++
       },
     )
   }

@@ -6,6 +6,7 @@ import type { DataPlane } from './data-plane.js'
 import type { Inbox } from './inbox.js'
 import type { Leftovers } from './leftovers.js'
 import type { LocalClock } from './local-clock.js'
+import type { Membership } from './membership/membership.js'
 import { CATALOG_BYTES_MAX, type DocCursor, encodeMessage, type Message } from './message.js'
 import type { Job, Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
@@ -20,6 +21,7 @@ export interface TransferContext {
   readonly clock: LocalClock
   readonly inbox: Inbox
   readonly leftovers: Leftovers
+  readonly membership: Membership
   readonly sequencer: Sequencer
   readonly settings: Settings
   readonly timers: Timers
@@ -42,11 +44,15 @@ export class TransferIn {
 
   constructor(
     readonly origin: ReplicaId,
+    /** Whose link it comes over. */
+    readonly from: ReplicaId,
     readonly context: TransferContext,
     readonly send: (frame: Uint8Array) => void,
     /** A check failed: the sender is not to be trusted any further. */
     readonly refuse: (reason: string) => void,
     readonly finished: () => void,
+    /** It holds what was given up with a retired origin: another may send the rest without. */
+    readonly declined: () => void,
   ) {
     this.#ask()
   }
@@ -115,7 +121,8 @@ export class TransferIn {
         else if (message.type === 'catalog') {
           if (message.isLast) this.#stageCatalog(stage, message)
         } else {
-          const { log, inbox } = this.context
+          const { log, inbox, membership } = this.context
+          this.#checkLimit(message.seq, membership.limitOf(this.origin, this.from, false))
           if (message.seq > stage.vector.get(this.origin)) log.stageVector(stage, this.origin, message.seq)
           stage.durable.push(() => {
             inbox.retryParked()
@@ -132,8 +139,14 @@ export class TransferIn {
         if (attempt === this.#attempt) this.#attempt = -1
         this.context.inbox.forget(this.origin)
         if (error.code === 'DECODE_FAILED') this.refuse(error.message)
+        if (error instanceof GivenUp) this.declined()
       },
     }
+  }
+
+  /** What was given up with a retired origin is not taken, wherever it comes from. */
+  #checkLimit(seq: number, limit: number): void {
+    if (seq > limit) throw new GivenUp(`transaction ${seq} of replica ${this.origin} was given up when it was retired`)
   }
 
   #stageCatalog(stage: Parameters<Job['stage']>[0], { saved }: Extract<Arriving, { type: 'catalog' }>): void {
@@ -144,7 +157,7 @@ export class TransferIn {
   }
 
   #stageChunk(stage: Parameters<Job['stage']>[0], chunk: Extract<Arriving, { type: 'chunk' }>): void {
-    const { data, catalog, clock, leftovers } = this.context
+    const { data, catalog, clock, leftovers, membership } = this.context
     const store = data.store(chunk.uid, chunk.shard)
     if (store === undefined) {
       if (catalog.isPurged(chunk.uid)) return
@@ -152,15 +165,22 @@ export class TransferIn {
       throw new StoreError('NOT_READY', `the catalog does not know collection ${chunk.uid} yet`)
     }
     const checked = checkLaneUpdate(parseLaneUpdate(chunk.update), this.origin, stage.ends(store))
-    const change = { store, fresh: checked.fresh, removed: checked.removed }
-    data.stage(stage, change)
     const highest = checked.fresh.reduce(
       (max, each) => (each.kind === 'block' ? Math.max(max, each.block.seq) : max),
       0,
     )
-    if (highest > 0) leftovers.stage(stage, this.origin, highest)
+    this.#checkLimit(highest, membership.partLimitOf(this.origin, this.from))
+    const change = { store, fresh: checked.fresh, removed: checked.removed }
+    data.stage(stage, change)
+    if (highest > 0) leftovers.stage(stage, this.origin, highest, membership.isVouched(this.origin, this.from))
     clock.observeBlocks(checked.fresh)
     clock.stage(stage)
     stage.durable.push(() => data.apply(change))
+  }
+}
+
+class GivenUp extends StoreError {
+  constructor(message: string) {
+    super('NOT_READY', message)
   }
 }

@@ -19,6 +19,8 @@ const TIMEOUT_MS = 2000
  */
 export class BarrierWatch {
   readonly #acknowledged: PointId[] = []
+  /** Of writes that were acknowledged at quorum. */
+  readonly atQuorum: WriteReceipt[] = []
   #written = 0
   /** Searches that were answered in time. */
   answered = 0
@@ -53,7 +55,9 @@ export class BarrierWatch {
       this.wrote(receipt, id)
       this.#searchWithToken(replica.token(receipt.merged), id)
       replica.barriers.acknowledged(receipt, 'quorum', TIMEOUT_MS, (found) => {
-        if (found.ok && found.value.isMet) this.#acknowledged.push(id)
+        if (!found.ok || !found.value.isMet) return
+        this.#acknowledged.push(id)
+        this.atQuorum.push(receipt)
       })
     })
   }

@@ -2,14 +2,15 @@ import { parseArgs } from 'node:util'
 import { FOR_MS, type SimulationOptions, simulate } from './simulation.js'
 import { Violation } from './violation.js'
 
-const USAGE = 'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N; both with [--for MS] [--members]'
+const USAGE =
+  'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N; both with [--for MS] [--members | --no-members]'
 
 /**
  * `--seeds N` runs N seeds and prints a line each that fails; `--seed N` replays one with a trace. `--for MS`: virtual time until all
- * faults end. `--members`: operators change the membership meanwhile.
+ * faults end. `--members`: operators change the membership in every run, `--no-members`: in none; by default in every other.
  */
 const main = (): number => {
-  let values: { seeds?: string; seed?: string; from?: string; for?: string; members?: boolean }
+  let values: { seeds?: string; seed?: string; from?: string; for?: string; members?: boolean; 'no-members'?: boolean }
   try {
     values = parseArgs({
       options: {
@@ -18,6 +19,7 @@ const main = (): number => {
         from: { type: 'string' },
         for: { type: 'string' },
         members: { type: 'boolean' },
+        'no-members': { type: 'boolean' },
       },
     }).values
   } catch (error) {
@@ -31,14 +33,15 @@ const main = (): number => {
     console.error(`seeds and times are integers\n${USAGE}`)
     return 2
   }
-  const options = { forMs, members: values.members ?? false }
+  const members = values.members === true ? true : values['no-members'] === true ? false : undefined
+  const options = { forMs, ...(members === undefined ? {} : { members }) }
   return values.seed === undefined ? runMany(from, seeds, options) : replay(one, options)
 }
 
-type RunOptions = Required<Pick<SimulationOptions, 'forMs' | 'members'>>
+type RunOptions = Pick<SimulationOptions, 'members'> & { readonly forMs: number }
 
 const flagsOf = ({ forMs, members }: RunOptions): string =>
-  `${forMs === FOR_MS ? '' : ` --for ${forMs}`}${members ? ' --members' : ''}`
+  `${forMs === FOR_MS ? '' : ` --for ${forMs}`}${members === undefined ? '' : members ? ' --members' : ' --no-members'}`
 
 const replay = (seed: number, options: RunOptions): number => {
   try {

@@ -76,11 +76,21 @@ export class MemberNemesis {
   /** One region dies with its disk; another is told to go on without it. */
   #loseOne(): void {
     if (this.lost.size > 0 || this.#members('active').length < 3) return
+    // It may be the only other one that holds what rotted.
+    if (this.nodes.some(({ disk }) => disk.damagedCount > 0)) return
     const node = this.random.pick(this.nodes)
     this.lost.add(node)
     this.trace(node.region, 'is lost for good')
     this.lose(node)
     this.goOnWithout()
+  }
+
+  /** A region that joined and must start over: its disk is wiped, and its number retired. */
+  giveUp(node: SimNode): void {
+    if (this.lost.has(node)) return
+    this.lost.add(node)
+    this.trace(node.region, 'has to start over and is given up')
+    this.lose(node)
   }
 
   /** Asked until it is done: the regions may not have noticed yet, or one of them may be down. A retired one asks in vain. */

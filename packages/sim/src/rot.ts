@@ -17,6 +17,8 @@ export class Rot {
     readonly nodes: readonly SimNode[],
     readonly random: SeededRandom,
     readonly trace: (node: string, text: string) => void,
+    /** From which nothing can be repaired any more. */
+    readonly lost: () => ReadonlySet<SimNode>,
   ) {
     this.#victim = random.pick(nodes)
   }
@@ -25,7 +27,7 @@ export class Rot {
     const { random } = this
     const { disk, region } = this.#victim
     const keys = disk.soundKeys('block/')
-    const others = this.nodes.filter((node) => node !== this.#victim)
+    const others = this.nodes.filter((node) => node !== this.#victim && !this.lost().has(node))
     for (let left = 1 + random.int(ROWS_MAX); left > 0 && keys.length > 0; left--) {
       const at = random.int(keys.length)
       const key = keys[at]!

@@ -34,7 +34,7 @@ export interface SimulationOptions {
   readonly sabotage?: Sabotage
   /** Whether clients ask for guarantees too; default true. Their traffic makes another run of a seed. */
   readonly barriers?: boolean
-  /** Whether operators change the membership. They do not change what else a seed does. */
+  /** Whether operators change the membership: by default in every other run. They do not change what else a seed does. */
   readonly members?: boolean
   /** Nothing but the membership: no clients, a network that loses nothing, regions cut off or down one at a time, many wishes. */
   readonly drill?: boolean
@@ -135,8 +135,13 @@ class Simulation {
     this.#nemesis = new Nemesis(this.#nodes, this.#time, this.#network, random.fork(), this.#trace)
     this.#members = new MemberWatch(regions)
     if (options.rot ?? (options.areConflictsExact !== true && options.seed % 3 === 1))
-      this.#rot = new Rot([...this.#nodes], new SeededRandom(options.seed ^ 0x52dce729), this.#trace)
-    if (options.members ?? this.#isDrill) this.#operators = this.#hireOperators(regions)
+      this.#rot = new Rot(
+        [...this.#nodes],
+        new SeededRandom(options.seed ^ 0x52dce729),
+        this.#trace,
+        () => this.#nemesis.lost,
+      )
+    if (options.members ?? (this.#isDrill || options.seed % 2 === 0)) this.#operators = this.#hireOperators(regions)
   }
 
   #hireOperators(founders: number): MemberNemesis {
@@ -237,6 +242,7 @@ class Simulation {
     this.#time.runUntil(this.#forMs)
     const healedInMs = this.#heal()
     checkAcknowledged(this.#workload.acknowledged, this.#oracle)
+    this.#checkGone()
     this.#registers.check()
     this.#checkEqual()
     this.#joinLate()
@@ -263,6 +269,35 @@ class Simulation {
         for (const member of node.replica?.regions.status().members ?? [])
           if (member.status === 'retired') retired.add(member.region)
     return this.#nodes.filter((node) => !lost.has(node) && !retired.has(node.region))
+  }
+
+  /**
+   * What a region that left wrote and nobody has any more. Of one that was retired nothing may be missing. Of one that was given
+   * up by force only what it acknowledged for itself alone, and what no other region, unless given up too, was ever seen to hold.
+   */
+  #checkGone(): void {
+    const { upTo } = this.#remains()
+    const { lost } = this.#nemesis
+    const ofLost = new Set([...lost].map(({ number }) => (number + 1) as ReplicaId))
+    const mustBeThere = [
+      ...this.#workload.acknowledged.filter(({ receipt }) => !ofLost.has(receipt.replica)),
+      ...this.#barriers.atQuorum.map((receipt) => ({ receipt })),
+    ]
+    for (const { receipt } of mustBeThere)
+      if (receipt.seq > (upTo.get(receipt.replica) ?? Number.POSITIVE_INFINITY))
+        throw new Violation(
+          'lost-write',
+          `transaction ${receipt.seq} of replica ${receipt.replica} was acknowledged, and was lost when that left`,
+        )
+    for (const [replica, seq] of upTo)
+      for (const node of this.#nodes) {
+        const held = lost.has(node) || node.number + 1 === replica ? 0 : this.#watch.heldBy(node).get(replica)
+        if (held > seq)
+          throw new Violation(
+            'lost-write',
+            `${node.region} held transaction ${held} of replica ${replica}, which left; now ${seq} is the last`,
+          )
+      }
   }
 
   /** What those that stayed hold of what members wrote that left. */
@@ -426,6 +461,9 @@ class Simulation {
       this.#time.runUntil(this.#time.nowMs + 100)
       // A clean stop that began before the faults ended may complete after.
       for (const node of this.#nodes) if (!node.isUp && !this.#nemesis.lost.has(node)) node.start()
+      for (const node of this.#nodes)
+        if (node.replica?.status().standing === 'joining' && node.replica.status().fenced !== undefined)
+          this.#operators?.giveUp(node)
       this.#operators?.goOnWithout(this.#remaining())
       if (this.#isSettled()) return
     }
@@ -438,7 +476,7 @@ class Simulation {
     if (lost.some((region) => first?.members.some((each) => each.region === region && each.status !== 'retired')))
       return false
     if (first === undefined || first.deferred + first.orphans > 0) return false
-    if (this.#nodes.some((node) => node.disk.damagedCount > 0 && !this.#nemesis.lost.has(node))) return false
+    if (this.#remaining().some((node) => node.disk.damagedCount > 0)) return false
     return rest.every(
       (status) =>
         status !== undefined &&

@@ -1,4 +1,4 @@
-import { isDense, StoreError, type VersionVector } from '@meridian/core'
+import { isDense, StoreError, VersionVector } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import type { Oracle } from './oracle.js'
 import { RecordWatch } from './record-watch.js'
@@ -25,6 +25,11 @@ export class Watch {
     /** A window and one transaction for each origin: most bytes that may be unacknowledged on a link without a state transfer. */
     readonly inFlightBytesMax: () => number,
   ) {}
+
+  /** What it was last seen to hold. */
+  heldBy(node: SimNode): VersionVector {
+    return this.#vectors.get(node) ?? VersionVector.ZERO
+  }
 
   check(node: SimNode): void {
     if (node.replica === undefined) return

@@ -46,13 +46,25 @@ test('[MB1] a change is in effect with the votes of all its voters, not of a maj
   expect(outcomeOf(add)).toEqual([1, 2, 3, 4])
 })
 
-test('[MB2] who is retired has no vote on it; of two members it has', () => {
-  const retire = proposal(1, 'retire', 3, [1, 2, 3])
-  expect(ballot([retire], { 1: [retire], 2: [retire] }).decided(C)).toBe(retire)
+test('[MB2] who is retired votes on it too, unless by force', () => {
+  const retire = proposal(1, 'retire', 3, [1, 2, 3], { voters: [1, 2, 3] })
+  expect(ballot([retire], { 1: [retire], 2: [retire] }).decided(C)).toBeUndefined()
+  expect(ballot([retire], { 1: [retire], 2: [retire], 3: [retire] }).decided(C)).toBe(retire)
+  const forced = proposal(1, 'retire', 3, [1, 2, 3], { lost: [3] })
+  expect(ballot([forced], { 1: [forced], 2: [forced] }).decided(A)).toBe(forced)
   expect(proposalProblem(proposal(1, 'retire', 2, [1, 2]))).toMatch(/of two members none is retired without/)
   expect(proposalProblem(proposal(1, 'retire', 2, [1, 2], { voters: [1, 2] }))).toBeUndefined()
   expect(proposalProblem(proposal(1, 'retire', 2, [1, 2], { voters: [1], lost: [2] }))).toBeUndefined()
   expect(proposalProblem(proposal(1, 'retire', 1, [1]))).toMatch(/only member/)
+})
+
+test('[MB9] what a voter may hold of the one to be retired is the most that any of them said; unknown before all have', () => {
+  const forced = proposal(1, 'retire', 3, [1, 2, 3], { lost: [3] })
+  const said = (...held: [ReplicaId, number][]) =>
+    new Ballot(1, [forced], new Map(), new Map(), new Map([[forced.id, new Map(held)]])).frontierOf(forced)
+  expect(said([A, 7])).toBeUndefined()
+  expect(said([A, 7], [B, 9])).toBe(9)
+  expect(said([A, 7], [B, 0])).toBe(7)
 })
 
 test('[MB3] of concurrent proposals one comes first everywhere: retire before add, then the earlier', () => {

@@ -23,6 +23,8 @@ export class Ballot {
     readonly votes: ReadonlyMap<ReplicaId, ReadonlySet<string>>,
     /** The id of the proposal that a replica says to have seen in effect. */
     readonly seen: ReadonlyMap<ReplicaId, string>,
+    /** By id of a proposal to retire somebody: up to which of its transactions each voter held when it voted. */
+    readonly held: ReadonlyMap<string, ReadonlyMap<ReplicaId, number>> = new Map(),
   ) {
     this.proposals = [...proposals].sort(byPrecedence)
   }
@@ -37,6 +39,18 @@ export class Ballot {
 
   isComplete(proposal: Proposal): boolean {
     return this.missing(proposal).length === 0
+  }
+
+  /**
+   * The last transaction with records of the one to be retired that anybody takes once the proposal is in effect: no voter holds
+   * a later one, for after its vote each takes them from other voters alone, and with its own vote it stops writing.
+   * `undefined` where a vote is missing or says nothing of it.
+   */
+  frontierOf(proposal: Proposal): number | undefined {
+    const { id, voters } = proposal
+    const said = voters.map((voter) => this.held.get(id)?.get(voter))
+    if (said.some((seq) => seq === undefined)) return undefined
+    return Math.max(...said.map((seq) => seq!))
   }
 
   /** The proposal in effect as `self` sees it. */

@@ -2,6 +2,13 @@ import type { ReplicaId } from '@meridian/core'
 import type { CatalogState } from '../state.js'
 import { outcomeOf, type Proposal, sorted } from './proposal.js'
 
+/** How a replica was retired. */
+export interface Departure {
+  readonly proposal: Proposal
+  /** As of `Ballot.frontierOf`. */
+  readonly frontier: number | undefined
+}
+
 /** The active members, as one replica sees them now. Two neighbours differ by one member. */
 export interface Configuration {
   /** 0: the founders, as far as they are known. */
@@ -10,6 +17,8 @@ export interface Configuration {
   readonly members: readonly ReplicaId[]
   /** Who was retired, and by which configuration. For ever: a replica number is not used again. */
   readonly retired: ReadonlyMap<ReplicaId, number>
+  /** Of those whom a proposal retired, by replica. */
+  readonly departures: ReadonlyMap<ReplicaId, Departure>
   /** What led to it; undefined for the founders. */
   readonly proposal: Proposal | undefined
 }
@@ -20,11 +29,16 @@ export const configurationOf = (state: CatalogState, self: ReplicaId): Configura
   const founders = [...members.values()].filter(({ status }) => status === 'active').map(({ replica }) => replica)
   const retired = new Map<ReplicaId, number>()
   for (const { replica, status } of members.values()) if (status === 'retired') retired.set(replica, 0)
-  let current: Configuration = { index: 0, members: sorted(founders), retired, proposal: undefined }
+  const departures = new Map<ReplicaId, Departure>()
+  let current: Configuration = { index: 0, members: sorted(founders), retired, departures, proposal: undefined }
   for (;;) {
-    const proposal = ballots.get(current.index + 1)?.decided(self)
-    if (proposal === undefined) return current
-    if (proposal.change === 'retire') retired.set(proposal.replica, proposal.index)
-    current = { index: proposal.index, members: outcomeOf(proposal), retired, proposal }
+    const ballot = ballots.get(current.index + 1)
+    const proposal = ballot?.decided(self)
+    if (ballot === undefined || proposal === undefined) return current
+    if (proposal.change === 'retire') {
+      retired.set(proposal.replica, proposal.index)
+      departures.set(proposal.replica, { proposal, frontier: ballot.frontierOf(proposal) })
+    }
+    current = { index: proposal.index, members: outcomeOf(proposal), retired, departures, proposal }
   }
 }

@@ -9,8 +9,17 @@ import { proposalKey, seenKey, voteKey } from './read-ballots.js'
 /** Edits of the membership. Each writes entries of its own replica alone, once. */
 export type MembershipMutation =
   | { readonly type: 'proposeMember'; readonly proposal: Omit<Proposal, 'id'>; readonly nowMs: number }
-  /** `stamp` names the voter; the caller has asked the ballot (`next`). */
-  | { readonly type: 'voteMember'; readonly proposal: Proposal; readonly stamp: Stamp; readonly nowMs: number }
+  /**
+   * `stamp` names the voter; the caller has asked the ballot (`next`). `held`: of a retirement, the last transaction of the one to
+   * be retired that the voter holds as this becomes durable.
+   */
+  | {
+      readonly type: 'voteMember'
+      readonly proposal: Proposal
+      readonly held: number | undefined
+      readonly stamp: Stamp
+      readonly nowMs: number
+    }
   /** The writer of `stamp` has seen it take effect. */
   | { readonly type: 'sawMember'; readonly proposal: Proposal; readonly stamp: Stamp; readonly nowMs: number }
 
@@ -37,15 +46,19 @@ export const planMembership = (edit: MembershipMutation, state: CatalogState): P
       write: (document) => put(document, proposalKey(index, id), proposalValue(proposal), stamp),
     }
   }
-  const { proposal, stamp } = edit
+  const { stamp } = edit
   const ballot = state.ballots.get(index)
   if (edit.type === 'voteMember') {
+    const { proposal, held } = edit
     const isDone = ballot?.hasVoted(stamp.writer, proposal) === true
     return {
       message: `vote: ${what}`,
-      write: isDone ? undefined : (document) => put(document, voteKey(index, stamp.writer, proposal.id), true, stamp),
+      write: isDone
+        ? undefined
+        : (document) => put(document, voteKey(index, stamp.writer, proposal.id), held ?? true, stamp),
     }
   }
+  const { proposal } = edit
   return {
     message: `in effect: ${what}`,
     write: hasSeen(ballot?.seen, stamp.writer, proposal)

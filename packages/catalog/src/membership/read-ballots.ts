@@ -1,6 +1,6 @@
 import type { Doc } from '@automerge/automerge'
 import { canonicalJson, type ReplicaId } from '@meridian/core'
-import { Unsound } from '../entry-fields.js'
+import { integerOf, Unsound } from '../entry-fields.js'
 import type { CatalogDocument } from '../genesis.js'
 import { readStamped } from '../stamped.js'
 import { Ballot } from './ballot.js'
@@ -16,6 +16,7 @@ interface Found {
   readonly proposals: Proposal[]
   readonly votes: Map<ReplicaId, Set<string>>
   readonly seen: Map<ReplicaId, string>
+  readonly held: Map<string, Map<ReplicaId, number>>
 }
 
 /** By index. `problem` is told of what makes no sense. */
@@ -34,7 +35,10 @@ export const readBallots = (
     }
   }
   return new Map(
-    [...found].map(([index, { proposals, votes, seen }]) => [index, new Ballot(index, proposals, votes, seen)]),
+    [...found].map(([index, { proposals, votes, seen, held }]) => [
+      index,
+      new Ballot(index, proposals, votes, seen, held),
+    ]),
   )
 }
 
@@ -50,11 +54,16 @@ const readEntry = (
   const entry = readStamped(document, 'extra', key, skip)
   if (entry === undefined) return
   const { stamp, value } = entry
-  const at: Found = found.get(number) ?? { proposals: [], votes: new Map(), seen: new Map() }
+  const at: Found = found.get(number) ?? { proposals: [], votes: new Map(), seen: new Map(), held: new Map() }
   found.set(number, at)
   if (kind === 'proposal' && who === proposalId(stamp) && what === undefined)
     at.proposals.push(readProposal(number, stamp, value))
   else if (kind === 'vote' && Number(who) === stamp.writer && what !== undefined) {
+    // `true` is a vote that says nothing of what the voter holds: for an addition.
+    if (value !== true) {
+      const held = at.held.get(what) ?? new Map<ReplicaId, number>()
+      at.held.set(what, held.set(stamp.writer, integerOf(value, 'what a voter holds', Number.MAX_SAFE_INTEGER)))
+    }
     const votes = at.votes.get(stamp.writer) ?? new Set()
     at.votes.set(stamp.writer, votes.add(what))
   } else if (kind === 'seen' && Number(who) === stamp.writer && what === undefined && typeof value === 'string')
@@ -67,10 +76,13 @@ export const ballotsText = (ballots: ReadonlyMap<number, Ballot>): string =>
   canonicalJson(
     [...ballots]
       .sort(([a], [b]) => a - b)
-      .map(([index, { proposals, votes, seen }]) => [
+      .map(([index, { proposals, votes, seen, held }]) => [
         index,
         proposals.map((each) => [each.id, proposalValue(each)]),
         [...votes].sort(([a], [b]) => a - b).map(([voter, ids]) => [voter, ...[...ids].sort()]),
         [...seen].sort(([a], [b]) => a - b),
+        [...held]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([id, said]) => [id, ...[...said].sort(([a], [b]) => a - b)]),
       ]),
   )

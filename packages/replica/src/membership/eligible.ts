@@ -25,9 +25,10 @@ export interface Knowledge {
  *  1. The base is the configuration as it is here; of founders, all that are known here.
  *  2. Who is added holds what we held when we first saw the proposal: so what a quorum of the old configuration has, a quorum
  *     of the new one has.
- *  3. For a retirement all that stay hold it: a later one may take away the next of those who had it.
- *  4. Who is retired uses the configuration as it is here, and no older one (its own word on that); and we hold what it
- *     is known to have written. Not when it is said to be lost.
+ *  3. For a retirement all that stay hold it: a later one may take away the next of those who had it. In either case also
+ *     all that we hold of those who were retired before.
+ *  4. Who is retired has voted, and so uses the configuration as it is here and writes no more, and we hold all that it wrote.
+ *     Not when it is said to be lost.
  *  5. All that stay, and those that vote, have what is here of the retired one in part. Nobody brings it later: what it would
  *     have hidden may be forgotten by then.
  */
@@ -40,7 +41,9 @@ export const obstacle = (proposal: Proposal, known: Knowledge): string | undefin
       : base.length === configuration.members.length && base.every((each) => configuration.members.includes(each))
   if (!isSameBase) return 'it was made before all members were known: propose again'
   if (configuration.retired.has(replica)) return `${nameOf(replica)} is retired already`
-  const frontier = known.frontier(proposal)
+  // What others left behind comes from nobody else once this one is gone.
+  const bequeathed = durable.entries().filter(([origin]) => configuration.retired.has(origin))
+  const frontier = known.frontier(proposal).join(VersionVector.of(bequeathed))
   const lacks = (each: ReplicaId): boolean => {
     if (each === self) return false
     return !(known.acked(each) ?? VersionVector.ZERO).dominates(frontier)
@@ -56,15 +59,10 @@ export const obstacle = (proposal: Proposal, known: Knowledge): string | undefin
     (each) => each !== self && each !== replica && !lost.includes(each) && known.lacksLeftover(each, replica),
   )
   if (unequal !== undefined) return `${nameOf(unequal)} has not taken what is here of ${nameOf(replica)} in part`
-  if (lost.includes(replica) || !configuration.members.includes(replica)) return undefined
-  if (replica !== self && lacks(replica) && voters.includes(replica)) return `${nameOf(replica)} has not caught up yet`
-  const isCurrent =
-    configuration.proposal === undefined ||
-    document.ballot(configuration.index)?.seen.get(replica) === configuration.proposal.id
-  if (!isCurrent)
-    return `${nameOf(replica)} has not taken notice of configuration ${configuration.index}: wait for it, or force`
-  const unread = (known.acked(replica)?.get(replica) ?? 0) - durable.get(replica)
-  return unread > 0
-    ? `${unread} writes are in ${nameOf(replica)} alone: wait for them, or give them up by force`
-    : undefined
+  if (lost.includes(replica) || replica === self) return undefined
+  if (!voters.includes(replica)) return `it was made without the vote of ${nameOf(replica)}: propose again`
+  const last = document.ballot(proposal.index)?.held.get(proposal.id)?.get(replica)
+  if (last === undefined) return `${nameOf(replica)} has not voted and may still write: wait for it, or force`
+  const missing = last - durable.get(replica)
+  return missing > 0 ? `${missing} writes of ${nameOf(replica)} have not come yet: wait for them` : undefined
 }

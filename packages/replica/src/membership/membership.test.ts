@@ -89,6 +89,99 @@ test('[MB22] a retired region is refused with the way out, turns read-only over 
   expect(() => add(eu, 'ap')).toThrow(/was retired for good/)
 })
 
+test('[MB29] a region stops writing when it votes for its retirement, and nothing that it acknowledged is lost', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3, { commitMs: 20 })
+  const toEu = ap.link(eu)
+  const toUs = ap.link(us)
+  time.until(() => standings(us).includes('ap active') && standings(eu).includes('ap active'), 'ap founded too')
+  converge(time, eu, us, ap)
+  // Some of what it sends is lost: eu and us are behind when it votes.
+  let sent = 0
+  for (const link of [toEu, toUs])
+    link.near.meddle = (frame, message) => (message?.type === 'update' && ++sent % 8 === 0 ? [] : [frame])
+  const acknowledged: number[] = []
+  const obstacles = new Set<string | undefined>()
+  retire(eu, 'ap')
+  for (let id = 1000; !standings(eu).includes('ap retired'); id++) {
+    if (ap.replica.readOnlyReason() === undefined)
+      ap.replica.write({ collection: 'c', ops: [put(id)] }, ({ ok }) => ok && acknowledged.push(id))
+    else expect(ap.replica.readOnlyReason()?.message).toMatch(/region ap (is being|was) retired|retired by/)
+    obstacles.add(eu.replica.regions.status().pending[0]?.obstacle)
+    time.run(40)
+    expect(id).toBeLessThan(3000)
+  }
+  expect(acknowledged.length).toBeGreaterThan(10)
+  expect([...obstacles].join()).toMatch(/region ap \(replica 3\) has not voted and may still write/)
+  time.until(() => standings(us).includes('ap retired'), 'us knows')
+  for (const node of [eu, us]) expect(acknowledged.filter((each) => node.read(each) === undefined)).toEqual([])
+})
+
+test('[MB30] what only a region had that was retired by force is refused, whoever brings it, and counted', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3)
+  const links = [ap.link(eu), ap.link(us)]
+  time.until(() => standings(us).includes('ap active') && standings(eu).includes('ap active'), 'ap founded too')
+  ap.put('held', { by: 'all' })
+  converge(time, eu, us, ap)
+  for (const link of links) link.cut()
+  ap.put('alone', { by: 'ap' })
+  // It has what ap alone has, and nobody but ap has heard of it.
+  const sa = new TestNode(time, 'sa', 4, { joins: true })
+  sa.link(ap)
+  time.until(() => sa.read('alone') !== undefined, 'sa has it')
+  ap.crash()
+  time.run(5000)
+  retire(eu, 'ap', true)
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
+  const link = sa.link(eu)
+  time.until(() => sa.replica.readOnlyReason()?.code === 'IDENTITY_CONFLICT', 'sa is refused')
+  expect(link.isOpen).toBe(false)
+  expect(() => sa.put(1)).toThrow(
+    /took writes of region ap .* that no voter had: start it with an empty data directory/,
+  )
+  const late = new TestNode(time, 'late', 5, { joins: true })
+  late.link(sa)
+  late.link(eu)
+  time.until(() => late.replica.unservable() === undefined, 'late serves')
+  converge(time, eu, us, late)
+  for (const node of [eu, us, late]) expect([node.read('held'), node.read('alone')]).toEqual([{ by: 'all' }, undefined])
+  sa.restart()
+  sa.link(us)
+  time.run(2000)
+  expect(us.read('alone')).toBeUndefined()
+})
+
+test('[MB30] who has voted to retire a region by force takes no more from it, and the rest once another voter has it', () => {
+  const { time, eu, us, link } = founded()
+  const ap = new TestNode(time, 'ap', 3)
+  const toEu = ap.link(eu)
+  const toUs = ap.link(us)
+  time.until(() => standings(us).includes('ap active') && standings(eu).includes('ap active'), 'ap founded too')
+  converge(time, eu, us, ap)
+  toEu.cut()
+  toUs.cut()
+  // us does not vote before eu has this.
+  link.far.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+  us.put('of us')
+  retire(eu, 'ap', true)
+  time.until(() => eu.replica.regions.status().pending[0]?.missing.join() === 'us', 'eu has voted')
+  // An operator's mistake: it lives, and eu hears it again.
+  ap.link(eu)
+  ap.put('late')
+  time.run(3000)
+  expect(eu.read('late')).toBeUndefined()
+  expect(eu.replica.status().counters.givenUpRefused).toBeGreaterThan(0)
+  expect(eu.warnings.join()).toMatch(/refused transaction \d+ of replica 3, and all after it/)
+  // us has not voted, so what it has will be in its vote.
+  ap.link(us)
+  time.until(() => us.read('late') !== undefined, 'us has it')
+  link.far.meddle = (frame) => [frame]
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
+  converge(time, eu, us)
+  expect(eu.read('late')).toEqual({})
+})
+
 test('[MB23] a region that nobody knows is refused once the membership has changed, unless it joins', () => {
   const { time, eu, us } = founded()
   const ap = new TestNode(time, 'ap', 3, { joins: true })

@@ -7,6 +7,8 @@ import type { Identity } from '../identity.js'
 import type { LocalClock } from '../local-clock.js'
 import type { Sequencer } from '../sequencer.js'
 import type { TransactionLog } from '../transaction-log.js'
+import type { Leftovers } from '../leftovers.js'
+import type { Stage } from '../stage.js'
 import { Bootstrap, type BootstrapProgress } from './bootstrap.js'
 import { obstacle } from './eligible.js'
 
@@ -23,6 +25,7 @@ export interface MembershipParts {
   readonly logger: Log
   /** Whether a data directory that is new joins an existing cluster instead of founding one. */
   readonly joins: boolean
+  readonly leftovers: Leftovers
   acked(replica: ReplicaId): VersionVector | undefined
   /** Whether a replica has not taken what is here of `origin` beyond the vector. */
   lacksLeftover(replica: ReplicaId, origin: ReplicaId): boolean
@@ -48,6 +51,8 @@ export class Membership {
   #version = 0
   #index = 0
   #isEditing = false
+  /** By a peer that refused us. */
+  #toldSurplus: string | undefined
   readonly #frontiers = new Map<string, VersionVector>()
 
   constructor(readonly parts: MembershipParts) {
@@ -162,9 +167,78 @@ export class Membership {
     }
   }
 
-  /** What a retired or lone replica is told by others. */
+  /** What a replica that must start over is told by others. */
   refused(code: string, reason: string): void {
-    if (code === 'RETIRED') this.parts.fence(reason)
+    if (code === 'SURPLUS') this.#toldSurplus ??= reason
+    if (code === 'RETIRED' || code === 'SURPLUS') this.parts.fence(reason)
+  }
+
+  /**
+   * The last transaction of `origin` that is taken over a link with `from`. Who has voted to retire it takes its writes from the
+   * other voters alone: whatever these hold, one of them will have said in its vote. Once it is retired nobody takes more than that,
+   * but what one that voted on it itself says of the membership afterwards: others may wait for that.
+   */
+  limitOf(origin: ReplicaId, from: ReplicaId, hasRecords = true): number {
+    const departure = this.configuration.departures.get(origin)
+    if (departure !== undefined) {
+      const hasWord = departure.proposal.voters.includes(origin)
+      return hasWord && !hasRecords ? Number.POSITIVE_INFINITY : (departure.frontier ?? Number.POSITIVE_INFINITY)
+    }
+    const isBarred = this.#retirementsOf(origin).some(
+      (each) => this.ballot!.hasVoted(this.self, each) && !each.voters.includes(from),
+    )
+    return isBarred ? 0 : Number.POSITIVE_INFINITY
+  }
+
+  /** As `limitOf`, for parts of its state: what the voters have in part beyond the limit was handed to all of them. */
+  partLimitOf(origin: ReplicaId, from: ReplicaId): number {
+    return this.#isHandedOnBy(origin, from) ? Number.POSITIVE_INFINITY : this.limitOf(origin, from)
+  }
+
+  #isHandedOnBy(origin: ReplicaId, from: ReplicaId): boolean {
+    const departure = this.configuration.departures.get(origin)
+    return (
+      departure !== undefined && (departure.proposal.voters.includes(from) || this.configuration.members.includes(from))
+    )
+  }
+
+  /** Whether a part of the state of `origin` that `from` sends is one that all will have who vote on its retirement. */
+  isVouched(origin: ReplicaId, from: ReplicaId): boolean {
+    return this.#isHandedOnBy(origin, from) || this.#retirementsOf(origin).some(({ voters }) => voters.includes(from))
+  }
+
+  #retirementsOf(origin: ReplicaId): readonly Proposal[] {
+    const { ballot } = this
+    return ballot?.proposals.filter((each) => each.change === 'retire' && each.replica === origin) ?? []
+  }
+
+  /**
+   * Whose writes that were given up by force somebody with this vector has who had no vote on it: a joining region that heard
+   * of them from the lost one alone. The others may have forgotten what they need.
+   */
+  surplusOf(
+    replica: ReplicaId,
+    durable: VersionVector,
+    highestOf?: (origin: ReplicaId) => number,
+  ): ReplicaId | undefined {
+    for (const [origin, { proposal, frontier }] of this.configuration.departures) {
+      if (frontier === undefined || proposal.voters.includes(replica) || proposal.voters.includes(origin)) continue
+      if (origin === replica) continue
+      if (Math.max(durable.get(origin), highestOf?.(origin) ?? 0) > frontier) return origin
+    }
+    return undefined
+  }
+
+  /** Why this replica must start over though nobody retired it. */
+  get cutOff(): string | undefined {
+    const { log, leftovers } = this.parts
+    if (this.#toldSurplus !== undefined || this.configuration.departures.size === 0) return this.#toldSurplus
+    const origin = this.surplusOf(this.self, log.vector, (of) => leftovers.unvouched(of))
+    return origin === undefined ? undefined : this.surplusReason(this.parts.identity.region, origin)
+  }
+
+  surplusReason(region: RegionId, origin: ReplicaId): string {
+    return `region ${region} took writes of ${this.nameOf(origin)}, which was retired by force, that no voter had: start it with an empty data directory, --join and a fresh --replica-number`
   }
 
   /** Why this replica does not vote for a proposal; undefined if it does or did. */
@@ -195,14 +269,22 @@ export class Membership {
   /** Why writes are refused: a pending retirement of this replica has votes, and waits for its last writes to be everywhere. */
   get leaving(): string | undefined {
     const { ballot } = this
-    if (ballot === undefined || this.standing !== 'active') return undefined
-    const leaves = ballot.proposals.some(
-      (each) =>
-        each.change === 'retire' &&
-        each.replica === this.self &&
-        each.voters.some((voter) => ballot.hasVoted(voter, each)),
-    )
+    if (ballot === undefined || this.standing === 'retired') return undefined
+    const leaves = this.#retirementsOf(this.self).some((each) => ballot.missing(each).length < each.voters.length)
     return leaves ? `region ${this.parts.identity.region} is being retired: write to another region` : undefined
+  }
+
+  /**
+   * Why this replica makes no transaction any more: it has voted for its own retirement, which says that there will be none but
+   * its words on the membership. For as long as that may come into effect.
+   */
+  get silence(): StoreError | undefined {
+    const { region } = this.parts.identity
+    if (this.standing === 'retired') return new StoreError('IDENTITY_CONFLICT', `region ${region} was retired`)
+    const hasVoted = this.#retirementsOf(this.self).some((each) => this.ballot!.hasVoted(this.self, each))
+    return hasVoted
+      ? new StoreError('NOT_READY', `region ${region} is being retired: write to another region`)
+      : undefined
   }
 
   /** Every now and then, and cheap when there is nothing to do. */
@@ -214,9 +296,9 @@ export class Membership {
     if (next === undefined) return
     this.#isEditing = true
     this.parts.catalog.edit(
-      () => {
+      (stage) => {
         // Looked at again, from what is durable now: a vote that was right a moment ago need not be.
-        const mutation = this.#next()
+        const mutation = this.#next(stage)
         if (mutation === undefined) throw new StoreError('OVERLOADED', 'nothing is left to vote for')
         return mutation
       },
@@ -229,8 +311,8 @@ export class Membership {
   }
 
   /** What this replica has to say: that it has seen a configuration, before all else; then a vote. */
-  #next(): CatalogMutation | undefined {
-    const { catalog, clock } = this.parts
+  #next(stage?: Stage): CatalogMutation | undefined {
+    const { catalog, clock, log } = this.parts
     const { proposal, members } = this.configuration
     const nowMs = clock.wallMs
     const hasPart = proposal !== undefined && (proposal.voters.includes(this.self) || members.includes(this.self))
@@ -238,7 +320,15 @@ export class Membership {
       return { type: 'sawMember', proposal, stamp: clock.next(), nowMs }
     const vote = this.ballot?.next(this.self, (each) => this.obstacle(each) === undefined)
     if (vote === undefined || this.standing === 'retired') return undefined
-    return { type: 'voteMember', proposal: vote, stamp: clock.next(), nowMs }
+    const { replica, change } = vote
+    const held = (stage?.vector ?? log.vector).get(replica) + (replica === this.self ? 1 : 0)
+    return {
+      type: 'voteMember',
+      proposal: vote,
+      held: change === 'retire' ? held : undefined,
+      stamp: clock.next(),
+      nowMs,
+    }
   }
 
   /** Another configuration is in effect. */
@@ -253,6 +343,8 @@ export class Membership {
       )
       this.parts.changed()
     }
+    const { cutOff } = this
+    if (cutOff !== undefined) this.parts.fence(cutOff)
     // Its own word on the configuration comes first: others may wait for it.
     if (retired.has(this.self) && !this.#isEditing && this.#isSaid())
       this.parts.fence(

@@ -33,10 +33,8 @@ export const draftProposal = (
   if (change === 'add') return { index, stamp, change, replica, base, voters: base, lost: [] }
   const others = base.filter((each) => each !== replica)
   if (others.length === 0) throw new StoreError('WRONG_INPUT', 'the only active region cannot be retired')
-  if (asked.force !== true) {
-    const isAskedItself = base.length <= 2 || !base.includes(replica)
-    return { index, stamp, change, replica, base, voters: isAskedItself ? base : others, lost: [] }
-  }
+  // With its own vote it writes no more, and so the others can know that they have all of it.
+  if (asked.force !== true) return { index, stamp, change, replica, base, voters: sorted([...base, replica]), lost: [] }
   const lost = sorted([replica, ...(asked.lost ?? [])])
   const consulted = (ballot?.proposals ?? []).filter(
     (each) => each.change === 'add' && ballot!.missing(each).length < each.voters.length,
