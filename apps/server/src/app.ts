@@ -148,7 +148,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     const result = await withReadLimits(region.config, () =>
       guarantees.serve(
         route,
-        { params, query, body, bodyBytes, grant, signal, request: ctx.req },
+        { params, query, body, bodyBytes, grant, signal, told, request: ctx.req },
         ctx.req.headers,
         told,
       ),

@@ -220,3 +220,24 @@ test('[HT82] a search that outlasts its timeout is ended with 408', async () => 
   expect(reply.status).toBe(408)
   expect(reply.json.status.error).toContain('longer than 1 s')
 })
+
+test('[QY26] the header meridian-plan tells how each step was done, and how many are not shown', async () => {
+  await using kit = await withPoints()
+  const plan = async (path: string, body: unknown) => {
+    const reply = await kit.send('POST', `/collections/c/points/${path}`, body)
+    expect(reply.status).toBe(200)
+    return reply.headers.get('meridian-plan')
+  }
+  const filter = { must: [{ key: 'odd', match: { value: true } }] }
+  expect(await plan('query', { query: [1, 1] })).toBe('plan=scan; candidates=5; ef=0; scanned=5')
+  expect(await plan('query', { query: [1, 1], filter })).toBe('plan=scan; candidates=3; ef=0; scanned=3')
+  const none = { must: [{ has_id: [77] }] }
+  expect(await plan('query', { query: [1, 1], filter: none })).toBe('plan=scan; candidates=0; ef=0; scanned=0')
+  const fused = { prefetch: [{ query: [1, 1] }, { query: { order_by: 'n' }, filter }], query: { fusion: 'rrf' } }
+  expect(await plan('query', fused)).toBe(
+    'plan=scan; candidates=5; ef=0; scanned=5, plan=records; candidates=3; ef=0; scanned=3',
+  )
+  const batch = { searches: Array.from({ length: 20 }, () => ({ query: [1, 1] })) }
+  expect((await plan('query/batch', batch))?.endsWith('scanned=5, more=4')).toBe(true)
+  expect(await plan('scroll', {})).toBeNull()
+})

@@ -193,6 +193,18 @@ export interface Terms {
 }
 
 /** The searchable copy of merged state. Everything handed over is searchable when the call returns. */
+/** How a search was done. */
+export interface SearchWork {
+  /** `scan`: what may match was compared; `graph`, `filtered-graph`: a walk; `postings`: the lists of the query's indices. */
+  readonly plan: 'scan' | 'graph' | 'filtered-graph' | 'postings'
+  /** Vectors that could be answers: those of the space, or of the filter. */
+  readonly candidates: number
+  /** Width of the walk; 0 where there was none. */
+  readonly ef: number
+  /** Vectors that were scored in full. */
+  readonly scanned: number
+}
+
 export interface VectorIndex {
   /**
    * Makes the space known and brings it to exactly `vectors`, reusing a snapshot where versions agree. Searches work at once.
@@ -201,8 +213,16 @@ export interface VectorIndex {
   openSpace(space: SpaceRef, params: SpaceParams, vectors: Iterable<IndexedVector>): void
   set(space: SpaceRef, vector: Omit<IndexedVector, 'read'> & { readonly vector: VectorValue }): void
   remove(space: SpaceRef, ordinal: number): void
-  /** Best first; ties by smaller ordinal. @throws StoreError through the promise: `OVERLOADED`, `SHUTTING_DOWN`. */
-  search(space: SpaceRef, query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]>
+  /**
+   * Best first; ties by smaller ordinal. `tell` hears once how it was done, before the answer.
+   * @throws StoreError through the promise: `OVERLOADED`, `SHUTTING_DOWN`.
+   */
+  search(
+    space: SpaceRef,
+    query: IndexQuery,
+    signal?: AbortSignal,
+    tell?: (work: SearchWork) => void,
+  ): Promise<IndexHit[]>
   /**
    * Which indices the vectors of a sparse space have, for weighing a query; `undefined` for another space. What it tells changes
    * with the space: ask it before anything else happens. Same errors as `search`.

@@ -6,6 +6,7 @@ import {
   type IndexTraces,
   type Log,
   SILENT_LOG,
+  type SearchWork,
   type SpaceParams,
   type SpaceRef,
   type SpaceStats,
@@ -55,15 +56,20 @@ export class ExactIndex implements VectorIndex {
   }
 
   /** `search` without the promise. @throws StoreError `WRONG_INPUT`, `NOT_READY` (space not open), `SHUTTING_DOWN`. */
-  searchNow(space: SpaceRef, query: IndexQuery): IndexHit[] {
+  searchNow(space: SpaceRef, query: IndexQuery, tell?: (work: SearchWork) => void): IndexHit[] {
     const { params, scanned } = this.#open(space)
     checkQuery(query, params)
-    return finished(scanned.search(query))
+    return finished(scanned.search(query, tell))
   }
 
-  async search(space: SpaceRef, query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]> {
+  async search(
+    space: SpaceRef,
+    query: IndexQuery,
+    signal?: AbortSignal,
+    tell?: (work: SearchWork) => void,
+  ): Promise<IndexHit[]> {
     signal?.throwIfAborted()
-    return this.searchNow(space, query)
+    return this.searchNow(space, query, tell)
   }
 
   async terms(space: SpaceRef): Promise<Terms | undefined> {

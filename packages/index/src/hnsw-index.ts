@@ -11,6 +11,7 @@ import {
   type Log,
   type RebuildStatus,
   SILENT_LOG,
+  type SearchWork,
   type SpaceParams,
   type SpaceRef,
   type SpaceStats,
@@ -61,6 +62,12 @@ export interface HnswIndexOptions {
   readonly cpuMs?: () => number
   /** Bytes of memory that may still be taken; what the machine has free unless given. */
   readonly memoryFree?: () => number
+}
+
+/** The answer to a search. */
+interface Found {
+  readonly hits: IndexHit[]
+  readonly work: SearchWork
 }
 
 interface Open {
@@ -194,11 +201,16 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     this.#remove(opened, ordinal)
   }
 
-  async search(space: SpaceRef, query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]> {
+  async search(
+    space: SpaceRef,
+    query: IndexQuery,
+    signal?: AbortSignal,
+    tell?: (work: SearchWork) => void,
+  ): Promise<IndexHit[]> {
     signal?.throwIfAborted()
     if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
     const local = this.#local.get(spaceKey(space))
-    if (local) return local.search(query, signal)
+    if (local) return local.search(query, signal, tell)
     const opened = this.#open.get(spaceKey(space))
     if (!opened) throw notOpen()
     checkQuery(query, opened.params)
@@ -209,15 +221,14 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     // Copies: a view would take its whole buffer along, and the caller may go on using its own.
     const among = query.among && { among: query.among.slice() }
     const copy: IndexQuery = { ...query, vector: denseVector(query).slice(), ...among }
-    if (opened.handover || opened.isLost) {
-      this.#await(opened, id, copy)
-      return answer as Promise<IndexHit[]>
-    }
-    const askedMs = this.#timers.elapsedMs()
-    this.#ask(opened, id, copy)
-    const hits = (await answer) as IndexHit[]
-    this.#rebuilds.times.add(this.#timers.elapsedMs() - askedMs)
-    return hits
+    const askedMs = opened.handover || opened.isLost ? undefined : this.#timers.elapsedMs()
+    if (askedMs === undefined) this.#await(opened, id, copy)
+    else this.#ask(opened, id, copy)
+    const found = (await answer) as Found
+    // What waited for its space says nothing of how busy the worker is.
+    if (askedMs !== undefined) this.#rebuilds.times.add(this.#timers.elapsedMs() - askedMs)
+    tell?.(found.work)
+    return found.hits
   }
 
   async terms(space: SpaceRef): Promise<Terms | undefined> {
@@ -426,8 +437,11 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         break
       }
       case 'hits': {
-        const { ordinals, scores } = reply
-        const hits = (): IndexHit[] => Array.from(ordinals, (ordinal, i) => ({ ordinal, score: scores[i]! }))
+        const { ordinals, scores, work } = reply
+        const hits = (): Found => ({
+          hits: Array.from(ordinals, (ordinal, i) => ({ ordinal, score: scores[i]! })),
+          work,
+        })
         replies.resolve(reply.id, hits)
         break
       }

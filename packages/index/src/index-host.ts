@@ -3,6 +3,7 @@ import {
   type IndexHit,
   type IndexTraces,
   type Log,
+  type SearchWork,
   type SpaceRef,
   StoreError,
   unreachable,
@@ -193,7 +194,7 @@ export class IndexHost {
         // Who has the answer has the numbers that go with it.
         this.#report()
         this.#searchedAtMs = this.elapsedMs()
-        this.#answer(request.id, () => this.#hosted(request.space).space.search(request.query))
+        this.#answer(request.id, (tell) => this.#hosted(request.space).space.search(request.query, tell))
         break
       case 'traces':
         // What is being written then is on the disk, and what it took the place of is not.
@@ -279,11 +280,15 @@ export class IndexHost {
     this.#changed.add(number)
   }
 
-  #answer(id: number, search: () => IndexHit[]): void {
+  #answer(id: number, search: (tell: (work: SearchWork) => void) => IndexHit[]): void {
+    let work: SearchWork | undefined
     try {
-      const hits = search()
+      const hits = search((told) => {
+        work = told
+      })
+      assert(work, 'a search tells how it was done')
       const ordinals = Uint32Array.from(hits, (hit) => hit.ordinal)
-      this.post({ type: 'hits', id, ordinals, scores: Float32Array.from(hits, (hit) => hit.score) })
+      this.post({ type: 'hits', id, ordinals, scores: Float32Array.from(hits, (hit) => hit.score), work })
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.post(failure(id, error))

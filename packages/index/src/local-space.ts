@@ -3,6 +3,7 @@ import type {
   IndexHit,
   IndexQuery,
   Log,
+  SearchWork,
   SpaceParams,
   SpaceStats,
   StoreError,
@@ -50,10 +51,10 @@ export class LocalSpace {
     this.#scanned.remove(ordinal)
   }
 
-  async search(query: IndexQuery, signal?: AbortSignal): Promise<IndexHit[]> {
+  async search(query: IndexQuery, signal?: AbortSignal, tell?: (work: SearchWork) => void): Promise<IndexHit[]> {
     checkQuery(query, this.params)
     await this.#isFull(signal)
-    const steps = this.#scanned.search(query)
+    const steps = this.#scanned.search(query, tell)
     let startedMs = performance.now()
     for (;;) {
       const { done, value } = steps.next()

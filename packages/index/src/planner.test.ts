@@ -1,3 +1,4 @@
+import type { IndexQuery, SearchWork } from '@meridian/core'
 import { expect, test } from 'vitest'
 import { planSearch, scanCost, walkCost } from './planner.js'
 import { Space } from './space.js'
@@ -48,4 +49,28 @@ test('[PL3] where all that match lie far from the query, a filtered walk still f
       return recall(space.search(asked), space.search({ ...asked, exact: true }))
     })
   expect(mean(recalls)).toBeGreaterThanOrEqual(0.99)
+})
+
+test('[PL4] a search tells how it was done and how much it compared', () => {
+  const vectors = clustered(3000, 32, 5)
+  const space = new Space(paramsOf(32, 'Euclid'))
+  const told: SearchWork[] = []
+  const search = (query: Partial<IndexQuery>): SearchWork => {
+    space.search({ vector: vectors[7]!, limit: 10, ...query }, (work) => told.push(work))
+    return told.at(-1)!
+  }
+  for (const [ordinal, vector] of vectors.entries()) space.set(ordinal, String(ordinal), '1', vector)
+  expect(search({})).toEqual({ plan: 'scan', candidates: 3000, ef: 0, scanned: 3000 })
+  while (space.hasWork) space.step(() => true)
+  expect(search({})).toEqual({ plan: 'graph', candidates: 3000, ef: 64, scanned: 64 })
+  space.set(3000, 'fresh', '1', vectors[7]!)
+  expect(search({ ef: 100 })).toEqual({ plan: 'graph', candidates: 3001, ef: 100, scanned: 101 })
+  const among = Uint32Array.from({ length: 2800 }, (_, i) => i)
+  expect(search({ among, ef: 20 })).toEqual({ plan: 'filtered-graph', candidates: 2800, ef: 20, scanned: 20 })
+  // Some of them are gone.
+  space.remove(2)
+  expect(search({ among: Uint32Array.of(1, 2, 3) })).toEqual({ plan: 'scan', candidates: 3, ef: 0, scanned: 2 })
+  expect(search({ exact: true })).toEqual({ plan: 'scan', candidates: 3000, ef: 0, scanned: 3000 })
+  expect(search({ limit: 0 })).toEqual({ plan: 'scan', candidates: 3000, ef: 0, scanned: 0 })
+  expect(told).toHaveLength(7)
 })

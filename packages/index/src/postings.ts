@@ -62,8 +62,8 @@ export class Postings {
     }
   }
 
-  /** Offers the records that share an index with the query, or those of them that are `among`. */
-  offer(query: SparseVector, among: Uint32Array | undefined, best: TopK): void {
+  /** Offers the records that share an index with the query, or those of them that are `among`; returns how many share one. */
+  offer(query: SparseVector, among: Uint32Array | undefined, best: TopK): number {
     const touched: number[] = []
     // Ascending by index, so that a record's sum is made in the order of `sparseDot`.
     for (let i = 0; i < query.indices.length; i++) {
@@ -86,6 +86,7 @@ export class Postings {
       if (allowed === undefined || allowed.has(ordinal)) best.offer(ordinal, Math.fround(this.#sums[ordinal]!))
       this.#sums[ordinal] = Number.NaN
     }
+    return touched.length
   }
 
   #reserve(length: number): void {

@@ -122,45 +122,54 @@ export class Rows {
     return this.metric === 'Cosine' ? normalize(query) : query
   }
 
-  /** Scores those of `rows` that a record owns. */
-  offerRows(query: Float32Array, rows: Iterable<number>, best: TopK): void {
+  /** Scores those of `rows` that a record owns; returns how many. */
+  offerRows(query: Float32Array, rows: Iterable<number>, best: TopK): number {
     let count = 0
+    let offered = 0
     for (const row of rows) {
       if (this.#ordinals[row] === NO_ORDINAL) continue
       batch[count++] = row
-      if (count === BATCH_ROWS) count = this.#offerBatch(query, count, best)
+      if (count < BATCH_ROWS) continue
+      offered += this.#offerBatch(query, count, best)
+      count = 0
     }
-    this.#offerBatch(query, count, best)
+    return offered + this.#offerBatch(query, count, best)
   }
 
-  /** Scores every owned row, in memory order. */
-  offerAll(query: Float32Array, best: TopK): void {
+  /** Scores every owned row, in memory order; returns how many. */
+  offerAll(query: Float32Array, best: TopK): number {
     let count = 0
+    let offered = 0
     for (let row = 0; row < this.#end; row++) {
       if (this.#ordinals[row] === NO_ORDINAL) continue
       batch[count++] = row
-      if (count === BATCH_ROWS) count = this.#offerBatch(query, count, best)
+      if (count < BATCH_ROWS) continue
+      offered += this.#offerBatch(query, count, best)
+      count = 0
     }
-    this.#offerBatch(query, count, best)
+    return offered + this.#offerBatch(query, count, best)
   }
 
-  /** Scores the rows of those `ordinals` that there are. */
-  offerAmong(query: Float32Array, ordinals: Uint32Array, best: TopK): void {
+  /** Scores the rows of those `ordinals` that there are; returns how many. */
+  offerAmong(query: Float32Array, ordinals: Uint32Array, best: TopK): number {
     let count = 0
+    let offered = 0
     for (let i = 0; i < ordinals.length; i++) {
       const row = this.#byOrdinal.get(ordinals[i]!)
       if (row === ABSENT) continue
       batch[count++] = row
-      if (count === BATCH_ROWS) count = this.#offerBatch(query, count, best)
+      if (count < BATCH_ROWS) continue
+      offered += this.#offerBatch(query, count, best)
+      count = 0
     }
-    this.#offerBatch(query, count, best)
+    return offered + this.#offerBatch(query, count, best)
   }
 
-  /** The first `count` of the batch; returns how many are left in it: none. */
+  /** The first `count` of the batch; returns `count`. */
   #offerBatch(query: Float32Array, count: number, best: TopK): number {
     const rows = batch.subarray(0, count)
     this.scoreVectors(this.metric, query, this.#chunks, this.#chunkRows, rows, scores)
     for (let i = 0; i < count; i++) best.offer(this.#ordinals[rows[i]!]!, scores[i]!)
-    return 0
+    return count
   }
 }

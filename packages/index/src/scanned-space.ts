@@ -5,6 +5,7 @@ import {
   isSparse,
   isSparseSpace,
   type MultiVector,
+  type SearchWork,
   type SpaceParams,
   spaceProblem,
   type Terms,
@@ -18,6 +19,9 @@ import { Rows } from './rows.js'
 import { maxSim, normalizeRows } from './scoring.js'
 import { TopK } from './top-k.js'
 
+/** Hears once how a search was done. */
+export type Tell = (work: SearchWork) => void
+
 /** A space that is searched by looking at all that can match, in the thread that holds it. */
 export interface ScannedSpace {
   readonly live: number
@@ -27,7 +31,7 @@ export interface ScannedSpace {
   put(ordinal: number, value: VectorValue): boolean
   remove(ordinal: number): void
   /** For a query that was checked. Yields where other work may come in between; what changes meanwhile may be seen. */
-  search(query: IndexQuery): Generator<void, IndexHit[]>
+  search(query: IndexQuery, tell?: Tell): Generator<void, IndexHit[]>
   terms(): Terms | undefined
 }
 
@@ -41,6 +45,8 @@ export const finished = <T>(steps: Generator<void, T>): T => {
     if (done === true) return value
   }
 }
+
+const candidatesOf = (live: number, among: Uint32Array | undefined): number => Math.min(live, among?.length ?? live)
 
 /** What other regions send may be none of the space: of another form or length. */
 const belongs = (params: SpaceParams, value: VectorValue): boolean =>
@@ -74,11 +80,11 @@ class DenseSpace implements ScannedSpace {
   }
 
   // biome-ignore lint/correctness/useYield: it is over before anything else would want to run.
-  *search({ vector, limit, among }: IndexQuery): Generator<void, IndexHit[]> {
+  *search({ vector, limit, among }: IndexQuery, tell?: Tell): Generator<void, IndexHit[]> {
     const prepared = this.#rows.prepare(vector as Float32Array)
     const best = new TopK(this.#rows.metric, Math.min(limit, among?.length ?? this.live))
-    if (among) this.#rows.offerAmong(prepared, among, best)
-    else this.#rows.offerAll(prepared, best)
+    const scanned = among ? this.#rows.offerAmong(prepared, among, best) : this.#rows.offerAll(prepared, best)
+    tell?.({ plan: 'scan', candidates: candidatesOf(this.live, among), ef: 0, scanned })
     return best.take()
   }
 
@@ -114,9 +120,10 @@ class SparseSpace implements ScannedSpace {
   }
 
   // biome-ignore lint/correctness/useYield: it looks at the records that share an index with the query, and no others.
-  *search({ vector, limit, among }: IndexQuery): Generator<void, IndexHit[]> {
+  *search({ vector, limit, among }: IndexQuery, tell?: Tell): Generator<void, IndexHit[]> {
     const best = new TopK('Dot', Math.min(limit, among?.length ?? this.live))
-    if (isSparse(vector)) this.#postings.offer(vector, among, best)
+    const scanned = isSparse(vector) ? this.#postings.offer(vector, among, best) : 0
+    tell?.({ plan: 'postings', candidates: candidatesOf(this.live, among), ef: 0, scanned })
     return best.take()
   }
 
@@ -156,23 +163,26 @@ class MultiSpace implements ScannedSpace {
     this.#values.delete(ordinal)
   }
 
-  *search({ vector, limit, among }: IndexQuery): Generator<void, IndexHit[]> {
+  *search({ vector, limit, among }: IndexQuery, tell?: Tell): Generator<void, IndexHit[]> {
     if (!isMulti(vector)) return []
     const { metric, size } = this.params
     const query = metric === 'Cosine' ? normalizeRows(vector) : vector
     const rows = query.data.length / size
     const best = new TopK(metric, Math.min(limit, among?.length ?? this.live))
     let compared = 0
+    let scanned = 0
     // A list of its own: a record that changes meanwhile would come twice.
     for (const ordinal of among ?? [...this.#values.keys()]) {
       const value = this.#values.get(ordinal)
       if (value === undefined) continue
       best.offer(ordinal, maxSim(metric, query, value))
+      scanned++
       compared += rows * value.data.length
       if (compared < STEP_NUMBERS) continue
       compared = 0
       yield
     }
+    tell?.({ plan: 'scan', candidates: candidatesOf(this.live, among), ef: 0, scanned })
     return best.take()
   }
 

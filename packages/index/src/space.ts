@@ -1,4 +1,4 @@
-import type { IndexHit, IndexQuery, RebuildReason, SpaceStats, Trace, VectorParams } from '@meridian/core'
+import type { IndexHit, IndexQuery, RebuildReason, SearchWork, SpaceStats, Trace, VectorParams } from '@meridian/core'
 import { idHash } from './buried.js'
 import { fitsGraph } from './graph.js'
 import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
@@ -103,15 +103,18 @@ export class Space {
     if (row !== undefined) this.#discard(row)
   }
 
-  /** @throws StoreError `WRONG_INPUT`. */
-  search(query: IndexQuery): IndexHit[] {
+  /** `tell` hears how it was done. @throws StoreError `WRONG_INPUT`. */
+  search(query: IndexQuery, tell?: (work: SearchWork) => void): IndexHit[] {
     checkQuery(query, this.params)
     const vector = this.rows.prepare(denseVector(query))
     const { among } = query
     const live = this.rows.live
     const candidates = Math.min(live, among?.length ?? live)
     const limit = Math.min(query.limit, candidates)
-    if (limit === 0) return []
+    if (limit === 0) {
+      tell?.({ plan: 'scan', candidates, ef: 0, scanned: 0 })
+      return []
+    }
     const ef = Math.max(query.ef ?? EF_DEFAULT * (among ? FILTERED_WIDTH : 1), limit)
     const best = new TopK(this.params.metric, limit)
     const layer = this.#current
@@ -121,9 +124,13 @@ export class Space {
       layer.graph.live === 0 ||
       planSearch({ live, allowed: among?.length, dims: this.params.size, ef: layer.embedding.ef(ef) }) === 'scan' ||
       !fitsGraph(vector)
-    if (!scan) this.#walk(layer, vector, ef, among, best)
-    else if (among) this.rows.offerAmong(vector, among, best)
-    else this.rows.offerAll(vector, best)
+    if (scan) {
+      const scanned = among ? this.rows.offerAmong(vector, among, best) : this.rows.offerAll(vector, best)
+      tell?.({ plan: 'scan', candidates, ef: 0, scanned })
+    } else {
+      const scanned = this.#walk(layer, vector, ef, among, best)
+      tell?.({ plan: among ? 'filtered-graph' : 'graph', candidates, ef: layer.embedding.ef(ef), scanned })
+    }
     return best.take()
   }
 
@@ -254,9 +261,10 @@ export class Space {
     this.rows.free(row)
   }
 
-  /** The graph's candidates and everything it lacks, scored from their rows. */
-  #walk(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined, best: TopK): void {
+  /** The graph's candidates and everything it lacks, scored from their rows; returns how many those were. */
+  #walk(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined, best: TopK): number {
     const found: number[] = []
+    let scanned = 0
     let allowed: Uint8Array | undefined
     if (among) {
       allowed = new Uint8Array(Math.ceil(layer.graph.slots / 8))
@@ -272,13 +280,10 @@ export class Space {
           count++
         }
       }
-      if (count === 0) {
-        this.rows.offerRows(vector, found, best)
-        return
-      }
+      if (count === 0) return this.rows.offerRows(vector, found, best)
     } else {
-      this.rows.offerRows(vector, layer.missing, best)
-      this.rows.offerRows(vector, layer.loose, best)
+      scanned += this.rows.offerRows(vector, layer.missing, best)
+      scanned += this.rows.offerRows(vector, layer.loose, best)
     }
     // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them.
     const labels = layer.search(vector, ef, allowed)
@@ -286,6 +291,6 @@ export class Space {
       const row = layer.rowOf(labels[i]!)
       if (row !== NO_ROW) found.push(row)
     }
-    this.rows.offerRows(vector, found, best)
+    return scanned + this.rows.offerRows(vector, found, best)
   }
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode, IndexQuery, IndexTraces, SpaceRef, SpaceStats, VectorParams } from '@meridian/core'
+import type { ErrorCode, IndexQuery, IndexTraces, SearchWork, SpaceRef, SpaceStats, VectorParams } from '@meridian/core'
 import type { Pace } from './breaker.js'
 
 /** One opening of a space; never reused, so what is late for an earlier opening is recognised and ignored. */
@@ -60,7 +60,13 @@ export type IndexReply =
   | { readonly type: 'wanted'; readonly space: SpaceNumber; readonly wanted: Uint32Array }
   /** `applied` counts the changes taken in since the opening. */
   | { readonly type: 'stats'; readonly space: SpaceNumber; readonly applied: number; readonly stats: SpaceStats }
-  | { readonly type: 'hits'; readonly id: number; readonly ordinals: Uint32Array; readonly scores: Float32Array }
+  | {
+      readonly type: 'hits'
+      readonly id: number
+      readonly ordinals: Uint32Array
+      readonly scores: Float32Array
+      readonly work: SearchWork
+    }
   | { readonly type: 'traces'; readonly id: number; readonly traces: IndexTraces }
   /** Time that went into a rebuild since the last such reply. */
   | { readonly type: 'worked'; readonly ms: number }

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 const METHODS = 'GET, PUT, POST, PATCH, DELETE'
 const HEADERS_FALLBACK = 'api-key, authorization, content-type'
 const EXPOSED =
-  'x-request-id, retry-after, meridian-token, meridian-served-by, meridian-write-status, meridian-durable-in'
+  'x-request-id, retry-after, meridian-token, meridian-served-by, meridian-write-status, meridian-durable-in, meridian-plan'
 const MAX_AGE_SECONDS = '3600'
 
 /**

@@ -20,6 +20,8 @@ export interface Call {
   readonly grant: Grant
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal
+  /** Headers of the answer; a route may add some. */
+  readonly told: Record<string, string>
 }
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'

@@ -70,7 +70,7 @@ const describe = (route: Route): Json => {
       : { requestBody: { content: { 'application/json': { schema: schemaOf(known.body) } } } }),
     ...(known.isRefused ? { deprecated: true, 'x-refused': true } : {}),
     responses: {
-      ...(known.isRefused ? {} : { 200: answerOf(known, ANSWER_HEADERS[kindOf(route)]) }),
+      ...(known.isRefused ? {} : { 200: answerOf(known, answerHeaders(route, known)) }),
       ...(known.isDeferrable ? { 202: { $ref: '#/components/responses/Accepted' } } : {}),
       default: { $ref: '#/components/responses/Error' },
       ...denials(route),
@@ -79,6 +79,12 @@ const describe = (route: Route): Json => {
     ...(route.isOpen ? { security: [{}] } : { 'x-access': needOf(route) }),
   }
 }
+
+/** Of an answer of success, beside the id of the request. */
+const answerHeaders = (route: Route, { tag }: Operation): readonly string[] => [
+  ...ANSWER_HEADERS[kindOf(route)],
+  ...(tag === 'Search' ? ['meridian-plan'] : []),
+]
 
 const operationId = ({ method, path }: Route): string =>
   [method.toLowerCase(), ...(path.match(/\w+/g) ?? ['root'])].join('_')

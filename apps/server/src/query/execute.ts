@@ -9,6 +9,7 @@ import { type Candidate, diversify } from './mmr.js'
 import { type OrderBy, Ordered } from './order-by.js'
 import { Pacer } from './pacer.js'
 import type { ExampleScoring, NearestStage, Plan, Query, Target } from './plan.js'
+import type { StepWork } from './plan-trace.js'
 import { type Draw, drawSample } from './sample.js'
 import { scan } from './scan.js'
 import { nearest } from './search.js'
@@ -21,6 +22,8 @@ export interface Scope {
   readonly index: VectorIndex
   readonly draw: Draw
   readonly signal: AbortSignal
+  /** Hears how each step was done. */
+  readonly tell: (work: StepWork) => void
 }
 
 /** The hits of a whole request, best first, after `offset` better ones. */
@@ -97,7 +100,9 @@ class Stages {
 
   /** Looks at every candidate, in slices. */
   #each(visit: (ordinal: number, id: PointId) => void): Promise<void> {
-    return scan(this.scope.collection, this.#candidates(), this.plan.filter, this.scope.signal, visit)
+    const candidates = this.#candidates()
+    this.scope.tell({ plan: 'records', candidates: candidates.length })
+    return scan(this.scope.collection, candidates, this.plan.filter, this.scope.signal, visit)
   }
 
   list(): readonly Hit[] {
@@ -125,6 +130,7 @@ class Stages {
             this.scope.index,
             { stage: { ...stage, vector }, filter: this.plan.filter, except: this.except, limit },
             this.scope.signal,
+            this.scope.tell,
           )
         : await this.#scored(target, direction, limit, (value) => scoreOf(vector, value))
     return beyond(hits, direction, this.plan.threshold)

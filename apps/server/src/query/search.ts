@@ -1,4 +1,4 @@
-import type { IndexHit, IndexQuery, PointId, VectorIndex } from '@meridian/core'
+import type { IndexHit, IndexQuery, PointId, SearchWork, VectorIndex } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import type { ReadFilter } from '../schema/filter.js'
 import { byScore, type Hit } from './hit.js'
@@ -30,10 +30,14 @@ export const nearest = async (
   index: VectorIndex,
   query: Nearest,
   signal: AbortSignal,
+  tell: (work: SearchWork) => void,
 ): Promise<readonly Hit[]> => {
   const { stage, limit, except } = query
   const among = ordinalsAmong(collection, query.filter)
-  if (limit === 0 || among?.length === 0 || collection.liveCount === 0) return []
+  if (limit === 0 || among?.length === 0 || collection.liveCount === 0) {
+    tell({ plan: 'scan', candidates: 0, ef: 0, scanned: 0 })
+    return []
+  }
   let fetched = limit + except.size + SPARE
   // Of when the filter was evaluated: a later round still asks among those that matched then.
   const { mark } = collection
@@ -45,7 +49,7 @@ export const nearest = async (
       ...(stage.ef === undefined ? {} : { ef: Math.max(stage.ef, fetched) }),
       ...(among === undefined ? {} : { among }),
     }
-    const raw = await index.search(collection.space(stage.target.space), asked, signal)
+    const raw = await index.search(collection.space(stage.target.space), asked, signal, tell)
     const hits = current(collection, raw, query, collection.changedSince(mark))
     const isAll = raw.length < fetched
     const isCut = !isAll && (hits.length < limit || hits[limit - 1]!.score === raw.at(-1)!.score)

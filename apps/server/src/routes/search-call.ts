@@ -4,6 +4,7 @@ import { mayRead } from '../http/access.js'
 import { forbidden } from '../http/auth.js'
 import type { Call } from '../http/router.js'
 import type { Scope } from '../query/execute.js'
+import { PlanTrace } from '../query/plan-trace.js'
 import { collectionOf, nameOf, type Region } from '../region.js'
 import { checkRead, readTimeout } from '../schema/params.js'
 import type { QueryContext } from '../schema/query-vector.js'
@@ -23,6 +24,7 @@ export const timed = async <T>(region: Region, call: Call, run: (search: Search)
   const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
   const started = performance.now()
   const signal = limit === undefined ? call.signal : AbortSignal.any([call.signal, limit])
+  const trace = new PlanTrace()
   const context = {
     collection,
     limitMax: region.config.limitMax,
@@ -32,8 +34,12 @@ export const timed = async <T>(region: Region, call: Call, run: (search: Search)
     },
   }
   try {
-    const found = await run({ context, scope: { collection, index: region.index, draw: randomInt, signal } })
+    const found = await run({
+      context,
+      scope: { collection, index: region.index, draw: randomInt, signal, tell: trace.tell },
+    })
     collectionOf(region, name)
+    if (trace.header !== undefined) call.told['meridian-plan'] = trace.header
     return found
   } catch (error) {
     if (limit?.aborted)
