@@ -4,6 +4,7 @@ import { indexedCounts, type Region } from './region.js'
 import { hnswOf } from './schema/collection.js'
 import { holdsTest } from './schema/index-schema.js'
 import { settingsTree } from './schema/settings.js'
+import { isWithoutRoom } from './query/payload-indexes.js'
 
 /** What `GET /collections/{c}` shows: what is, with the settings that were asked for over it. */
 export const collectionInfo = (region: Region, collection: Collection) => {
@@ -101,7 +102,8 @@ const payloadSchema = (collection: Collection): Record<string, unknown> => {
     const test = holdsTest(field, type)
     if (test === undefined) continue
     const points = collection.tally(`index/${type}/${field}`, test)
-    shown.push([field, { data_type: type, ...(params === undefined ? {} : { params }), points }])
+    const state = isWithoutRoom(collection) ? { state: 'scanned' } : {}
+    shown.push([field, { data_type: type, ...(params === undefined ? {} : { params }), points, ...state }])
   }
   return Object.fromEntries(shown)
 }

@@ -62,6 +62,7 @@ export interface Config {
   readonly shards: number
   /** Most threads of the index. */
   readonly indexWorkers: number
+  readonly payloadIndexBytesMax: number
   readonly mapSizeBytes: number
   readonly requestTimeoutMs: number
   readonly headerTimeoutMs: number
@@ -162,6 +163,7 @@ const SCHEMAS = {
   'text-ids': z.enum(['on', 'off'], { error: 'must be on or off' }),
   shards: integer(1, SHARDS_MAX),
   'index-workers': integer(1, 64),
+  'payload-index-bytes-max': integer(0, Number.MAX_SAFE_INTEGER),
   'map-size': integer(1024 * 1024, 2 ** 46),
   'request-timeout-ms': integer(100, 24 * 3600 * 1000),
   'header-timeout-ms': integer(100, 600_000),
@@ -229,6 +231,7 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     areTextIdsTaken: one('text-ids') !== 'off',
     shards: one('shards') ?? SHARDS_DEFAULT,
     indexWorkers: one('index-workers') ?? workersDefault(),
+    payloadIndexBytesMax: one('payload-index-bytes-max') ?? 1024 ** 3,
     mapSizeBytes: one('map-size') ?? 64 * 1024 ** 3,
     requestTimeoutMs: one('request-timeout-ms') ?? 60_000,
     headerTimeoutMs: one('header-timeout-ms') ?? 15_000,

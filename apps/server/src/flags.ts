@@ -66,6 +66,12 @@ export const FLAGS: readonly Flag[] = [
   flag('text-ids', 'on|off', 'whether ids may be strings other than UUIDs', 'on'),
   flag('shards', 'N', 'shards of a collection whose creation names none', String(SHARDS_DEFAULT)),
   flag('index-workers', 'N', 'most threads that hold and search vectors', 'cores - 1, from 1 to 16'),
+  flag(
+    'payload-index-bytes-max',
+    'BYTES',
+    'memory of all payload indexes; past it filters look at payloads',
+    '1073741824',
+  ),
   flag('map-size', 'BYTES', 'address space reserved for the data file; it grows by itself', '68719476736'),
   flag('request-timeout-ms', 'MS', 'longest time for a request to arrive', '60000'),
   flag('header-timeout-ms', 'MS', 'longest time for the headers of a request to arrive', '15000'),

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { HealthMetrics } from './health/health-metrics.js'
 import { IndexMetrics } from './index-metrics.js'
+import { isWithoutRoom } from './query/payload-indexes.js'
 import { indexedCounts, type Region } from './region.js'
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -36,6 +37,12 @@ export class Metrics {
   readonly #health = new HealthMetrics(this.#registry)
   readonly #indexPending = this.#gauge('index_pending', 'Vectors that are not in the graph yet', ['collection'])
   readonly #index = new IndexMetrics(this.#registry)
+  readonly #payloadIndexBytes = this.#gauge('payload_index_bytes', 'Memory of payload indexes, of all collections', [])
+  readonly #payloadIndexScanned = this.#gauge(
+    'payload_index_scanned',
+    '1 where payload indexes are unused for want of memory',
+    ['collection'],
+  )
   readonly #records = this.#gauge('records', 'Live records', ['collection'])
   readonly #tombstones = this.#gauge('tombstones', 'Deleted records whose deletion is remembered', ['collection'])
   readonly #purged = this.#counter('tombstones_purged_total', 'Deletes that were forgotten for good in the own lanes')
@@ -79,14 +86,16 @@ export class Metrics {
     const status = region.replica.status()
     this.#health.show(status, region.health)
     this.#index.show(region)
-    for (const gauge of [this.#records, this.#tombstones, this.#indexPending]) gauge.reset()
     const agreements = region.replica.collections().flatMap(({ name }) => region.replica.agreements(name))
     this.#health.agreements(agreements.flatMap(({ peers }) => peers))
+    for (const gauge of [this.#records, this.#tombstones, this.#indexPending, this.#payloadIndexScanned]) gauge.reset()
+    this.#payloadIndexBytes.set(region.payloadBudget.bytes)
     for (const collection of region.replica.collections()) {
       this.#records.set({ collection: collection.name }, collection.liveCount)
       this.#tombstones.set({ collection: collection.name }, collection.tombstoneCount)
       const { indexed, live } = indexedCounts(region, collection)
       this.#indexPending.set({ collection: collection.name }, live - indexed)
+      if (isWithoutRoom(collection)) this.#payloadIndexScanned.set({ collection: collection.name }, 1)
     }
     advance(this.#purged, status.counters.tombstonesPurged)
     advance(this.#unequal, status.counters.digestsUnequal)

@@ -144,3 +144,76 @@ test('[PI5] indexes that are dropped, or declared anew, are used no longer, or f
   expect(await count(even)).toBe(20)
   expect(payloadIndexOf(collection)).toBeUndefined()
 })
+
+test('[PI7] what finds no room among all indexes is left unused, says so, and comes back when there is room', async () => {
+  await using kit = await openKit({ flags: { 'payload-index-bytes-max': '60000' } })
+  const points = Array.from({ length: 1000 }, (_, i) => ({
+    id: i + 1,
+    vector: [i],
+    payload: { k: i % 2, s: `text number ${i}` },
+  }))
+  for (const name of ['first', 'second']) {
+    await kit.ok('PUT', `/collections/${name}`, { vectors: { size: 1, distance: 'Dot' } })
+    await kit.ok('PUT', `/collections/${name}/points?wait=true`, { points })
+  }
+  const filter = { must: [{ key: 's', match: { value: 'text number 7' } }] }
+  const even = { must: [{ key: 'k', match: { value: 0 } }] }
+  const declare = (name: string, key: string, schema: string) =>
+    kit.ok('PUT', `/collections/${name}/index?wait=true`, { field_name: key, field_schema: schema })
+  const schema = async (name: string) => (await kit.ok('GET', `/collections/${name}`)).payload_schema
+  const count = async (name: string, by: Any) =>
+    (await kit.ok('POST', `/collections/${name}/points/count`, { filter: by })).count
+  const metric = async (line: string) => (await kit.send('GET', '/metrics')).text.includes(line)
+
+  await declare('first', 'k', 'integer')
+  await ready(kit, 'first')
+  await declare('second', 's', 'keyword')
+  while ((await schema('second')).s.state === undefined) {
+    expect(await count('second', filter)).toBe(1)
+    await setImmediate()
+  }
+  expect((await schema('second')).s).toEqual({ data_type: 'keyword', points: 1000, state: 'scanned' })
+  expect((await schema('first')).k).toEqual({ data_type: 'integer', points: 1000 })
+  expect(await metric('payload_index_scanned{collection="second"} 1')).toBe(true)
+  expect(await metric('payload_index_scanned{collection="first"}')).toBe(false)
+  expect([await count('second', filter), await count('first', even)]).toEqual([1, 500])
+  expect(payloadIndexOf(kit.server.replica.collection('first'))).toBeDefined()
+
+  // Fewer values fit into what is left.
+  await kit.ok('PUT', '/collections/second/points?wait=true', {
+    points: points.map((point) => ({ ...point, payload: { s: 'text number 7' } })),
+  })
+  await kit.ok('DELETE', '/collections/first/index/k?wait=true')
+  expect(await count('first', even)).toBe(500)
+  await kit.ok('DELETE', '/collections/second/index/s?wait=true')
+  expect(await count('second', filter)).toBe(1000)
+  await declare('second', 's', 'keyword')
+  await ready(kit, 'second')
+  expect((await schema('second')).s).toEqual({ data_type: 'keyword', points: 1000 })
+  expect(await metric('payload_index_scanned{collection="second"}')).toBe(false)
+})
+
+test('[PI7] an index that found no room is filled once others have left some', async () => {
+  await using kit = await openKit({ flags: { 'payload-index-bytes-max': '150000' } })
+  const points = Array.from({ length: 1000 }, (_, i) => ({
+    id: i + 1,
+    vector: [i],
+    payload: { s: `text number ${i}` },
+  }))
+  for (const name of ['first', 'second']) {
+    await kit.ok('PUT', `/collections/${name}`, { vectors: { size: 1, distance: 'Dot' } })
+    await kit.ok('PUT', `/collections/${name}/points?wait=true`, { points })
+    await kit.ok('PUT', `/collections/${name}/index?wait=true`, { field_name: 's', field_schema: 'keyword' })
+  }
+  const filter = { must: [{ key: 's', match: { value: 'text number 7' } }] }
+  const ask = (name: string) => kit.ok('POST', `/collections/${name}/points/count`, { filter })
+  const state = async (name: string) => (await kit.ok('GET', `/collections/${name}`)).payload_schema.s.state
+  await ask('first')
+  await ready(kit, 'first')
+  while ((await state('second')) === undefined) await ask('second')
+  await kit.ok('DELETE', '/collections/first/index/s?wait=true')
+  await ask('first')
+  while ((await state('second')) !== undefined) expect(await ask('second')).toEqual({ count: 1 })
+  await ready(kit, 'second')
+  expect(payloadIndexOf(kit.server.replica.collection('second'))?.find(filter)?.bits.count).toBe(1)
+})

@@ -5,6 +5,7 @@ import type { Config } from './config.js'
 import type { DialerState } from '@meridian/transport'
 import type { HealthView } from './health/health.js'
 import type { Metrics } from './metrics.js'
+import type { PayloadBudget } from './query/payload-budget.js'
 import type { Snapshots } from './snapshots/snapshots.js'
 
 /** Links to the other regions, as the routes see them. */
@@ -26,6 +27,7 @@ export interface Region {
   readonly snapshots: Snapshots
   /** What was turned away or hung up on, by door. */
   readonly refusals: { readonly link: RefusalCounts; readonly room: RefusalCounts }
+  readonly payloadBudget: PayloadBudget
   readonly startedAt: Date
   /** Random, for the life of the process. */
   readonly instance: string
@@ -38,7 +40,8 @@ export interface Region {
 }
 
 /** @throws StoreError `COLLECTION_NOT_FOUND`. */
-export const collectionOf = (region: Region, name: string): Collection => region.replica.collection(name)
+export const collectionOf = (region: Region, name: string): Collection =>
+  region.payloadBudget.adopt(region.replica.collection(name))
 
 /** The name of the collection that `name` or alias stands for; `undefined` if there is none. */
 export const nameOf = (region: Region, name: string): string | undefined =>

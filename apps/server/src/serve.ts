@@ -30,6 +30,7 @@ import { Health } from './health/health.js'
 import { PeerLinks } from './links.js'
 import { createLog, type ServerLog } from './logging.js'
 import { Metrics } from './metrics.js'
+import { PayloadBudget } from './query/payload-budget.js'
 import { indexedCounts, nameOf, type Region } from './region.js'
 import { Snapshots } from './snapshots/snapshots.js'
 
@@ -150,6 +151,7 @@ const compose = async (
     health: watched,
     snapshots: folder,
     refusals,
+    payloadBudget: new PayloadBudget(config.payloadIndexBytesMax),
     report: (error, message) => log.error({ error_code: error.code, error: error.message }, message),
     startedAt: new Date(),
     instance: randomUUID(),

@@ -12,6 +12,7 @@ import { Gate } from '../gate.js'
 import { createLog } from '../logging.js'
 import { Metrics } from '../metrics.js'
 import type { Region } from '../region.js'
+import { PayloadBudget } from '../query/payload-budget.js'
 import { Snapshots } from '../snapshots/snapshots.js'
 
 export interface InProcessReply {
@@ -48,6 +49,7 @@ export const serveInProcess = async (replica: Replica, index: VectorIndex): Prom
     health: { degradations: () => [], blockedMs: 0, room: undefined, indexWorkerDeaths: 0 },
     snapshots: await Snapshots.open(join(tmpdir(), 'meridian-in-process-no-snapshots'), replica),
     refusals: { link: new RefusalCounts(), room: new RefusalCounts() },
+    payloadBudget: new PayloadBudget(config.payloadIndexBytesMax),
     startedAt: new Date(0),
     instance: randomUUID(),
     report: () => {},

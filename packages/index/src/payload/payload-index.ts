@@ -72,8 +72,14 @@ export class PayloadIndex {
     }
     if (this.bytes <= this.bytesMax) return
     this.#isFull = true
+    this.clear()
+  }
+
+  /** Holds and finds nothing any more. */
+  clear(): void {
     this.#indexed.clear()
     this.#records = new Bits(0)
+    this.#end = 0
   }
 
   remove(ordinal: number): void {
