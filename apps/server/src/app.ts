@@ -105,7 +105,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     ctx.set('content-type', answer.contentType)
     for (const [name, value] of Object.entries({ ...told, ...answer.headers })) ctx.set(name, value)
     for (const [name, value] of Object.entries(cors.headers(ctx.req.headers))) ctx.set(name, value)
-    if (answer.status === 429) ctx.set('connection', 'close')
+    if (failed?.code === 'RATE_LIMITED') ctx.set('connection', 'close')
     if (gate.isClosing) ctx.set('connection', 'close')
     ctx.body = answer.body
     region.metrics.responded(answer.status)

@@ -12,6 +12,7 @@ import { workersDefault } from '@meridian/index'
 import { DEFAULT_SETTINGS } from '@meridian/replica'
 import { z } from 'zod'
 import { type KeyGrant, readKeysFile } from './http/keys-file.js'
+import { memoryMaxDefault } from './intake/memory-use.js'
 import { FLAGS, type Flag, type FlagValues, LOG_LEVELS, type LogLevel } from './flags.js'
 
 export interface PeerAddress {
@@ -63,6 +64,10 @@ export interface Config {
   /** Most threads of the index. */
   readonly indexWorkers: number
   readonly payloadIndexBytesMax: number
+  /** Of one collection: vectors that are not in a graph yet. Past it writes wait, and are refused with 429. */
+  readonly indexPendingBytesMax: number
+  /** At it writes are refused with 507, and no graph is rebuilt that would pass it. */
+  readonly memoryMaxBytes: number
   readonly mapSizeBytes: number
   readonly requestTimeoutMs: number
   readonly headerTimeoutMs: number
@@ -164,6 +169,8 @@ const SCHEMAS = {
   shards: integer(1, SHARDS_MAX),
   'index-workers': integer(1, 64),
   'payload-index-bytes-max': integer(0, Number.MAX_SAFE_INTEGER),
+  'index-pending-bytes-max': integer(1024 * 1024, 2 ** 46),
+  'memory-max': integer(64 * 1024 * 1024, 2 ** 46),
   'map-size': integer(1024 * 1024, 2 ** 46),
   'request-timeout-ms': integer(100, 24 * 3600 * 1000),
   'header-timeout-ms': integer(100, 600_000),
@@ -232,6 +239,8 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     shards: one('shards') ?? SHARDS_DEFAULT,
     indexWorkers: one('index-workers') ?? workersDefault(),
     payloadIndexBytesMax: one('payload-index-bytes-max') ?? 1024 ** 3,
+    indexPendingBytesMax: one('index-pending-bytes-max') ?? 256 * 1024 * 1024,
+    memoryMaxBytes: one('memory-max') ?? memoryMaxDefault(),
     mapSizeBytes: one('map-size') ?? 64 * 1024 ** 3,
     requestTimeoutMs: one('request-timeout-ms') ?? 60_000,
     headerTimeoutMs: one('header-timeout-ms') ?? 15_000,

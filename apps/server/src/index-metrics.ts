@@ -1,6 +1,6 @@
 import { spacesOf } from '@meridian/core'
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Region } from './region.js'
+import { pendingBytes, type Region } from './region.js'
 
 const BREAKER = { closed: 0, 'half-open': 1, open: 2 } as const
 
@@ -11,6 +11,11 @@ export class IndexMetrics {
   readonly #recall: Gauge
   readonly #progress: Gauge
   readonly #breaker: Gauge
+  readonly #pending: Gauge
+  readonly #pendingMax: Gauge
+  readonly #memory: Gauge
+  readonly #memoryMax: Gauge
+  readonly #refused: Counter
   readonly #trips: Counter
   readonly #rebuilds: Counter
 
@@ -29,13 +34,23 @@ export class IndexMetrics {
       'vector',
     ])
     this.#breaker = gauge('index_rebuild_breaker', '0 closed: rebuilds go on; 1 half-open: slowly; 2 open: not', [])
+    this.#pending = gauge('index_pending_bytes', 'Bytes of vectors that are not in a graph yet', ['collection'])
+    this.#pendingMax = gauge('index_pending_bytes_max', 'At which writes of a collection wait and are refused', [])
+    this.#memory = gauge('memory_used_bytes', 'Memory that the process cannot give back', [])
+    this.#memoryMax = gauge('memory_max_bytes', 'At which writes are refused', [])
+    this.#refused = new Counter({
+      name: 'writes_refused_total',
+      help: 'Writes refused because vectors wait to be indexed (pending), or for want of memory (memory)',
+      labelNames: ['reason'],
+      registers: [registry],
+    })
     this.#trips = counter('index_rebuild_trips_total', 'Interruptions of rebuilds for the sake of searches')
     this.#rebuilds = counter('index_rebuilds_total', 'Graphs that were rebuilt')
   }
 
   /** As of now. */
   show(region: Region): void {
-    for (const gauge of [this.#bytes, this.#dead, this.#recall, this.#progress]) gauge.reset()
+    for (const gauge of [this.#bytes, this.#dead, this.#recall, this.#progress, this.#pending]) gauge.reset()
     for (const collection of region.replica.collections()) {
       let bytes = 0
       let dead = 0
@@ -51,7 +66,14 @@ export class IndexMetrics {
       }
       this.#bytes.set({ collection: collection.name }, bytes)
       this.#dead.set({ collection: collection.name }, dead)
+      this.#pending.set({ collection: collection.name }, pendingBytes(region.index, collection))
     }
+    const { config, intake } = region
+    this.#pendingMax.set(config.indexPendingBytesMax)
+    this.#memory.set(intake.memoryUsedBytes)
+    this.#memoryMax.set(config.memoryMaxBytes)
+    this.#refused.reset()
+    for (const [reason, count] of Object.entries(intake.refused)) this.#refused.inc({ reason }, count)
     const rebuilds = region.index.rebuilds?.()
     this.#breaker.set(BREAKER[rebuilds?.breaker ?? 'closed'])
     this.#trips.reset()

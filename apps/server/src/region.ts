@@ -1,8 +1,9 @@
-import { type RegionId, spacesOf, type StoreError, type VectorIndex } from '@meridian/core'
+import { isSparseSpace, type RegionId, spacesOf, type StoreError, type VectorIndex } from '@meridian/core'
 import type { Collection, Replica } from '@meridian/replica'
 import type { RefusalCounts } from '@meridian/transport'
 import type { Config } from './config.js'
 import type { DialerState } from '@meridian/transport'
+import type { Intake } from './intake/intake.js'
 import type { HealthView } from './health/health.js'
 import type { Metrics } from './metrics.js'
 import type { PayloadBudget } from './query/payload-budget.js'
@@ -24,6 +25,7 @@ export interface Region {
   readonly metrics: Metrics
   readonly links: Links
   readonly health: HealthView
+  readonly intake: Intake
   readonly snapshots: Snapshots
   /** What was turned away or hung up on, by door. */
   readonly refusals: { readonly link: RefusalCounts; readonly room: RefusalCounts }
@@ -66,4 +68,14 @@ export const indexedCounts = (
     dead += stats?.dead ?? 0
   }
   return { indexed, live, bytes, dead, isLoaded }
+}
+
+/** Bytes of the collection's vectors that are not in a graph yet, and are scanned by every search. */
+export const pendingBytes = (index: VectorIndex, collection: Collection): number => {
+  let bytes = 0
+  for (const [name, params] of spacesOf(collection.config)) {
+    if (isSparseSpace(params) || params.multi !== undefined) continue
+    bytes += (index.stats(collection.space(name))?.pending ?? 0) * params.size * 4
+  }
+  return bytes
 }

@@ -25,6 +25,8 @@ import { Keyring } from './http/auth.js'
 import { asStoreError } from './http/errors.js'
 import { WrongKeys } from './http/wrong-keys.js'
 import { listen, makeServer, stopListening } from './http-server.js'
+import { memoryUsed } from './intake/memory-use.js'
+import { regionIntake } from './intake/region-intake.js'
 import { diskRoom } from './health/disk-room.js'
 import { Health } from './health/health.js'
 import { PeerLinks } from './links.js'
@@ -59,6 +61,7 @@ const PARTS: Parts = {
       directory: config.dataDir,
       log,
       workers: config.indexWorkers,
+      memoryFree: () => Math.max(0, Math.min(config.memoryMaxBytes - memoryUsed(), process.availableMemory())),
       onReset: (space) => onReset(space.collection, space.vector),
     }),
 }
@@ -135,8 +138,9 @@ const compose = async (
   const refusals = { link: new RefusalCounts(), room: new RefusalCounts() }
   const links = new PeerLinks(config, replica, log, refusals.link)
   opened.push(() => links.close())
+  const intake = regionIntake(config, replica, index)
   const watched = new Health({
-    ...{ replica, index, links, log },
+    ...{ replica, index, links, log, intake },
     timers: systemTimers,
     room: () => diskRoom(config.dataDir),
   })
@@ -149,6 +153,7 @@ const compose = async (
     metrics,
     links,
     health: watched,
+    intake,
     snapshots: folder,
     refusals,
     payloadBudget: new PayloadBudget(config.payloadIndexBytesMax),

@@ -27,6 +27,7 @@ export const inOrder = (plans: readonly Plan[]): Plan => {
 
 /** The seq of the transaction that holds the write, or of the newest one if there is nothing to write. */
 export const commit = async (region: Region, collection: Collection, ops: Plan, bodyBytes: number): Promise<number> => {
+  if (typeof ops !== 'function') await region.intake.admit(collection.name, ops)
   const linearizable = linearizableWrite()
   if (linearizable !== undefined && typeof ops === 'function') throw notWhole()
   if (typeof ops !== 'function' && ops.length === 0)
@@ -39,12 +40,22 @@ export const commit = async (region: Region, collection: Collection, ops: Plan, 
     linearizable.found = found
     return receipt.seq
   }
+  const admitted = typeof ops === 'function' ? checked(region, collection, ops) : ops
   const receipt = await promised<WriteReceipt>((done) =>
-    region.replica.write({ collection: collection.name, ops, resolverBytes: bodyBytes }, done),
+    region.replica.write({ collection: collection.name, ops: admitted, resolverBytes: bodyBytes }, done),
   )
   noteWritten(receipt.seq)
   return receipt.seq
 }
+
+/** What it turns out to be is admitted or refused when its turn comes. */
+const checked =
+  ({ intake }: Region, { name }: Collection, plan: ResolveOps): ResolveOps =>
+  (now) => {
+    const ops = plan(now)
+    intake.check(name, ops)
+    return ops
+  }
 
 interface Change {
   readonly clear?: boolean

@@ -1,5 +1,6 @@
 import { type Log, spacesOf, type Timers, type VectorIndex } from '@meridian/core'
 import { type Degradation, HealthBook, type LastingDegradation, type Replica } from '@meridian/replica'
+import type { Intake } from '../intake/intake.js'
 import type { Links } from '../region.js'
 import { type DiskRoom, isLow } from './disk-room.js'
 import { EventLoopWatch } from './event-loop.js'
@@ -10,6 +11,8 @@ const DISK_EVERY_LOOKS = 5
 const BLOCKED_MAX_MS = 1000
 /** For so long a death of the worker is told; the rebuild that follows shows by itself. */
 const DIED_MS = 60_000
+/** And for so long that writes were refused. */
+const REFUSED_MS = 10_000
 
 export interface HealthParts {
   readonly replica: Replica
@@ -20,6 +23,7 @@ export interface HealthParts {
   /** Of the data directory's disk; undefined: unknown. */
   room(): Promise<DiskRoom | undefined>
   readonly eventLoop?: EventLoopWatch
+  readonly intake?: Pick<Intake, 'hasRefused' | 'memoryUsedBytes'>
 }
 
 /** What is shown of it. */
@@ -122,8 +126,20 @@ export class Health implements HealthView, Disposable {
         code: 'INDEX_WORKER_DIED',
         message: `the index worker died ${this.#deaths === 1 ? 'once' : `${this.#deaths} times`} since the start and was started again`,
       }
+    yield* this.#refusals()
     yield* this.#worn()
     yield* this.#spaces()
+  }
+
+  *#refusals(): Iterable<Degradation> {
+    const { intake } = this.#parts
+    if (intake?.hasRefused('memory', REFUSED_MS))
+      yield {
+        code: 'MEMORY_FULL',
+        message: `writes are refused: ${Math.round(intake.memoryUsedBytes / 1024 ** 2)} MiB of memory are in use`,
+      }
+    if (intake?.hasRefused('pending', REFUSED_MS))
+      yield { code: 'INDEX_BEHIND', message: 'writes are refused: they come faster than vectors are indexed' }
   }
 
   *#worn(): Iterable<Degradation> {

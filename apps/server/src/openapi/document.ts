@@ -49,6 +49,14 @@ export const openApiDocument = (routes: readonly Route[]): Json => {
           description: 'Key missing, wrong or too narrow, or too many headers',
           content: { 'text/plain': { schema: { type: 'string' } } },
         },
+        TooMany: {
+          description:
+            'Too many wrong keys (text), or writes that come faster than they are indexed (JSON); see retry-after',
+          content: {
+            'text/plain': { schema: { type: 'string' } },
+            'application/json': { schema: ref('ErrorResponse') },
+          },
+        },
       },
       securitySchemes: {
         'api-key': { type: 'apiKey', in: 'header', name: 'api-key' },
@@ -93,7 +101,7 @@ const denials = ({ isOpen }: Route): Json =>
   Object.fromEntries(
     [...(isOpen ? [] : ['401', '403', '429']), '431'].map((status) => [
       status,
-      { $ref: '#/components/responses/Denied' },
+      { $ref: `#/components/responses/${status === '429' ? 'TooMany' : 'Denied'}` },
     ]),
   )
 

@@ -9,6 +9,7 @@ import { RefusalCounts } from '@meridian/transport'
 import { createApp } from '../app.js'
 import { parseConfig } from '../config.js'
 import { Gate } from '../gate.js'
+import { regionIntake } from '../intake/region-intake.js'
 import { createLog } from '../logging.js'
 import { Metrics } from '../metrics.js'
 import type { Region } from '../region.js'
@@ -48,6 +49,7 @@ export const serveInProcess = async (replica: Replica, index: VectorIndex): Prom
     links: { status: () => [], enable: () => false },
     health: { degradations: () => [], blockedMs: 0, room: undefined, indexWorkerDeaths: 0 },
     snapshots: await Snapshots.open(join(tmpdir(), 'meridian-in-process-no-snapshots'), replica),
+    intake: regionIntake(config, replica, index),
     refusals: { link: new RefusalCounts(), room: new RefusalCounts() },
     payloadBudget: new PayloadBudget(config.payloadIndexBytesMax),
     startedAt: new Date(0),

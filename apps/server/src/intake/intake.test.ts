@@ -1,0 +1,121 @@
+import type { RecordOp } from '@meridian/core'
+import { expect, test } from 'vitest'
+import { Intake } from './intake.js'
+import { memoryMaxDefault, memoryUsed } from './memory-use.js'
+
+const MIB = 1024 * 1024
+const put: RecordOp = { kind: 'put', id: 1, vectors: new Map([['', Float32Array.of(1)]]), payload: {} }
+const change = { kind: 'patch', id: 1, clear: false, set: {}, unset: [], vectors: new Map(), dropVectors: [] } as const
+const remove: RecordOp = { kind: 'delete', id: 1 }
+
+/** An intake of 100 MiB pending and 1000 MiB of memory, and a clock that is stepped. */
+const stage = () => {
+  let nowMs = 0
+  const timers: { atMs: number; run: () => void }[] = []
+  const state = { pendingMib: 0, usedMib: 0 }
+  const intake = new Intake({
+    timers: {
+      elapsedMs: () => nowMs,
+      after: (delayMs, run) => {
+        timers.push({ atMs: nowMs + delayMs, run })
+        return { [Symbol.dispose]() {} }
+      },
+    },
+    pendingBytes: () => state.pendingMib * MIB,
+    pendingBytesMax: 100 * MIB,
+    memoryUsed: () => state.usedMib * MIB,
+    memoryMaxBytes: 1000 * MIB,
+  })
+  const pass = async (ms: number): Promise<void> => {
+    for (const untilMs = nowMs + ms; nowMs < untilMs; nowMs++) {
+      for (const timer of timers.filter(({ atMs }) => atMs <= nowMs)) {
+        timers.splice(timers.indexOf(timer), 1)
+        timer.run()
+        await Promise.resolve()
+      }
+    }
+    await Promise.resolve()
+  }
+  return { intake, state, pass, waiting: () => timers.length }
+}
+
+test('[IN1] a write of vectors waits while too many are not indexed, and goes on when they are', async () => {
+  const { intake, state, pass } = stage()
+  state.pendingMib = 99
+  await intake.admit('c', [put])
+  state.pendingMib = 100
+  let isIn = false
+  const admitted = intake.admit('c', [remove, put]).then(() => {
+    isIn = true
+  })
+  await pass(1500)
+  expect(isIn).toBe(false)
+  state.pendingMib = 99
+  await pass(50)
+  await admitted
+  expect(intake.refused).toEqual({ pending: 0, memory: 0 })
+})
+
+test('[IN2] one that has waited two seconds is told to come again, and so is one too many; what has no vectors passes', async () => {
+  const { intake, state, pass, waiting } = stage()
+  state.pendingMib = 250
+  const refused = Array.from({ length: 64 }, () => intake.admit('c', [put]))
+  const codes = Promise.allSettled(refused)
+  expect(waiting()).toBe(64)
+  const refusal = { code: 'INDEX_BEHIND', message: expect.stringMatching(/^250 MiB of vectors of collection c wait/) }
+  await expect(intake.admit('c', [put])).rejects.toMatchObject(refusal)
+  expect(intake.refused.pending).toBe(1)
+  await intake.admit('c', [remove, { ...change, set: { a: 1 } }])
+  expect(() => intake.check('c', [put])).toThrow('wait to be indexed')
+  expect(() => intake.check('c', [remove])).not.toThrow()
+  await pass(2100)
+  for (const each of await codes) expect(each).toMatchObject({ status: 'rejected', reason: refusal })
+  expect(intake.refused.pending).toBe(66)
+  expect([intake.hasRefused('pending', 1000), intake.hasRefused('memory', 1000)]).toEqual([true, false])
+  await pass(1000)
+  expect(intake.hasRefused('pending', 1000)).toBe(false)
+  // Those that waited are gone: others may wait.
+  state.pendingMib = 100
+  const next = intake.admit('c', [put])
+  state.pendingMib = 0
+  await pass(50)
+  await next
+})
+
+test('[IN3] at the ceiling of memory what takes room is refused, what makes room is not; there is room again 3 % below', async () => {
+  const { intake, state, pass } = stage()
+  state.usedMib = 999
+  await intake.admit('c', [put])
+  state.usedMib = 1000
+  // It was looked at a moment ago.
+  await intake.admit('c', [put])
+  await pass(251)
+  const full = {
+    code: 'MEMORY_FULL',
+    message: expect.stringMatching(/^\d+ MiB of memory are in use and 1000 are allowed/),
+  }
+  await expect(intake.admit('c', [put])).rejects.toMatchObject(full)
+  await expect(intake.admit('c', [{ ...change, set: { a: 1 } }])).rejects.toMatchObject(full)
+  expect(() => intake.check('c', [remove, put])).toThrow('--memory-max')
+  await intake.admit('c', [remove, { ...change, clear: true, unset: ['a'], dropVectors: ['v'] }])
+  expect(intake.refused).toEqual({ pending: 0, memory: 3 })
+  expect(intake.memoryFreeBytes).toBe(0)
+  state.usedMib = 971
+  await pass(251)
+  await expect(intake.admit('c', [put])).rejects.toMatchObject(full)
+  state.usedMib = 969
+  await pass(251)
+  await intake.admit('c', [put])
+  expect(intake.memoryFreeBytes).toBe(31 * MIB)
+})
+
+test('[IN4] memory is what the process cannot give back; the ceiling is a share of the container or the machine', () => {
+  const status = 'VmRSS:\t  9000 kB\nRssAnon:\t  3000 kB\nRssFile:\t  5500 kB\nRssShmem:\t   500 kB\n'
+  expect(memoryUsed(status)).toBe(3500 * 1024)
+  expect(memoryUsed('')).toBeGreaterThan(10 * MIB)
+  const ballast = Buffer.alloc(64 * MIB, 1)
+  expect(memoryUsed()).toBeGreaterThan(ballast.length)
+  expect(memoryMaxDefault(1000, 4000)).toBe(850)
+  expect(memoryMaxDefault(0, 4000)).toBe(3400)
+  expect(memoryMaxDefault(2 ** 64, 4000)).toBe(3400)
+})
