@@ -14,11 +14,14 @@ const DOT_EF_FACTOR = 3
  * How a space's vectors are laid into its graph. Walking by inner product leaves vectors that nothing leads to (measured:
  * recall stuck at 0.93 whatever the ef, on images), so `Dot` gets a dimension more, `sqrt(ceiling - |x|²)`, in which the
  * nearest by Euclid are those of the largest product. (Bachrach et al., "Speeding up the Xbox recommender system using a
- * Euclidean transformation for inner-product spaces", 2014.) `Cosine` vectors arrive normalised: their product is the cosine.
+ * Euclidean transformation for inner-product spaces", 2014.) `Cosine` vectors arrive normalised: the nearest by Euclid are those
+ * of the largest cosine, and a sum of squares can be given up once it is too large, which a product cannot. A vector that could not
+ * be normalised has no direction and would lie nearer than it is: it stays outside.
  */
 export class Embedding {
   readonly shape: GraphShape
   readonly #isAugmented: boolean
+  readonly #isDirected: boolean
   readonly #scratch: Float32Array
 
   /** `ceiling` is the largest squared norm that fits. */
@@ -29,7 +32,8 @@ export class Embedding {
     assert(params.metric !== 'Manhattan', 'hnswlib does not know the metric')
     this.#isAugmented = params.metric === 'Dot'
     const dims = params.size + (this.#isAugmented ? 1 : 0)
-    this.shape = { dims, distance: params.metric === 'Cosine' ? 'ip' : 'l2', hnsw: params.hnsw }
+    this.#isDirected = params.metric === 'Cosine'
+    this.shape = { dims, distance: 'l2', hnsw: params.hnsw }
     this.#scratch = new Float32Array(dims)
   }
 
@@ -46,6 +50,7 @@ export class Embedding {
   /** `never`: no graph can hold it. `later`: one built anew might. */
   fits(vector: Float32Array): 'now' | 'later' | 'never' {
     const norm = squaredNorm(vector)
+    if (this.#isDirected && norm < 0.5) return 'never'
     return norm < this.ceiling ? 'now' : norm < SQUARED_NORM_MAX ? 'later' : 'never'
   }
 

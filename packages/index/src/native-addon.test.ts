@@ -223,6 +223,41 @@ test('[NA7] files of the published addon are read, and written to the byte', () 
   expect(readFileSync(path).equals(STOCK_FILE)).toBe(true)
 })
 
+test('[NA10] the same insertions give the same bytes with every kernel, and whether or not it is remembered which links were selected together', () => {
+  const dims = 300
+  const random = randomOf(21)
+  // Sums of small integers are exact, in whatever order.
+  const points = clustered(700, dims, 22).map((vector) => vector.map((value) => Math.round(value * 3)))
+  const build = (name: string, kernel: hnswlib.SimdKernel, isForgetful: boolean): Buffer => {
+    const graph = new hnswlib.HierarchicalNSW('l2', dims, kernel)
+    graph.initIndex(1024, 4, 40)
+    points.forEach((point, label) => {
+      graph.addPoint(point, label)
+      // To set the only point again changes nothing else.
+      if (isForgetful && label === 0) graph.addPoint(point, label)
+    })
+    const path = join(directory, name)
+    graph.writeIndexSync(path)
+    graph.setEf(60)
+    let found = 0
+    for (let i = 0; i < 50; i++) {
+      const query = points[Math.floor(random() * points.length)]!.map((value) => value + Math.round(random()))
+      const truth = points.map((point) => point.reduce((sum, value, at) => sum + (value - query[at]!) ** 2, 0))
+      const { neighbors, distances } = graph.searchKnn(query, 10)
+      // A distance that was given up half way would be too small.
+      expect([...distances]).toEqual(Array.from(neighbors, (label) => truth[label]))
+      const tenth = [...truth].sort((a, b) => a - b)[9]!
+      found += distances.filter((distance) => distance <= tenth).length
+    }
+    expect(found).toBeGreaterThan(450)
+    return readFileSync(path)
+  }
+  const bytes = build('plain', 'scalar', true)
+  for (const kernel of hnswlib.simdKernels()) {
+    expect(build(kernel, kernel, false).equals(bytes), kernel).toBe(true)
+  }
+})
+
 test('[NA5] a scan of what it should not see is an exception too, and the process lives', () => {
   const addon = createRequire(import.meta.url).resolve('hnswlib-node')
   const child = spawnSync(process.execPath, ['-e', SCAN_ABUSE, addon], { encoding: 'utf8' })

@@ -249,6 +249,24 @@ test('[IX9] the same version of a record does not touch the graph; vectors that 
   expect(twins.space.rows.rowOf(3)).toBeUndefined()
 })
 
+test('[IX5] vectors without a direction do not stand before those with one', () => {
+  const twins = new Twins(16, 'Cosine')
+  // Nearly orthogonal vectors: by Euclid, zero is nearer to a query than its true neighbours are.
+  const random = randomOf(31)
+  for (let ordinal = 0; ordinal < 2000; ordinal++) {
+    const isZero = ordinal % 4 === 0
+    twins.set(
+      ordinal,
+      new Float32Array(16).map(() => (isZero ? 0 : random() * 2 - 1)),
+    )
+  }
+  build(twins.space)
+  const recalls = Array.from({ length: 40 }, () =>
+    twins.recall({ vector: new Float32Array(16).map(() => random() * 2 - 1), limit: 200 }),
+  )
+  expect(mean(recalls)).toBeGreaterThan(0.99)
+})
+
 test('[IX5] real vectors: SIFT', async ({ skip }) => {
   const data = await realData('sift-128-9k')
   if (!data) return skip('shared/data/sift-128-9k is not on this machine')
