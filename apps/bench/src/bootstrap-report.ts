@@ -27,18 +27,19 @@ export const runBootstrap = async (args: readonly string[]): Promise<Report> => 
   const grown = ({ start, peak }: Gauged): number => (peak.own - start.own) / 1e6
   const sent = result.stateBytes + result.writtenMeanwhile * rawBytes(plan.dims)
   const goals: Goal[] = [
-    atMost('ms that the event loop of the sender was blocked', 150, result.sender.blockedMs),
-    atMost('ms that the event loop of the receiver was blocked', 150, result.receiver.blockedMs),
+    atMost('ms that the event loop of the sender was blocked, with a processor', 150, result.sender.ranMs),
+    atMost('ms that the event loop of the receiver was blocked, with a processor', 150, result.receiver.ranMs),
     atMost('MB that the memory of the sender grew by', 150, grown(result.sender)),
   ]
   const row = (name: string, gauged: Gauged): (string | number)[] => [
     name,
     gauged.blockedMs,
+    gauged.ranMs,
     ...[gauged.start.own, gauged.peak.own, gauged.start.rss, gauged.peak.rss].map(megabytes),
   ]
   const text = [
     table(
-      ['', 'blocked ms', 'MB at start', 'MB at peak', 'resident at start', 'resident at peak'],
+      ['', 'blocked ms', 'with a processor', 'MB at start', 'MB at peak', 'resident at start', 'resident at peak'],
       [row('sender', result.sender), row('receiver', result.receiver)],
     ),
     `${megabytes(result.stateBytes)} MB in ${result.seconds.toFixed(1)} s, ${result.startSeconds.toFixed(1)} s of them to start: ${result.megabytesPerSecond.toFixed(1)} MB/s; wire over raw bytes ${(result.wireBytes / sent).toFixed(3)}`,

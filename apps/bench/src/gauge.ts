@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-const LOOK_MS = 50
-const RESOLUTION_MS = 5
+const LOOK_MS = 5
+const MEMORY_EVERY = 10
 
 export interface Memory {
   /** Resident, mapped files included. */
@@ -14,6 +13,8 @@ export interface Memory {
 export interface Gauged {
   /** Longest time that the event loop did nothing else. */
   readonly blockedMs: number
+  /** Longest of these times less what of it the thread was ready and the machine had no processor for it: what the code is to blame for. */
+  readonly ranMs: number
   readonly start: Memory
   readonly peak: Memory
 }
@@ -21,24 +22,49 @@ export interface Gauged {
 /** Bytes. `own` is taken from Linux; elsewhere it is all that is resident. */
 export const memory = (): Memory => {
   const { rss } = process.memoryUsage()
-  if (process.platform !== 'linux') return { rss, own: rss }
-  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readProc('status'))
   return { rss, own: kib === null ? rss : Number(kib[1]) * 1024 }
+}
+
+/** For how long, in all, this process's first thread has waited for a processor; 0 where nobody tells. */
+const waitedMs = (): number => Number(readProc('schedstat').split(' ')[1] ?? 0) / 1e6
+
+const readProc = (name: string): string => {
+  if (process.platform !== 'linux') return ''
+  try {
+    return readFileSync(`/proc/self/${name}`, 'latin1')
+  } catch {
+    return ''
+  }
 }
 
 /** What this process goes through from now on: the longest block of its event loop, the most memory. */
 export class Gauge {
-  readonly #delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   readonly #start = memory()
   readonly #timer: NodeJS.Timeout
   #peak = this.#start
+  #looks = 0
+  #lookedAt = performance.now()
+  #waited = waitedMs()
+  #blockedMs = 0
+  #ranMs = 0
 
   constructor() {
-    this.#delays.enable()
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
   }
 
   #look(): void {
+    const now = performance.now()
+    const waited = waitedMs()
+    const blocked = now - this.#lookedAt - LOOK_MS
+    this.#blockedMs = Math.max(this.#blockedMs, blocked)
+    this.#ranMs = Math.max(this.#ranMs, blocked - (waited - this.#waited))
+    this.#lookedAt = now
+    this.#waited = waited
+    if (this.#looks++ % MEMORY_EVERY === 0) this.#weigh()
+  }
+
+  #weigh(): void {
     const { rss, own } = memory()
     this.#peak = { rss: Math.max(rss, this.#peak.rss), own: Math.max(own, this.#peak.own) }
   }
@@ -47,9 +73,12 @@ export class Gauge {
   read(): Gauged {
     clearInterval(this.#timer)
     this.#look()
-    this.#delays.disable()
-    // The histogram counts from one of its own timers to the next.
-    const blockedMs = Math.max(0, this.#delays.max / 1e6 - RESOLUTION_MS)
-    return { blockedMs: Math.round(blockedMs), start: this.#start, peak: this.#peak }
+    this.#weigh()
+    return {
+      blockedMs: Math.round(this.#blockedMs),
+      ranMs: Math.round(this.#ranMs),
+      start: this.#start,
+      peak: this.#peak,
+    }
   }
 }

@@ -38,7 +38,7 @@ export const runHeal = async (args: readonly string[]): Promise<Report> => {
   const text = [
     table(['requests to', 'when', 'p50 ms', 'p95 ms', 'p99 ms'], rows),
     `equal after ${result.equalMs} ms; ${megabytes(result.wireBytes)} MB for ${megabytes(result.missedBytes)} MB missed`,
-    `event loops blocked at most: ${result.blockedMs.map(({ region, longest }) => `${region} ${longest} ms`).join(', ')}`,
+    `event loops blocked at most: ${result.blockedMs.map(({ region, longest, ran }) => `${region} ${longest} ms, ${ran} of them at work`).join(', ')}`,
     ...goalLines(goals),
   ].join('\n')
   return { json: { benchmark: 'heal', machine: machine(), index, plan, result, goals }, text }

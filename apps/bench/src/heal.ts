@@ -33,7 +33,7 @@ export interface HealResult {
   /** On the links of the region that was cut off, from healing until equal. */
   readonly wireBytes: number
   /** The longest time that each event loop did nothing else, from healing until equal. */
-  readonly blockedMs: readonly { readonly region: string; readonly longest: number }[]
+  readonly blockedMs: readonly { readonly region: string; readonly longest: number; readonly ran: number }[]
   /** By region, of requests before the cut, while it lasts, and from healing until equal, two seconds at least. */
   readonly requests: readonly {
     readonly region: string
@@ -127,7 +127,11 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
     const digests = new Set((await tellAll()).map((told) => `${told.live} ${told.digests.join()}`))
     if (digests.size > 1) throw new Error(`regions that hold the same writes differ: ${[...digests].join(' | ')}`)
     return {
-      blockedMs: regions.map(({ region }, n) => ({ region, longest: atEqual[n]!.gauged!.blockedMs })),
+      blockedMs: regions.map(({ region }, n) => ({
+        region,
+        longest: atEqual[n]!.gauged!.blockedMs,
+        ran: atEqual[n]!.gauged!.ranMs,
+      })),
       equalMs: Math.round(equalMs),
       restedMs: Math.round(restedMs),
       missedRecords,

@@ -92,6 +92,11 @@ export class ByteWriter {
     return this.bytes(utf8.encode(text))
   }
 
+  /** What is written so far, as a view that is good until the next write. */
+  peek(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
   /** The written bytes, trimmed to size; the writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length)

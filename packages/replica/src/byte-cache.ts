@@ -5,6 +5,8 @@
 export class ByteCache<K, V> {
   readonly #entries = new Map<K, { readonly value: V; readonly bytes: number; isUsed: boolean }>()
   #bytes = 0
+  /** Goes through the entries, oldest first: to begin anew at the first passes over all that were deleted since the map grew. */
+  #hand: Iterator<readonly [K, { readonly value: V; readonly bytes: number; isUsed: boolean }]> | undefined
 
   constructor(readonly bytesMax: number) {}
 
@@ -20,8 +22,14 @@ export class ByteCache<K, V> {
     if (bytes > this.bytesMax) return
     this.#entries.set(key, { value, bytes, isUsed: false })
     this.#bytes += bytes
-    for (const [oldest, entry] of this.#entries) {
-      if (this.#bytes <= this.bytesMax) break
+    while (this.#bytes > this.bytesMax) {
+      this.#hand ??= this.#entries.entries()
+      const next = this.#hand.next()
+      if (next.done === true) {
+        this.#hand = undefined
+        continue
+      }
+      const [oldest, entry] = next.value
       this.#entries.delete(oldest)
       if (entry.isUsed) {
         entry.isUsed = false
@@ -39,6 +47,7 @@ export class ByteCache<K, V> {
 
   clear(): void {
     this.#entries.clear()
+    this.#hand = undefined
     this.#bytes = 0
   }
 }

@@ -306,7 +306,7 @@ export const encodeMessage = (message: Sent): Uint8Array => {
       writeTraceMessage(out, message)
       break
   }
-  return sealFrame(out.finish())
+  return sealFrame(out.peek())
 }
 
 /** @throws StoreError `DECODE_FAILED` unless the frame's checksum holds and its body is exactly one message. */
