@@ -128,6 +128,8 @@ test('[W10] a peer that wants the state anew in a loop is sent it once per half 
   expect(stranger.got.filter(({ type }) => type === 'end').length).toBe(1)
   time.run(DEFAULT_SETTINGS.transferStallMs / 2)
   stranger.say({ type: 'want', transfer: 9999, origin: 1 as never, cursors: [] })
+  // Chunks are made one in a turn.
+  time.run(50)
   expect(stranger.got.filter(({ type }) => type === 'end').length).toBe(2)
 })
 
