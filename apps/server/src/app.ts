@@ -8,7 +8,7 @@ import { BodyReader } from './http/body.js'
 import { Cors } from './http/cors.js'
 import { type Answer, failure, plain, success } from './http/envelope.js'
 import { asStoreError, unsupported } from './http/errors.js'
-import { type Match, type Route, Router, Whole } from './http/router.js'
+import { type Call, type Match, type Route, Router, Whole } from './http/router.js'
 import { WrongKeys } from './http/wrong-keys.js'
 import { HEADERS_MAX } from './http-server.js'
 import type { ServerLog } from './logging.js'
@@ -33,6 +33,7 @@ import { serviceRoutes } from './routes/service.js'
 import { snapshotRoutes } from './routes/snapshots.js'
 import { spaceRoutes } from './routes/spaces.js'
 import { withReadLimits } from './schema/read-limits.js'
+import { StrictMode } from './strict/strict-mode.js'
 import type { Gate } from './gate.js'
 
 /** Every route but those of the published document. */
@@ -79,6 +80,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
   const cors = new Cors(region.config.corsOrigins)
   const bodies = new BodyReader(region.config)
   const guarantees = new Guarantees(region)
+  const strict = new StrictMode(region)
   const app = new Koa()
   // Of a socket that ended before its request or answer did; by default it goes to standard error.
   app.on('error', (error: Error) => log.debug({ error: error.message }, 'connection failed'))
@@ -145,14 +147,11 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     if (hasBody && !isOpen) checkAccess(grant, route, params.collection, resolve)
     const bodyBytes = ctx.request.length ?? 0
     const query = new URLSearchParams(ctx.querystring)
-    const result = await withReadLimits(region.config, () =>
-      guarantees.serve(
-        route,
-        { params, query, body, bodyBytes, grant, signal, told, request: ctx.req },
-        ctx.req.headers,
-        told,
-      ),
-    )
+    const call: Call = { params, query, body, bodyBytes, grant, signal, told, request: ctx.req }
+    const result = await withReadLimits(region.config, () => {
+      strict.check(route, call)
+      return guarantees.serve(route, call, ctx.req.headers, told)
+    })
     return result instanceof Whole ? result.answer : success(result, seconds())
   }
   /** @throws StoreError `UNAUTHENTICATED`, `RATE_LIMITED`. */

@@ -46,6 +46,7 @@ export const collectionInfo = (region: Region, collection: Collection) => {
       },
       wal_config: { wal_capacity_mb: 32, wal_segments_ahead: 0, ...section(told, 'wal_config') },
       quantization_config: quantization === undefined || quantization === 'Disabled' ? null : quantization,
+      ...('strict_mode_config' in told ? { strict_mode_config: told.strict_mode_config } : {}),
       ...('metadata' in told ? { metadata: told.metadata } : {}),
     },
     payload_schema: payloadSchema(collection),

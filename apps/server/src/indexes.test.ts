@@ -148,7 +148,7 @@ test.each([
   [{ quantization_config: { scalar: {}, binary: {} } }, 400, 'quantization_config: send exactly one of'],
   [{ params: { on_disk_payload: 1 } }, 400, 'params.on_disk_payload: expected true or false'],
   [{ sparse_vectors: { t: {} } }, 400, 'Wrong input: Not existing vector name error: t'],
-  [{ strict_mode_config: { enabled: true } }, 400, 'strict_mode_config'],
+  [{ strict_mode_config: { max_limit: 1 } }, 400, 'strict_mode_config: unknown field `max_limit`'],
 ] as const)('[HT49] a change that cannot be honoured is refused: %j', async (body, status, sentence) => {
   await using kit = await openKit()
   await kit.ok('PUT', '/collections/c', { vectors: VECTORS })

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { StoreError } from '@meridian/core'
+import { TooSoon } from '../strict/token-bucket.js'
 import { PRESENTATION } from './errors.js'
 import { printJson } from './json-print.js'
 
@@ -23,7 +24,10 @@ export const success = (result: unknown, seconds: number): Answer => ({
 
 /** Authentication errors are plain text; every other error has the envelope. */
 export const failure = (error: StoreError, seconds: number): Answer => {
-  const { status, prefix, retryAfterSeconds } = PRESENTATION[error.code]
+  const { status, prefix, retryAfterSeconds: usual } = PRESENTATION[error.code]
+  // One digit: the official client reads only the first.
+  const retryAfterSeconds =
+    error instanceof TooSoon && error.retryAfterSeconds !== undefined ? Math.min(9, error.retryAfterSeconds) : usual
   const text = prefix + error.message
   const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
   if (error.code === 'UNAUTHENTICATED') return { ...plain(text, status), headers: { 'www-authenticate': 'Bearer' } }

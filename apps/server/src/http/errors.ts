@@ -24,6 +24,7 @@ export const PRESENTATION: Readonly<Record<ErrorCode, Presentation>> = {
   FORBIDDEN: { status: 403, prefix: 'Forbidden: ' },
   RATE_LIMITED: { status: 429, prefix: '', retryAfterSeconds: 1 },
   INDEX_BEHIND: { status: 429, prefix: 'Too many requests: ', retryAfterSeconds: 1 },
+  TOO_MANY_REQUESTS: { status: 429, prefix: 'Rate limiting exceeded: ' },
   BODY_TOO_LARGE: { status: 413, prefix: 'Payload too large: ' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, prefix: 'Unsupported media type: ' },
   TIMEOUT: { status: 408, prefix: 'Timeout: ' },

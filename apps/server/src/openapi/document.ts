@@ -51,7 +51,8 @@ export const openApiDocument = (routes: readonly Route[]): Json => {
         },
         TooMany: {
           description:
-            'Too many wrong keys (text), or writes that come faster than they are indexed (JSON); see retry-after',
+            'Too many wrong keys (text), writes that come faster than they are indexed, or past a rate limit of the collection (JSON); see retry-after',
+          headers: { 'retry-after': { schema: { type: 'string' } } },
           content: {
             'text/plain': { schema: { type: 'string' } },
             'application/json': { schema: ref('ErrorResponse') },

@@ -139,6 +139,7 @@ const settings = {
   hnsw_config: any.optional(),
   optimizers_config: any.optional(),
   quantization_config: any.optional(),
+  strict_mode_config: any.optional(),
   metadata: any.optional(),
 }
 

@@ -6,7 +6,7 @@ import type { Route } from '../http/router.js'
 import { collectionOf, indexedCounts, type Region } from '../region.js'
 import { parseCollectionName, readCollection } from '../schema/collection.js'
 import { readTimeout } from '../schema/params.js'
-import { LATER, readMap, refuseFields } from '../schema/read.js'
+import { readMap } from '../schema/read.js'
 import { readChangedSettings, readCreationSettings } from '../schema/settings.js'
 
 export const collectionRoutes = (region: Region): Route[] => {
@@ -49,7 +49,6 @@ export const collectionRoutes = (region: Region): Route[] => {
         readTimeout(query)
         const { name, config: present } = collectionOf(region, params.collection!)
         const map = readMap(body, 'body')
-        refuseFields(map, '', { strict_mode_config: LATER })
         const changed = readChangedSettings(map, present)
         await promised<WriteReceipt>((done) => replica.changeSettings(name, (now) => changed(now.settings), done))
         return true

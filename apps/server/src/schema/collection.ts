@@ -12,7 +12,7 @@ import {
 import { badRequest, formatError, invalid, unsupported } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { readLimits } from './read-limits.js'
-import { isMap, LATER, optional, readInteger, readMap, readText, refuseFields } from './read.js'
+import { isMap, optional, readInteger, readMap, readText, refuseFields } from './read.js'
 
 const NAME_BYTES_MAX = 255
 const VECTORS_MAX = 64
@@ -37,7 +37,6 @@ const parseName = (name: string, field: string): string => {
 
 const CHANGES_RESULTS = {
   init_from: 'copying another collection is not supported; create an empty one and import the points',
-  strict_mode_config: LATER,
 }
 
 /** The configuration in the body of a creation; what changes no result is read apart, as settings. */

@@ -83,5 +83,4 @@ export const refuseFields = (map: JsonMap, path: string, reasons: Readonly<Recor
     if (!isAbsent(map[name])) throw unsupported(`${path === '' ? name : `${path}.${name}`}: ${reason}`)
 }
 
-export const LATER = 'not supported yet; leave it out'
 export const NO_SHARD_KEYS = 'shard keys are not supported; leave it out'

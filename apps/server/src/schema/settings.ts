@@ -5,8 +5,9 @@ import { CONCERN_KEY, parseConcern } from './params.js'
 import { readModifier } from './collection.js'
 import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
+import { readStrict } from '../strict/strict-settings.js'
 import { readPayload } from './payload.js'
-import { isMap, optional, readFlag, readInteger, readMap, readNumber, readText, wrongType } from './read.js'
+import { isMap, optional, readFlag, readInteger, readMap, readNumber, wrongType } from './read.js'
 import { spaceParams } from './vector.js'
 
 /*
@@ -114,6 +115,7 @@ export const readCreationSettings = (body: JsonMap): Setting[] => {
     }),
     ...named.flatMap(([name, space]) => spaceSettings(readMap(space, `vectors.${name}`), name, HNSW_TUNING)),
     ...sparseSettings(optional(body.sparse_vectors, 'sparse_vectors', NOTHING, readMap)),
+    ...readStrict(body.strict_mode_config),
     ...metadataSettings(metadataOf(body.metadata) ?? {}),
   ]
 }
@@ -172,6 +174,7 @@ export const readChangedSettings = (
       return spaceSettings(readMap(space, `vectors.${name}`), name, HNSW)
     }),
     ...changedSparse(optional(body.sparse_vectors, 'sparse_vectors', NOTHING, readMap), config),
+    ...readStrict(body.strict_mode_config),
     ...metadataSettings(metadata ?? {}),
   ]
   const isEmptied = metadata !== undefined && Object.keys(metadata).length === 0
