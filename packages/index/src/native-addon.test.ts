@@ -301,3 +301,40 @@ abuse('thrown by a getter', 'dot', query, Object.defineProperty([], 0, { get() {
 scoreVectors('dot', query, blocks, 4, new Uint32Array(0), scores)
 console.log(JSON.stringify({ accepted, refused }))
 `
+
+test('[NA11] a thread that is ended within a call does not take the process along', () => {
+  const addon = createRequire(import.meta.url).resolve('hnswlib-node')
+  const child = spawnSync(process.execPath, ['-e', ENDED, addon], { encoding: 'utf8' })
+  expect({ signal: child.signal, status: child.status, stdout: child.stdout, stderr: child.stderr }).toEqual({
+    signal: null,
+    status: 0,
+    stdout: 'lived\n',
+    stderr: '',
+  })
+})
+
+const ENDED = `
+const { Worker } = require('node:worker_threads')
+const calls = \`
+const { parentPort, workerData } = require('node:worker_threads')
+const { HierarchicalNSW, scoreVectors } = require(workerData.addon)
+const index = new HierarchicalNSW('l2', 64)
+index.initIndex(300)
+const vector = new Float32Array(64).fill(1)
+for (let i = 0; i < 300; i++) index.addPoint(vector, i)
+const scores = new Float32Array(300), positions = new Uint32Array(300)
+parentPort.postMessage('busy')
+if (workerData.scans) for (;;) scoreVectors('dot', vector, [vector], 1, positions, scores)
+for (;;) index.searchKnn(vector, 300)
+\`
+const one = (scans) => new Promise((resolve) => {
+  const worker = new Worker(calls, { eval: true, workerData: { addon: process.argv[1], scans } })
+  worker.on('message', () => setImmediate(() => worker.terminate()))
+  worker.on('exit', resolve)
+})
+const all = async () => {
+  for (let i = 0; i < 12; i++) await one(i % 2 === 0)
+  console.log('lived')
+}
+all()
+`
