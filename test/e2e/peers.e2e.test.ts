@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PeerInfo } from '@meridian/client'
@@ -127,6 +127,61 @@ test('[E35] a data directory is opened by one process at a time, and only by its
   await eu.start()
   await eu.kill()
 }, 60_000)
+
+test('[E65] a process on a copy of a directory is no second node: refused while the first is there, and given up once it has written', async () => {
+  const { eu, us, ap } = await regions('twins')
+  await Promise.all([eu.start(), us.start(), ap.start()])
+  await create(eu, 'c')
+  await until('us has the collection', () => us.client.collectionExists('c'))
+  const first = await write(us, 'c', 1)
+  await holds(eu, first)
+  await us.stop()
+  const copy = new RegionProcess({
+    ...us.options,
+    port: await freePort(),
+    dataDir: `${us.options.dataDir}-copy`,
+    flags: { 'log-level': 'info' },
+  })
+  started.push(copy)
+  await cp(us.options.dataDir, copy.options.dataDir, { recursive: true })
+  await us.start()
+  await linked(us, 'eu')
+  await linked(us, 'ap')
+
+  // While the first is heard the second is told, and takes no writes.
+  copy.spawn()
+  const sentence = /two processes run as region us/
+  await until('the copy says so', async () => sentence.test((await copy.client.ready()).reason))
+  await expect(copy.client.upsert('c', [{ id: 1, vector: Array(DIMS).fill(1) }])).rejects.toThrow(sentence)
+  await until('eu has logged it', () => eu.log.some((line) => sentence.test(line)))
+  const second = await write(us, 'c', 1_000_000)
+  for (const region of [eu, us, ap]) for (const writer of [first, second]) await holds(region, writer)
+  expect((await cluster(eu)).peers.find(({ region }) => region === 'us')?.state).toBe('linked')
+  await copy.kill()
+
+  // Now it writes while nobody hears it, and meets peers that have other, and more, writes under the same numbers.
+  const alone = new RegionProcess({ ...copy.options, peers: {} })
+  started.push(alone)
+  await alone.start()
+  await alone.client.upsert('c', [{ id: 5_000_000, vector: Array(DIMS).fill(1) }])
+  await alone.kill()
+  copy.spawn()
+  const gone = /newer transactions of ours than this data directory|older than what/
+  await until('the copy is fenced', async () => gone.test((await copy.client.ready()).reason), { deadlineMs: 60_000 })
+  await expect(copy.client.upsert('c', [{ id: 2, vector: Array(DIMS).fill(1) }])).rejects.toThrow(gone)
+  for (const region of [eu, us, ap]) {
+    for (const writer of [first, second]) await holds(region, writer)
+    expect(await region.client.retrieve('c', [5_000_000])).toEqual([])
+  }
+  // For good, also when the first is gone.
+  await Promise.all([us.stop(), copy.kill()])
+  copy.spawn()
+  await until('it is fenced over a restart too', async () => gone.test((await copy.client.ready()).reason))
+  await us.start()
+  const digests = await Promise.all([eu, us, ap].map(async ({ client }) => (await client.digest('c')).shards))
+  expect(new Set(digests.map((shards) => JSON.stringify(shards.map(({ digest }) => digest)))).size).toBe(1)
+  await Promise.all([eu, us, ap, copy].map((region) => region.kill()))
+}, 180_000)
 
 test('[E36] a wiped region is refused by its peers in words, and comes back under a fresh replica number', async () => {
   const { eu, us, ap } = await regions('wiped')
