@@ -33,6 +33,8 @@ test('[HT24] every operation of the specification is served, or refused', async 
     expect(reply.error).toMatch(/^Not supported: /)
     expect(reply.status).toBe(400)
   }
+  const later = await region.send('GET', '/quotas')
+  expect([later.status, later.error]).toEqual([400, expect.stringMatching(/^Not supported: GET \/quotas: /)])
 })
 
 /** Rows of operations in docs/compatibility.md. */

@@ -116,14 +116,18 @@ const run = async (form: Form<Any>, seed: number): Promise<void> => {
   const random = new SeededRandom(seed)
   const { region } = seed % 2 === 0 ? exact : worker
   const name = `${form.name.replace(' ', '-')}-${seed}`
-  let world = randomWorld(random, form, 20 + random.int(40))
+  // Of its own draws, so that a seed goes on meaning what it meant.
+  const other = randomWorld(new SeededRandom(seed + 1_000_000), form, 30)
+  const collection = `${name}-other`
+  let world: World = { ...randomWorld(random, form, 20 + random.int(40)), other: { world: other, collection } }
+  await store(region, other, collection, false)
   const ask = await store(region, world, name, seed % 4 < 2)
   for (let i = 0; i < PER_WORLD; i++) {
     await checker.check(world, random, ask)
     byForm.set(form.name, (byForm.get(form.name) ?? 0) + 1)
     if (i % PER_STATE === PER_STATE - 1) world = await change(region, world, name, random)
   }
-  await region.ok('DELETE', `/collections/${name}`)
+  for (const each of [name, collection]) await region.ok('DELETE', `/collections/${each}`)
 }
 
 for (const { form: name, seed } of PINNED)
@@ -151,6 +155,7 @@ const KINDS = [
   ...['context', 'relevance_feedback', 'order_by', 'list', 'sample', 'facet', 'matrix'],
   ...['fusion rrf', 'fusion dbsf', 'formula', 'nearest'].map((kind) => `${kind} over prefetches`),
   ...['nearest', 'discover', 'order_by'].map((kind) => `groups of ${kind}`),
+  ...['nearest', 'mmr', 'recommend best_score', 'discover', 'context'].map((kind) => `${kind} looked up`),
 ]
 
 /** Enough that a graph is built and walked. */

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { IndexHit, IndexQuery, SpaceRef } from '@meridian/core'
+import { ExactIndex } from '@meridian/index'
 import { type Kit, openKit } from './testing/region-kit.js'
 
 let kit: Kit
@@ -149,4 +151,35 @@ test('[HT114] a snapshot holds the vectors that were added, and is restored with
   await add('v', { dense: { size: 2, distance: 'Dot' } })
   await kit.ok('PUT', `${C}/snapshots/recover`, { location: `file:///${name}` })
   expect((await kit.ok('GET', `${C}/points/1`)).vector).toEqual({ '': [1, 1], v: [1, 2] })
+})
+
+test('[HT111] a vector that is dropped while it is searched is a 400, not a failure', async () => {
+  class Dropping extends ExactIndex {
+    drop = async (): Promise<void> => undefined
+    override async search(space: SpaceRef, asked: IndexQuery): Promise<IndexHit[]> {
+      await this.drop()
+      return super.search(space, asked)
+    }
+  }
+  const index = new Dropping()
+  await using region = await openKit({ index })
+  await region.ok('PUT', C, { vectors: { a: { size: 1, distance: 'Dot' }, b: { size: 1, distance: 'Dot' } } })
+  await region.ok('PUT', `${C}/points`, { points: [{ id: 1, vector: { a: [1], b: [1] } }] })
+  index.drop = () => region.ok('DELETE', `${C}/vectors/a`)
+  const reply = await region.send('POST', `${C}/points/query`, { using: 'a', query: [1] })
+  expect([reply.status, reply.json.status.error]).toEqual([400, expect.stringContaining('was dropped while')])
+})
+
+test('[HT110] what is shown of a collection can be created anew, the vector without a name beside named ones', async () => {
+  await add('x', { dense: { size: 1, distance: 'Dot' } })
+  const { vectors } = await params()
+  await kit.ok('PUT', '/collections/again', { vectors })
+  expect((await kit.ok('GET', '/collections/again')).config.params.vectors).toEqual(vectors)
+  const points = [
+    { id: 1, vector: { '': [1, 2], x: [3] } },
+    { id: 2, vector: [4, 5] },
+  ]
+  await kit.ok('PUT', '/collections/again/points', { points })
+  const shown = await kit.ok('POST', '/collections/again/points', { ids: [1, 2], with_vector: true })
+  expect(shown.map(({ vector }: { vector: unknown }) => vector)).toEqual(points.map(({ vector }) => vector))
 })

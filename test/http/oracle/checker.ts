@@ -1,7 +1,7 @@
 import type { SeededRandom } from '@meridian/core/testing'
 import { expect } from 'vitest'
 import { passes } from './filter.js'
-import { answer, type Found, facet, groups, pairs, type World } from './oracle.js'
+import { answer, type Found, facet, groups, idsIn, pairs, type World } from './oracle.js'
 import { randomFacet, randomGroups, randomMatrix, randomRequest, randomSample, VECTOR } from './random-request.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked into freely.
@@ -25,7 +25,7 @@ const expectSame = (got: Any[], wanted: readonly Found[], body: Any): void => {
 }
 
 /** The kind of a query, as it is counted. */
-const kindOf = ({ query, prefetch }: Any): string => {
+const kindOf = ({ query, prefetch, lookup_from }: Any): string => {
   const name = (): string => {
     if (query === undefined) return 'list'
     if (typeof query !== 'object' || Array.isArray(query) || 'indices' in query) return 'nearest'
@@ -35,6 +35,7 @@ const kindOf = ({ query, prefetch }: Any): string => {
     if ('recommend' in query) return `recommend ${query.recommend.strategy ?? 'average_vector'}`
     return Object.keys(query)[0]!
   }
+  if (lookup_from !== undefined) return `${name()} looked up`
   return prefetch === undefined ? name() : `${name()} over prefetches`
 }
 
@@ -44,15 +45,27 @@ export class Checker {
   readonly counts = new Map<string, number>()
   /** Answers with points in them: an oracle that agrees on emptiness shows little. */
   filled = 0
+  #turn = 0
 
   /** @throws AssertionError with the request when the answer is another than the oracle's. */
   async check(world: World, random: SeededRandom, ask: Ask): Promise<void> {
     const dice = random.int(100)
-    if (dice < 80) await this.#query(world, randomRequest(random, world), ask)
+    if (dice < 80) await this.#query(world, this.#elsewhere(world, randomRequest(random, world)), ask)
     else if (dice < 90) await this.#groups(world, randomGroups(random, world), ask)
     else if (dice < 94) await this.#facet(world, randomFacet(random, world), ask)
     else if (dice < 97) await this.#matrix(world, randomMatrix(random, world), ask)
     else await this.#sample(world, randomSample(random, world), ask)
+  }
+
+  /** Now and then its ids are those of another collection, where that has them all. */
+  #elsewhere(world: World, body: Any): Any {
+    const ids = idsIn(body.query)
+    const { other } = world
+    const isThere = (id: Any): boolean =>
+      other!.world.points.some((point) => point.id === id && point.vector !== undefined)
+    if (other === undefined || body.prefetch !== undefined || ids.length === 0 || !ids.every(isThere)) return body
+    if (this.#turn++ % 2 === 0) return body
+    return { ...body, lookup_from: { collection: other.collection, vector: VECTOR } }
   }
 
   #count(kind: string, found: number): void {
@@ -98,6 +111,15 @@ export class Checker {
       wanted.map(({ b, score }) => ({ id: b, score })),
       body,
     )
+    const offsets = await ask('points/search/matrix/offsets', { ...body, using: VECTOR })
+    expect(
+      offsets.scores.map((score: number, i: number) => ({
+        a: offsets.ids[offsets.offsets_row[i]],
+        b: offsets.ids[offsets.offsets_col[i]],
+        score,
+      })),
+      JSON.stringify(body),
+    ).toEqual(got)
   }
 
   async #sample(world: World, body: Any, ask: Ask): Promise<void> {

@@ -17,12 +17,14 @@ export interface Found {
 export interface World {
   readonly form: Form<Any>
   readonly points: readonly Point[]
+  /** Where `lookup_from` leads, and the collection of that. */
+  readonly other?: { readonly world: World; readonly collection: string }
 }
 
 const isId = (value: Any): value is Id => typeof value === 'number' || typeof value === 'string'
 
-/** Every id that stands for a vector, at any depth. */
-const idsIn = (query: Any): Id[] => {
+/** Every id that stands for a vector. */
+export const idsIn = (query: Any): Id[] => {
   if (isId(query)) return [query]
   const pairs = [query?.discover?.context ?? [], query?.context ?? []].flat()
   const feedback = query?.relevance_feedback
@@ -37,7 +39,10 @@ const idsIn = (query: Any): Id[] => {
   ].filter(isId)
 }
 
-const allIds = (body: Any): Id[] => [...idsIn(body.query), ...[body.prefetch ?? []].flat().flatMap(allIds)]
+const allIds = (body: Any): Id[] => [
+  ...(body.lookup_from === undefined ? idsIn(body.query) : []),
+  ...[body.prefetch ?? []].flat().flatMap(allIds),
+]
 
 /** The whole answer to a request of `points/query`, but for a random sample. */
 export const answer = (world: World, body: Any): Found[] => {
@@ -87,7 +92,8 @@ const ranked = (world: World, points: readonly Point[], lists: Found[][], body: 
     )
   const stored = new Map(having(world.points).map(({ id, vector }) => [id, form.stored(vector)]))
   const all = [...stored.values()]
-  const vectorOf = (example: Any): Any => form.stored(raw(world, example))
+  const from = body.lookup_from === undefined ? world : world.other!.world
+  const vectorOf = (example: Any): Any => form.stored(raw(from, example))
   const near = (target: Any): Found[] =>
     sorted(
       having(points).flatMap(({ id }) => {
@@ -114,7 +120,7 @@ const ranked = (world: World, points: readonly Point[], lists: Found[][], body: 
     const { positive = [], negative = [], strategy } = query.recommend
     // A point without the vector is no example.
     const vectors = (items: Any[]): Any[] =>
-      items.filter((item) => !isId(item) || pointOf(world, item).vector !== undefined).map((item) => raw(world, item))
+      items.filter((item) => !isId(item) || pointOf(from, item).vector !== undefined).map((item) => raw(from, item))
     if (strategy === undefined || strategy === 'average_vector')
       return near(form.stored(form.average(vectors(positive), vectors(negative))))
     const liked = vectors(positive).map((vector) => form.stored(vector))

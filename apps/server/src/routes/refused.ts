@@ -5,9 +5,10 @@ const C = '/collections/:collection'
 const SHARD = `${C}/shards/:shard`
 const SHARD_KEYS = 'shard keys are not supported: points are placed by their ids'
 const CLUSTER = "regions are not Qdrant's peers: see GET /meridian/cluster"
+const QUOTAS = 'quotas are not supported: see strict_mode_config of a collection'
 const SHARD_SNAPSHOTS = 'snapshots of single shards are not supported: take one of the collection'
 
-/** What Qdrant's specification has and this store has not, each with the reason that is told. */
+/** What Qdrant's specification, or a later one, has and this store has not, each with the reason that is told. */
 const REFUSALS: readonly (readonly [Method, string, string])[] = [
   ['GET', `${C}/shards`, SHARD_KEYS],
   ['PUT', `${C}/shards`, SHARD_KEYS],
@@ -16,6 +17,10 @@ const REFUSALS: readonly (readonly [Method, string, string])[] = [
   ['POST', '/cluster/recover', CLUSTER],
   ['DELETE', '/cluster/peer/:peer', CLUSTER],
   ['POST', `${C}/cluster`, CLUSTER],
+  ['GET', '/quotas', QUOTAS],
+  ['PUT', '/quotas', QUOTAS],
+  ['PATCH', '/quotas', QUOTAS],
+  ['DELETE', '/quotas', QUOTAS],
   ['GET', `${SHARD}/snapshot`, SHARD_SNAPSHOTS],
   ['GET', `${SHARD}/snapshots`, SHARD_SNAPSHOTS],
   ['POST', `${SHARD}/snapshots`, SHARD_SNAPSHOTS],

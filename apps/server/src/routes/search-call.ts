@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { StoreError } from '@meridian/core'
 import { mayRead } from '../http/access.js'
 import { forbidden } from '../http/auth.js'
+import { wrongInput } from '../http/errors.js'
 import type { Call } from '../http/router.js'
 import type { Scope } from '../query/execute.js'
 import { PlanTrace } from '../query/plan-trace.js'
@@ -20,6 +21,7 @@ export const timed = async <T>(region: Region, call: Call, run: (search: Search)
   checkRead(call.query)
   const name = call.params.collection!
   const collection = collectionOf(region, name)
+  const { config: collectionConfig } = collection
   const timeoutMs = readTimeout(call.query)
   const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
   const started = performance.now()
@@ -48,7 +50,9 @@ export const timed = async <T>(region: Region, call: Call, run: (search: Search)
         `the search took longer than ${timeoutMs! / 1000} s; raise timeout or narrow the search`,
       )
     // Dropped meanwhile: whatever the index then says, this is what happened.
-    collectionOf(region, name)
+    const now = collectionOf(region, name)
+    if (error instanceof StoreError && error.code === 'NOT_READY' && now.config !== collectionConfig)
+      throw wrongInput('a vector of the collection was dropped while it was searched; search another')
     throw error
   } finally {
     region.metrics.searchSeconds.observe((performance.now() - started) / 1000)

@@ -72,7 +72,8 @@ const readSpaces = (value: Json | undefined, hnsw: HnswParams, mayBeEmpty: boole
     throw invalid('vectors', `${names.length} named vectors, send 1 to ${VECTORS_MAX}`)
   return Object.fromEntries(
     names.map((name) => {
-      checkSpaceName(name, 'vectors')
+      // The one without a name can stand beside named ones, as `GET` shows it.
+      if (name !== '') checkSpaceName(name, 'vectors')
       return [name, readSpace(readMap(map[name], `vectors.${name}`), `vectors.${name}`, hnsw)]
     }),
   )
