@@ -7,6 +7,10 @@ import { runHeal } from './heal-report.js'
 import { heap } from './heap.js'
 import { HTTP_PLAN, http } from './http.js'
 import { RAW_BYTES } from './records.js'
+import { runIndex } from './index-report.js'
+import { runMemory } from './memory-report.js'
+import { runRestart } from './restart-report.js'
+import { runSearch } from './search-report.js'
 import { LOADS, replicate } from './replicate.js'
 import { runOverwrite } from './overwrite-report.js'
 import type { Report } from './report.js'
@@ -109,6 +113,24 @@ const runFreshness = async (args: readonly string[]): Promise<Report> => {
 }
 
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  index: {
+    meaning: 'building graphs beside hnswlib in C++ and as published  [--set NAME ...] [--limit ROWS] [--rounds N]',
+    run: runIndex,
+  },
+  search: {
+    meaning:
+      'searches a second at equal recall beside the same and brute force  [--set NAME ...] [--limit ROWS] [--rounds N] [--plots DIR]',
+    run: runSearch,
+  },
+  restart: {
+    meaning:
+      'opening a snapshot beside building the index, and damaged snapshots  [--set NAME] [--limit ROWS] [--flips N]',
+    run: runRestart,
+  },
+  memory: {
+    meaning: 'resident memory of a region with vectors loaded and idle  [--rows N] [--dims N]',
+    run: runMemory,
+  },
   replicate: {
     meaning:
       'records per second and wire bytes between two processes, memory a record  [--graph: with the index] [--scale N]',

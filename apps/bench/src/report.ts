@@ -1,5 +1,5 @@
 import { cpus } from 'node:os'
-import type { Goal } from './goal.js'
+import type { Floor, Goal } from './goal.js'
 
 /** What one benchmark found: for machines, and for people. */
 export interface Report {
@@ -18,6 +18,13 @@ export const goalLines = (goals: readonly Goal[]): string[] =>
   goals.map(
     ({ isMet, what, measured, most }) =>
       `${isMet ? 'met   ' : 'MISSED'} ${what}: ${Number(measured.toFixed(3))}, at most ${most}`,
+  )
+
+/** As `goalLines`, of bounds that should be reached. */
+export const floorLines = (goals: readonly Floor[]): string[] =>
+  goals.map(
+    ({ isMet, what, measured, least }) =>
+      `${isMet ? 'met   ' : 'MISSED'} ${what}: ${Number(measured.toFixed(3))}, at least ${least}`,
   )
 
 /** Of a number option. @throws Error that names it, and what it must be */

@@ -250,21 +250,16 @@ test('[IX9] the same version of a record does not touch the graph; vectors that 
 })
 
 test('[IX5] vectors without a direction do not stand before those with one', () => {
-  const twins = new Twins(16, 'Cosine')
+  const space = new Space(paramsOf(32, 'Cosine'))
   // Nearly orthogonal vectors: by Euclid, zero is nearer to a query than its true neighbours are.
   const random = randomOf(31)
-  for (let ordinal = 0; ordinal < 2000; ordinal++) {
-    const isZero = ordinal % 4 === 0
-    twins.set(
-      ordinal,
-      new Float32Array(16).map(() => (isZero ? 0 : random() * 2 - 1)),
-    )
+  const any = (): Float32Array => new Float32Array(32).map(() => random() * 2 - 1)
+  for (let i = 0; i < 4000; i++) space.set(i, String(i), '1', i % 4 === 0 ? new Float32Array(32) : any())
+  build(space)
+  for (let i = 0; i < 40; i++) {
+    const hits = space.search({ vector: any(), limit: 10 })
+    expect(hits.filter(({ score }) => score > 0.2)).toHaveLength(10)
   }
-  build(twins.space)
-  const recalls = Array.from({ length: 40 }, () =>
-    twins.recall({ vector: new Float32Array(16).map(() => random() * 2 - 1), limit: 200 }),
-  )
-  expect(mean(recalls)).toBeGreaterThan(0.99)
 })
 
 test('[IX5] real vectors: SIFT', async ({ skip }) => {

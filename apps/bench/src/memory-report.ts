@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { atMost } from './goal.js'
+import { goalLines, machine, numberOption, type Report } from './report.js'
+import { RegionChild } from './region-child.js'
+import { table } from './table.js'
+
+const COLLECTION = 'bench'
+const IDLE_MS = 5000
+/** What a region may take besides. */
+const BASE_BYTES = 150e6
+const SHARE = 1.35
+
+interface Resident {
+  /** The process's own. */
+  readonly anonymous: number
+  /** Pages of mapped files, the store's among them: the system takes them back when it needs them. */
+  readonly files: number
+}
+
+/** @throws Error where there is no `/proc` */
+const residentOf = (pid: number): Resident => {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024
+  return { anonymous: bytes('RssAnon'), files: bytes('RssFile') + bytes('RssShmem') }
+}
+
+/** Until as many are in the graph; a collection of one vector without a name. */
+const indexed = async (port: number, rows: number): Promise<void> => {
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/collections/${COLLECTION}`)
+    if (response.ok) {
+      const { result } = (await response.json()) as { result: { indexed_vectors_count: number } }
+      if (result.indexed_vectors_count >= rows) return
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+/** One region's process: empty, with all records just written, and started again with them; each once it has been left alone. */
+export const runMemory = async (args: readonly string[]): Promise<Report> => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rows: { type: 'string', default: '60000' }, dims: { type: 'string', default: '784' } },
+  })
+  const rows = Math.round(numberOption('rows', values.rows, 1000, 1e7))
+  const dims = Math.round(numberOption('dims', values.dims, 2, 4096))
+  const directory = await mkdtemp(join(tmpdir(), 'meridian-bench-'))
+  const figures: { what: string; resident: Resident }[] = []
+  const look = async (what: string, region: RegionChild): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
+    figures.push({ what, resident: residentOf(region.process.pid!) })
+  }
+  try {
+    {
+      await using region = await RegionChild.open('eu', 'graph', { data: directory })
+      await region.ask({ type: 'create', collection: COLLECTION, dims })
+      await look('empty', region)
+      await region.ask({ type: 'write', collection: COLLECTION, from: 0, to: rows, batch: 100, writers: 4, dims })
+      await indexed(region.port, rows)
+      await look('written', region)
+    }
+    await using region = await RegionChild.open('eu', 'graph', { data: directory })
+    await indexed(region.port, rows)
+    await look('started again', region)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+  const vectorBytes = rows * dims * 4
+  const { anonymous, files } = figures.at(-1)!.resident
+  const goals = [
+    atMost(
+      'resident bytes over 1.35 of the vectors and 150 MB',
+      1,
+      (anonymous + files) / (SHARE * vectorBytes + BASE_BYTES),
+    ),
+  ]
+  const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
+  const lines = figures.map(({ what, resident }) => [
+    what,
+    megabytes(resident.anonymous),
+    megabytes(resident.files),
+    ((resident.anonymous + resident.files) / vectorBytes).toFixed(2),
+  ])
+  const text = [
+    `${rows} x ${dims} float32: ${megabytes(vectorBytes)} MB`,
+    table(['region', 'own MB', 'file pages MB', 'of the vectors'], lines),
+    ...goalLines(goals),
+  ].join('\n')
+  return { json: { benchmark: 'memory', machine: machine(), rows, dims, vectorBytes, figures, goals }, text }
+}
