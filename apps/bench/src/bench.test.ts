@@ -140,7 +140,9 @@ test('[BN7] a pulse asks on while answers are awaited, and counts the waiting', 
 
 test('[BN7] a region that was cut off under writes ends up equal', async () => {
   const plan = { ...HEAL_PLAN, cutSeconds: 1, steadySeconds: 1, writesPerSecond: 50, requestsPerSecond: 20 }
-  const { wireBytes, missedBytes, missedRecords, requests } = await heal(plan)
+  const { wireBytes, missedBytes, missedRecords, requests, keptPace, linkedMs, equalMs } = await heal(plan)
+  expect(keptPace).toBeGreaterThan(0)
+  expect(equalMs).toBeGreaterThanOrEqual(linkedMs)
   expect(missedRecords).toBeGreaterThan(0)
   expect(wireBytes).toBeGreaterThan(missedBytes)
   expect(requests.map(({ region }) => region)).toEqual(['us', 'ap'])

@@ -65,6 +65,8 @@ export interface Told {
   readonly blockBytes: number
   readonly blocksCleaned: number
   readonly transfersReceived: number
+  /** Received for nothing: it was here already, or came too early. */
+  readonly framesDropped: number
   readonly gauged: Gauged | undefined
 }
 

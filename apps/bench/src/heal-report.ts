@@ -4,6 +4,11 @@ import { HEAL_PLAN, heal } from './heal.js'
 import { goalLines, machine, numberOption, type Report } from './report.js'
 import { table } from './table.js'
 
+/** Of the writes asked for, before the cut. */
+const PACE_LEAST = 0.9
+/** Requests of one point take some 5 ms where the machine does nothing else. */
+const CALM_MS = 50
+
 export const runHeal = async (args: readonly string[]): Promise<Report> => {
   const { values } = parseArgs({
     args: [...args],
@@ -20,13 +25,15 @@ export const runHeal = async (args: readonly string[]): Promise<Report> => {
   }
   const index = values.graph ? 'graph' : 'none'
   const result = await heal(plan, index)
-  const goals: Goal[] = [
-    atMost('seconds from healing until equal', 5, result.equalMs / 1000),
-    atMost('wire bytes over missed bytes', 1.3, result.wireBytes / result.missedBytes),
-    ...result.requests.map(({ region, before, heal: during }) =>
-      atMost(`p99 of requests to ${region} while healing, over before`, 2, during.p99Ms / before.p99Ms),
-    ),
-  ]
+  const isSteady = result.keptPace >= PACE_LEAST && result.requests.every(({ before }) => before.p50Ms <= CALM_MS)
+  const goals: Goal[] = [atMost('wire bytes over missed bytes', 1.3, result.wireBytes / result.missedBytes)]
+  if (isSteady)
+    goals.push(
+      atMost('seconds from healing until equal', 5, result.equalMs / 1000),
+      ...result.requests.map(({ region, before, heal: during }) =>
+        atMost(`p99 of requests to ${region} while healing, over before`, 2, during.p99Ms / before.p99Ms),
+      ),
+    )
   const rows = result.requests.flatMap(({ region, ...times }) =>
     (['before', 'cut', 'heal'] as const).map((when) => [
       region,
@@ -37,8 +44,13 @@ export const runHeal = async (args: readonly string[]): Promise<Report> => {
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
   const text = [
     table(['requests to', 'when', 'p50 ms', 'p95 ms', 'p99 ms'], rows),
-    `equal after ${result.equalMs} ms; ${megabytes(result.wireBytes)} MB for ${megabytes(result.missedBytes)} MB missed`,
+    `linked again after ${result.linkedMs} ms, equal after ${result.equalMs} ms; ${megabytes(result.wireBytes)} MB for ${megabytes(result.missedBytes)} MB missed`,
     `event loops blocked at most: ${result.blockedMs.map(({ region, longest, ran }) => `${region} ${longest} ms, ${ran} of them at work`).join(', ')}`,
+    ...(isSteady
+      ? []
+      : [
+          `times are not judged: before anything was cut, this machine kept ${Math.round(result.keptPace * 100)} % of the pace of writes and took ${Math.max(...result.requests.map(({ before }) => before.p50Ms))} ms for the median request`,
+        ]),
     ...goalLines(goals),
   ].join('\n')
   return { json: { benchmark: 'heal', machine: machine(), index, plan, result, goals }, text }

@@ -25,6 +25,10 @@ export const HEAL_PLAN: HealPlan = { cutSeconds: 60, steadySeconds: 20, writesPe
 export interface HealResult {
   /** From healing until every region holds all that any held at that moment. */
   readonly equalMs: number
+  /** Of that, until the region that was cut off was linked with both others again. */
+  readonly linkedMs: number
+  /** Frames that the regions got twice or too early, from healing until equal. */
+  readonly framesDropped: number
   /** From the end of all writing, some time later, until vectors and digests are equal everywhere. */
   readonly restedMs: number
   /** Records that were written and did not reach all, over the raw bytes of which the wire is counted. */
@@ -32,6 +36,8 @@ export interface HealResult {
   readonly missedBytes: number
   /** On the links of the region that was cut off, from healing until equal. */
   readonly wireBytes: number
+  /** Share of the writes asked for that were answered in time before the cut: where a region has not even kept that pace, times say nothing. */
+  readonly keptPace: number
   /** The longest time that each event loop did nothing else, from healing until equal. */
   readonly blockedMs: readonly { readonly region: string; readonly longest: number; readonly ran: number }[]
   /** By region, of requests before the cut, while it lasts, and from healing until equal, two seconds at least. */
@@ -89,10 +95,13 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
 
     await pause(HEAL_LEAST_MS)
     const steadyMs = performance.now()
+    const atSteady = await tellAll()
     await pause(plan.steadySeconds * 1000)
     for (const link of links) link.cut()
     const cutMs = performance.now()
     const atCut = await tellAll()
+    const steadily = regions.reduce((sum, _, n) => sum + atCut[n]!.written - atSteady[n]!.written, 0)
+    const steadyRate = steadily / regions.length / ((cutMs - steadyMs) / 1000)
     await pause(plan.cutSeconds * 1000)
 
     const atHeal = await tellAll()
@@ -101,7 +110,16 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
     for (const link of links) link.heal()
     const healMs = performance.now()
     const vector = joined(atHeal.map((told) => told.vector))
-    await Promise.all(regions.map((each) => each.ask({ type: 'cover', vector })))
+    const linkedMs: number[] = []
+    const covered = regions.map(async (each) => {
+      if (each === eu)
+        for (const { region } of [us, ap]) {
+          await each.ask({ type: 'link', region })
+          linkedMs.push(performance.now() - healMs)
+        }
+      await each.ask({ type: 'cover', vector })
+    })
+    await Promise.all(covered)
     const equalMs = performance.now() - healMs
     const wireBytes = carried() - carriedBefore
     const atEqual = await tellAll()
@@ -127,12 +145,15 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
     const digests = new Set((await tellAll()).map((told) => `${told.live} ${told.digests.join()}`))
     if (digests.size > 1) throw new Error(`regions that hold the same writes differ: ${[...digests].join(' | ')}`)
     return {
+      keptPace: steadyRate / plan.writesPerSecond,
       blockedMs: regions.map(({ region }, n) => ({
         region,
         longest: atEqual[n]!.gauged!.blockedMs,
         ran: atEqual[n]!.gauged!.ranMs,
       })),
       equalMs: Math.round(equalMs),
+      linkedMs: Math.round(linkedMs[1]!),
+      framesDropped: regions.reduce((sum, _, n) => sum + atEqual[n]!.framesDropped - atHeal[n]!.framesDropped, 0),
       restedMs: Math.round(restedMs),
       missedRecords,
       missedBytes: missedRecords * rawBytes(DIMS),

@@ -81,6 +81,7 @@ const tell = (replica: Replica, name: string, peek: boolean): Told => {
     blockBytes: storage.blockBytes,
     blocksCleaned: counters.blocksCleaned,
     transfersReceived: counters.transfersReceived,
+    framesDropped: counters.framesDropped,
     gauged,
   }
 }
