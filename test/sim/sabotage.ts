@@ -8,7 +8,17 @@ import {
   VersionVector,
 } from '@meridian/core'
 import { Ballot } from '@meridian/catalog'
-import { Barriers, decodeMessage, type Done, encodeMessage, Purge, Register, Repair } from '@meridian/replica'
+import {
+  AntiEntropy,
+  Barriers,
+  decodeMessage,
+  type Done,
+  encodeMessage,
+  Purge,
+  Register,
+  Repair,
+  TransferOut,
+} from '@meridian/replica'
 import { ConflictWatch, MergedView } from '@meridian/shard'
 import type { Check, Sabotage } from '@meridian/sim'
 
@@ -16,12 +26,16 @@ import type { Check, Sabotage } from '@meridian/sim'
 export interface Broken {
   readonly what: string
   readonly noticedBy: readonly Check[]
-  /** Seeds that are tried; by default the first few. */
+  /** A seed that is known to show it, tried first. */
+  readonly bites?: number
+  /** Seeds that are tried then; by default the first few. */
   readonly seeds?: { readonly from: number; readonly count: number }
   /** Runs in which the membership changes too. */
   readonly members?: boolean
   /** Runs in which the membership alone changes. */
   readonly drill?: boolean
+  /** Runs in which the views of one region miss writes. */
+  readonly amnesia?: boolean
   /** Runs in which the disk of one region rots. */
   readonly rot?: boolean
   /** For one run; `undo` comes after it. */
@@ -140,6 +154,51 @@ const byMajority = (): (() => void) => {
   return () => Object.assign(Ballot.prototype, { isComplete })
 }
 
+/** A member votes for whatever it likes best, however it has voted before. */
+const votesFreely = (): (() => void) => {
+  const { mayMove } = Ballot.prototype
+  Ballot.prototype.mayMove = () => true
+  return () => Object.assign(Ballot.prototype, { mayMove })
+}
+
+/** Digests are compared, and what differs is left as it is. */
+const comparesOnly = (): (() => void) => {
+  const { heard } = AntiEntropy.prototype
+  AntiEntropy.prototype.heard = function (this: AntiEntropy, peer, message) {
+    if (message.type === 'digests') heard.call(this, peer, message)
+  }
+  return () => Object.assign(AntiEntropy.prototype, { heard })
+}
+
+const TICK_MS = 5
+
+/** A state transfer goes on from the log a tick after its last chunk: what was committed between is taken for sent. */
+const livesATickLate = (): (() => void) => {
+  const { pump } = TransferOut.prototype
+  const late = new WeakSet<TransferOut>()
+  TransferOut.prototype.pump = function (this: TransferOut) {
+    if (!late.has(this)) {
+      late.add(this)
+      const { send, ended } = this
+      const end = (frame: Uint8Array): void => {
+        const message = decodeMessage(frame)
+        if (message.type !== 'end') {
+          send(frame)
+          return
+        }
+        this.timers.after(TICK_MS, () => {
+          const seq = this.log.vector.get(this.origin)
+          send(encodeMessage({ ...message, seq }))
+          ended(seq)
+        })
+      }
+      Object.assign(this, { send: end, ended: () => {} })
+    }
+    pump.call(this)
+  }
+  return () => Object.assign(TransferOut.prototype, { pump })
+}
+
 /** A phase of the register takes no time and does nothing. */
 const withoutPhase = (phase: 'writeBack' | 'beforeWrite'): (() => void) => {
   const original = Register.prototype[phase]
@@ -205,6 +264,27 @@ export const BROKEN: readonly Broken[] = [
     // It takes two changes while one member is away.
     seeds: { from: 18, count: 100 },
     make: () => ({ sabotage: {}, undo: byMajority() }),
+  },
+  {
+    what: 'a vote moves freely',
+    noticedBy: ['membership', 'liveness'],
+    drill: true,
+    bites: 150,
+    seeds: { from: 1, count: 400 },
+    make: () => ({ sabotage: {}, undo: votesFreely() }),
+  },
+  {
+    what: 'digests are compared and nothing is repaired',
+    noticedBy: ['convergence'],
+    amnesia: true,
+    make: () => ({ sabotage: {}, undo: comparesOnly() }),
+  },
+  {
+    what: 'a state transfer goes live a tick late',
+    noticedBy: ['coverage', 'convergence', 'regression', 'liveness', 'linearizability', 'barrier'],
+    bites: 69,
+    seeds: { from: 1, count: 400 },
+    make: () => ({ sabotage: {}, undo: livesATickLate() }),
   },
   {
     what: 'writes are answered before the fsync',
@@ -273,7 +353,7 @@ export const BROKEN: readonly Broken[] = [
   },
   {
     what: 'a state transfer leaves out a part and says it is complete',
-    noticedBy: ['coverage', 'convergence', 'regression', 'liveness'],
+    noticedBy: ['coverage', 'convergence', 'regression', 'liveness', 'barrier', 'linearizability'],
     make: () => ({
       sabotage: {
         tamper: (frame) => {
@@ -285,7 +365,7 @@ export const BROKEN: readonly Broken[] = [
   },
   {
     what: 'a state transfer ends one transaction beyond the state',
-    noticedBy: ['coverage', 'convergence', 'regression', 'liveness'],
+    noticedBy: ['coverage', 'convergence', 'regression', 'liveness', 'barrier', 'linearizability'],
     make: () => ({
       sabotage: {
         tamper: (frame) => {
@@ -314,13 +394,15 @@ export const BROKEN: readonly Broken[] = [
     what: 'a linearizable read is answered before a majority has what it shows',
     noticedBy: ['linearizability'],
     // It takes a read in the moment in which the write is on one disk, and another elsewhere before it is on two.
-    seeds: { from: 190, count: 800 },
+    bites: 206,
+    seeds: { from: 1, count: 1000 },
     make: () => ({ sabotage: {}, undo: withoutPhase('writeBack') }),
   },
   {
     what: 'a linearizable write is stamped without asking a majority',
     noticedBy: ['linearizability'],
-    seeds: { from: 1, count: 800 },
+    bites: 9,
+    seeds: { from: 1, count: 1000 },
     make: () => ({ sabotage: {}, undo: withoutPhase('beforeWrite') }),
   },
 ]

@@ -1,4 +1,4 @@
-import { simulate } from '@meridian/sim'
+import { type SimulationOptions, type SimulationReport, simulate } from '@meridian/sim'
 
 /**
  * Seeds that found a bug when it was there:
@@ -44,29 +44,49 @@ export const REPAIR_SEEDS = [17, 154, 637]
 /** `PINNED_SEEDS` found them in runs of this length, before there were clients that ask for guarantees (`barriers: false`). */
 export const PINNED_FOR_MS = 8000
 
-/** Length of the two hundred runs of the suite: half of the usual, for all of them are to take less than a minute. */
-export const SUITE_FOR_MS = 3000
+/** Length of the three hundred runs of the suite: a third of the usual, for all of them are to take less than a minute. */
+export const SUITE_FOR_MS = 2000
 
-/** Runs seeds and gives a line for each that fails. */
-export const failuresOf = (
+type Options = Pick<SimulationOptions, 'forMs' | 'barriers' | 'members' | 'drill' | 'contentModel'>
+
+/** Runs seeds; a line for each that fails. */
+export const runSeeds = (
   seeds: Iterable<number>,
-  options: {
-    readonly forMs?: number
-    readonly barriers?: boolean
-    readonly members?: boolean
-    readonly drill?: boolean
-  } = {},
-): string[] => {
+  options: Options = {},
+): { readonly failures: string[]; readonly reports: SimulationReport[] } => {
   const failures: string[] = []
+  const reports: SimulationReport[] = []
   for (const seed of seeds)
     try {
-      simulate({ seed, ...options })
+      reports.push(simulate({ seed, ...options }))
     } catch (error) {
       const length = options.forMs === undefined ? '' : ` --for ${options.forMs}`
       const members = options.members === undefined ? '' : options.members ? ' --members' : ' --no-members'
       failures.push(`npm run sim -- --seed ${seed}${length}${members}: ${(error as Error).message}`)
     }
-  return failures
+  return { failures, reports }
+}
+
+export const failuresOf = (seeds: Iterable<number>, options: Options = {}): string[] =>
+  runSeeds(seeds, options).failures
+
+/** In how many runs each fault occurred that the simulator is to know, at its full strength. */
+export const faultsOf = (reports: readonly SimulationReport[]): Record<string, number> => {
+  const count = (occurs: (report: SimulationReport) => boolean): number => reports.filter(occurs).length
+  return {
+    'loss of 30 %': count(({ loss }) => loss >= 0.3),
+    'replay of 50 %': count(({ duplication }) => duplication >= 0.5),
+    crash: count(({ crashes }) => crashes > 0),
+    'a commit that a crash cut off': count(({ tails }) => tails > 0),
+    'a clock that is off': count(({ skews }) => skews > 0),
+    'a change of the membership': count(({ configuration }) => configuration > 0),
+    'several changes': count(({ configuration }) => configuration > 1),
+    'cleaning of blocks': count(({ cleaned }) => cleaned > 0),
+    purge: count(({ purged }) => purged > 0),
+    'state transfer': count(({ transfers }) => transfers > 0),
+    'rotten rows': count(({ rotted }) => rotted > 0),
+    'a policy other than the newest': count(({ marked }) => marked > 10),
+  }
 }
 
 export const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i)

@@ -23,6 +23,7 @@ export class Nemesis {
   readonly #gone = new Set<SimNode>()
   /** Nodes that nobody ever starts again. */
   readonly lost = new Set<SimNode>()
+  crashes = 0
 
   constructor(
     readonly nodes: readonly SimNode[],
@@ -97,6 +98,7 @@ export class Nemesis {
 
   crash(node: SimNode): void {
     if (!node.isUp) return
+    this.crashes++
     node.crash()
     this.network.drop(node.number)
   }

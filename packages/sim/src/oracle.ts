@@ -7,7 +7,10 @@ import {
   EMPTY_STATE,
   type Entry,
   type KnownWrite,
-  merge,
+  type ConflictPolicy,
+  mergeUnder,
+  NEWEST,
+  orderOf,
   type PointId,
   type RecordState,
   type ReplicaId,
@@ -53,6 +56,12 @@ export class Oracle {
   readonly #known = new Map<CollectionUid, Map<PointId, KnownWrite[]>>()
   readonly #knownByStamp = new Map<string, KnownWrite>()
   readonly #lanes = new Map<ReplicaId, Written[]>()
+  /** Core's merge under the policy that all collections have. */
+  readonly merge: (a: RecordState, b: RecordState) => RecordState
+
+  constructor(policy: ConflictPolicy = NEWEST) {
+    this.merge = mergeUnder(orderOf(policy))
+  }
 
   /** Reads along on the disk of `owner`. */
   heard(owner: ReplicaId, ops: readonly StorageOp[]): void {
@@ -74,7 +83,7 @@ export class Oracle {
     this.#states.set(uid, records)
     for (const encoded of block.entries) {
       const entry = decodeEntry(encoded)
-      records.set(entry.id, merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+      records.set(entry.id, this.merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
       if (block.moved) continue
       this.#checkStampOrder(owner, block.seq, entry.stamp)
       push(this.#byDot, `${owner}/${block.seq}`, entry)
@@ -135,7 +144,7 @@ export class Oracle {
     else
       for (const uid of uids)
         for (const [id, state] of this.#states.get(uid) ?? [])
-          states.set(id, merge(states.get(id) ?? EMPTY_STATE, state))
+          states.set(id, this.merge(states.get(id) ?? EMPTY_STATE, state))
     const records = new Map<PointId, VisibleRecord>()
     for (const [id, state] of states) {
       const record = visible(state)
@@ -148,7 +157,7 @@ export class Oracle {
     for (const lane of this.#lanes.values())
       for (const { owner, seq, uid, entry } of lane)
         if (uids.includes(uid) && isKept(remains, owner, seq, entry.stamp))
-          states.set(entry.id, merge(states.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+          states.set(entry.id, this.merge(states.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
   }
 }
 

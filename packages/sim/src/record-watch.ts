@@ -1,7 +1,6 @@
 import {
   canonicalJson,
   EMPTY_STATE,
-  merge,
   numbersOf,
   type PointId,
   type RecordState,
@@ -103,12 +102,15 @@ export class RecordWatch {
           'identity',
           `${where}: shows a write of ${stampKey(stamp)} that was never durable on its writer's disk`,
         )
-      state = merge(state, stateOf(entry))
+      state = this.oracle.merge(state, stateOf(entry))
     }
     const shown = before?.state ?? EMPTY_STATE
-    const isKept = [shown, merge(covered, shown)].some((known) => covers(withForgotten(state, known), shown))
+    const { merge } = this.oracle
+    const isKept = [shown, merge(covered, shown)].some((known) =>
+      covers(merge, withForgotten(merge, state, known), shown),
+    )
     if (!isKept) throw new Violation('regression', `${where}: showed ${before!.key}; now ${key || 'nothing'}`)
-    if (atLeast !== undefined && !covers(withForgotten(state, atLeast), atLeast))
+    if (atLeast !== undefined && !covers(merge, withForgotten(merge, state, atLeast), atLeast))
       throw new Violation(
         'coverage',
         `${where}: shows ${key || 'nothing'}; its vector covers ${describeState(atLeast)}`,
@@ -118,12 +120,14 @@ export class RecordWatch {
     const record = visible(state)
     const wanted = record === undefined ? 'absent' : describe(record)
     if (found !== wanted) throw new Violation('coverage', `${where}: is ${found}, written was ${wanted}`)
-    return { state: withForgotten(state, merge(atLeast ?? EMPTY_STATE, shown)), key, atLeast }
+    return { state: withForgotten(merge, state, merge(atLeast ?? EMPTY_STATE, shown)), key, atLeast }
   }
 }
 
+type Merge = Oracle['merge']
+
 /** The state with what of a deleted record may have been forgotten: none of it makes a difference to what shows. */
-const withForgotten = (state: RecordState, covered: RecordState): RecordState => {
+const withForgotten = (merge: Merge, state: RecordState, covered: RecordState): RecordState => {
   if (visible(covered) !== undefined) return state
   const whole = merge(state, covered)
   const shows = (of: RecordState): string =>
@@ -132,7 +136,7 @@ const withForgotten = (state: RecordState, covered: RecordState): RecordState =>
 }
 
 /** Whether merging `less` into `state` changes nothing. */
-const covers = (state: RecordState, less: RecordState): boolean =>
+const covers = (merge: Merge, state: RecordState, less: RecordState): boolean =>
   describeState(merge(state, less)) === describeState(state)
 
 const describeState = ({ presence, cleared, vectors, payload }: RecordState): string => {

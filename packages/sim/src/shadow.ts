@@ -1,7 +1,6 @@
 import {
   type CollectionUid,
   EMPTY_STATE,
-  merge,
   type PointId,
   type RecordState,
   type ReplicaId,
@@ -40,7 +39,7 @@ export class Shadow {
   withWaiting(uids: readonly CollectionUid[], id: PointId): RecordState {
     const entries = this.#waiting.filter(({ uid, entry }) => entry.id === id && uids.includes(uid))
     const state = this.states(uids).get(id) ?? EMPTY_STATE
-    return entries.reduce((all, { entry }) => merge(all, stateOf(entry)), state)
+    return entries.reduce((all, { entry }) => this.oracle.merge(all, stateOf(entry)), state)
   }
 
   /** Records of which a write waits. Writes that it supersedes may be gone from their lanes before it shows. */
@@ -51,7 +50,7 @@ export class Shadow {
   #fold({ uid, entry }: Written): void {
     const records = this.#states.get(uid) ?? new Map<PointId, RecordState>()
     this.#states.set(uid, records)
-    records.set(entry.id, merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+    records.set(entry.id, this.oracle.merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
   }
 
   /** States of a collection that has these incarnations. */
@@ -59,7 +58,8 @@ export class Shadow {
     if (uids.length === 1) return this.#states.get(uids[0]!) ?? new Map()
     const states = new Map<PointId, RecordState>()
     for (const uid of uids)
-      for (const [id, state] of this.#states.get(uid) ?? []) states.set(id, merge(states.get(id) ?? EMPTY_STATE, state))
+      for (const [id, state] of this.#states.get(uid) ?? [])
+        states.set(id, this.oracle.merge(states.get(id) ?? EMPTY_STATE, state))
     return states
   }
 }

@@ -8,6 +8,8 @@ export const EPOCH_MS = Date.UTC(2026, 0, 1)
 export class SimClock implements Clock {
   #offsetMs: number
   /** What it read before each recent jump. */
+  /** How often it was set wrong. */
+  jumps = 0
   #jumps: { readonly atMs: number; readonly readMs: number }[] = []
 
   constructor(
@@ -17,6 +19,7 @@ export class SimClock implements Clock {
     readonly drift: number,
   ) {
     this.#offsetMs = offsetMs
+    if (Math.abs(offsetMs) >= 1000) this.jumps++
   }
 
   nowMs(): number {
@@ -33,10 +36,12 @@ export class SimClock implements Clock {
     this.#jumps = this.#jumps.filter(({ atMs }) => this.time.nowMs - atMs <= 5000)
     this.#jumps.push({ atMs: this.time.nowMs, readMs: this.nowMs() })
     this.#offsetMs += byMs
+    this.jumps++
   }
 
   /** What an operator does after a fault: right again from now on. */
   correct(): void {
     this.jump(-this.time.nowMs * this.drift - this.#offsetMs)
+    this.jumps--
   }
 }

@@ -21,6 +21,8 @@ export class SimDisk {
   /** Rows that fail their checksum, or are gone though nobody deleted them. */
   readonly #damaged = new Set<string>()
   #session = 0
+  /** Commits that a crash found on their way: lost, or kept though nobody was told. */
+  tails = 0
   /** Commits are refused with `STORAGE_FULL`. */
   isFull = false
   /** Told of each commit when it begins. */
@@ -70,6 +72,7 @@ export class SimDisk {
   /** Power is lost: of what was not flushed, a prefix may have reached the platter. */
   crash(): void {
     this.#session++
+    this.tails += this.#pending.length
     const kept = this.random.int(this.#pending.length + 1)
     for (const { ops } of this.#pending.slice(0, kept)) this.#apply(ops)
     this.#pending = []

@@ -30,7 +30,9 @@ interface End {
 export class SimNetwork {
   readonly #cut = new Set<string>()
   readonly #links = new Set<{ readonly a: End; readonly b: End; close(reason: string): void }>()
-  faults: NetworkFaults = QUIET
+  #faults: NetworkFaults = QUIET
+  /** The first faults that were asked for. */
+  strongest: NetworkFaults = QUIET
   /** Bytes that were handed to the network. */
   bytes = 0
   /** Bytes of the largest frame so far. */
@@ -42,6 +44,15 @@ export class SimNetwork {
     readonly time: VirtualTime,
     readonly random: SeededRandom,
   ) {}
+
+  get faults(): NetworkFaults {
+    return this.#faults
+  }
+
+  set faults(faults: NetworkFaults) {
+    this.#faults = faults
+    if (this.strongest === QUIET) this.strongest = faults
+  }
 
   setCut(from: number, to: number, isCut: boolean): void {
     if (isCut) this.#cut.add(`${from}>${to}`)

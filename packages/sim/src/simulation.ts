@@ -1,7 +1,8 @@
-import { decodeBlock, decodeEntry, type ReplicaId, replicaOfClient } from '@meridian/core'
+import { type ConflictPolicy, decodeBlock, decodeEntry, NEWEST, type ReplicaId, replicaOfClient } from '@meridian/core'
 import { SeededRandom } from '@meridian/core/seeded-random'
 import { type Counters, DEFAULT_SETTINGS, type Settings } from '@meridian/replica'
 import { parseBlockKey } from '@meridian/shard'
+import { deafen } from './amnesia.js'
 import { BarrierWatch } from './barrier-watch.js'
 import { checkAcknowledged, checkConverged } from './final-check.js'
 import { Oracle, type Remains, stampKey } from './oracle.js'
@@ -38,8 +39,12 @@ export interface SimulationOptions {
   readonly members?: boolean
   /** Nothing but the membership: no clients, a network that loses nothing, regions cut off or down one at a time, many wishes. */
   readonly drill?: boolean
+  /** Whether not the newest write wins but the one of the newest content and the best model: by default in every seventh run. */
+  readonly contentModel?: boolean
   /** Nothing is cleaned and every log kept whole, so that each region must list exactly the conflicts that are open. */
   readonly areConflictsExact?: boolean
+  /** Whether the views of one region miss some writes once all faults have ended, as a bug would have it. */
+  readonly amnesia?: boolean
   /** Whether the disk of one region rots: by default in every third run. */
   readonly rot?: boolean
   /** Receives a readable line for everything that happens. */
@@ -66,6 +71,16 @@ export interface SimulationReport {
   /** Block rows that rotted, and those that were written again with the bytes of a peer since the last start. */
   readonly rotted: number
   readonly repaired: number
+  /** Chances of a frame of being lost and repeated while faults go on. */
+  readonly loss: number
+  readonly duplication: number
+  readonly crashes: number
+  /** Commits that a crash found on their way to a disk. */
+  readonly tails: number
+  /** How often a clock was wrong by a second, or was set wrong. */
+  readonly skews: number
+  /** Writes that said what they were made from, where the content decides. */
+  readonly marked: number
   /** The index of the configuration that the members use in the end. */
   readonly configuration: number
   /** Virtual time from healing to equality. */
@@ -76,6 +91,7 @@ const REGIONS: readonly string[] = ['eu', 'us', 'ap', 'sa', 'af']
 const LATE_REGION = 'late'
 const JOINING_REGIONS: readonly string[] = ['jo', 'ju']
 const HEAL_WITHIN_MS = 60_000
+const WRITES_MISSED = 8
 
 /**
  * Runs N replicas of the real engine in virtual time under faults drawn from one seed, heals, and checks.
@@ -89,7 +105,7 @@ class Simulation {
   readonly #network: SimNetwork
   readonly #regions: readonly string[]
   readonly #nodes: SimNode[]
-  readonly #oracle = new Oracle()
+  readonly #oracle: Oracle
   readonly #watch: Watch
   readonly #nemesis: Nemesis
   readonly #settings: Partial<Settings>
@@ -108,7 +124,10 @@ class Simulation {
     this.#forMs = options.forMs ?? FOR_MS
     this.#network = new SimNetwork(this.#time, random.fork())
     this.#network.tamper = options.sabotage?.tamper
-    this.#workload = new Workload(random.fork(), this.#trace)
+    const decides = options.contentModel ?? (options.areConflictsExact !== true && options.seed % 7 === 6)
+    const policy: ConflictPolicy = decides ? { kind: 'content-model', models: { small: 1, large: 2 } } : NEWEST
+    this.#oracle = new Oracle(policy)
+    this.#workload = new Workload(random.fork(), policy, this.#trace)
     this.#lossy = {
       delayMinMs: 1,
       delayMaxMs: random.pick([5, 50, 300]),
@@ -245,6 +264,7 @@ class Simulation {
     this.#checkGone()
     this.#registers.check()
     this.#checkEqual()
+    if (this.options.amnesia === true) this.#forget()
     this.#joinLate()
     if (this.options.trace !== undefined) this.#traceWinners()
     const report = this.#report(healedInMs)
@@ -263,6 +283,7 @@ class Simulation {
   /** Those that are neither lost nor retired. */
   #remaining(): SimNode[] {
     const { lost } = this.#nemesis
+    if (this.#operators === undefined) return this.#nodes
     const retired = new Set<string>()
     for (const node of this.#nodes)
       if (!lost.has(node))
@@ -331,6 +352,34 @@ class Simulation {
           .map(({ what, name, stamp }) => `${what}${name ? ` ${name}` : ''} ${stampKey(stamp)}`)
         this.#trace('end', `${collection.name} ${id}: ${made.join(', ')}`)
       }
+  }
+
+  /** What the views of one region miss, regions find by their digests and repair. */
+  #forget(): void {
+    const [victim, writer] = this.#remaining() as [SimNode, SimNode]
+    this.#watch.isRepairExpected = true
+    this.#trace(victim.region, 'misses what comes')
+    const hear = deafen(victim)
+    for (let i = 0; i < WRITES_MISSED; i++) this.#workload.step(writer)
+    this.#untilSettled()
+    hear()
+    const start = this.#time.nowMs
+    const isEqual = (): boolean => {
+      const said = this.#remaining().map(({ replica }) =>
+        replica!
+          .collections()
+          .map((each) => `${each.name} ${each.digests().map(({ digest, live }) => `${digest}/${live}`)}`)
+          .join(),
+      )
+      return new Set(said).size === 1
+    }
+    do {
+      this.#time.runUntil(this.#time.nowMs + 100)
+      if (this.#time.nowMs > start + HEAL_WITHIN_MS)
+        throw new Violation('convergence', `the views of ${victim.region} missed writes, and that was not repaired`)
+    } while (!isEqual())
+    this.#untilSettled()
+    this.#checkEqual()
   }
 
   /** One more region joins, reaches one of the others only, and comes to say the same. */
@@ -462,7 +511,11 @@ class Simulation {
       // A clean stop that began before the faults ended may complete after.
       for (const node of this.#nodes) if (!node.isUp && !this.#nemesis.lost.has(node)) node.start()
       for (const node of this.#nodes)
-        if (node.replica?.status().standing === 'joining' && node.replica.status().fenced !== undefined)
+        if (
+          node.joins &&
+          node.replica?.regions.membership.standing === 'joining' &&
+          node.replica.readOnlyReason()?.code === 'IDENTITY_CONFLICT'
+        )
           this.#operators?.giveUp(node)
       this.#operators?.goOnWithout(this.#remaining())
       if (this.#isSettled()) return
@@ -471,12 +524,16 @@ class Simulation {
   }
 
   #isSettled(): boolean {
-    const [first, ...rest] = this.#remaining().map((node) => node.replica?.status())
+    const remaining = this.#remaining()
+    // A status says much that is not asked here; most of the time this tells already.
+    const merged = remaining[0]?.replica?.vectors.merged
+    if (merged === undefined || !remaining.every(({ replica }) => replica?.vectors.merged.equals(merged))) return false
+    const [first, ...rest] = remaining.map((node) => node.replica?.status())
     const lost = [...this.#nemesis.lost].map(({ region }) => region)
     if (lost.some((region) => first?.members.some((each) => each.region === region && each.status !== 'retired')))
       return false
     if (first === undefined || first.deferred + first.orphans > 0) return false
-    if (this.#remaining().some((node) => node.disk.damagedCount > 0)) return false
+    if (remaining.some((node) => node.disk.damagedCount > 0)) return false
     return rest.every(
       (status) =>
         status !== undefined &&
@@ -523,6 +580,12 @@ class Simulation {
       registers: this.#registers.answered,
       rotted: this.#rot?.rows ?? 0,
       repaired: remaining.reduce((total, node) => total + node.replica!.status().damage.repaired, 0),
+      loss: this.#network.strongest.loss,
+      duplication: this.#network.strongest.duplication,
+      crashes: this.#nemesis.crashes,
+      tails: this.#nodes.reduce((total, { disk }) => total + disk.tails, 0),
+      marked: this.#workload.marked,
+      skews: this.#nodes.reduce((total, { clock }) => total + clock.jumps, 0),
       configuration: this.#members.highest,
       healedInMs,
     }

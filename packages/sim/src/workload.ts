@@ -1,6 +1,9 @@
 import {
+  canonicalJson,
   type CollectionConfig,
+  type ConflictPolicy,
   HNSW_DEFAULT,
+  type JsonValue,
   type JsonObject,
   type PointId,
   type RecordOp,
@@ -8,7 +11,7 @@ import {
   StoreError,
 } from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
-import type { WriteReceipt } from '@meridian/replica'
+import { POLICY_PATH, type WriteReceipt } from '@meridian/replica'
 import type { SimNode } from './sim-node.js'
 
 export interface Acknowledged {
@@ -21,14 +24,19 @@ export interface Acknowledged {
 const NAMES = ['products', 'tickets']
 const IDS = 40
 const DIMS = 4
+/** Models that clients name; not all are in the table. */
+const MODELS = ['small', 'large', 'large', 'other']
 
 /** Clients of all regions: random writes to few records, so that nearly everything conflicts. */
 export class Workload {
   readonly acknowledged: Acknowledged[] = []
   refused = 0
+  /** Writes that said what they were made from. */
+  marked = 0
 
   constructor(
     readonly random: SeededRandom,
+    readonly policy: ConflictPolicy,
     readonly trace: (node: string, text: string) => void,
   ) {}
 
@@ -57,7 +65,12 @@ export class Workload {
       },
     }
     this.trace(node.region, `creates ${name} with ${config.shards} shards`)
-    node.replica!.createCollection(name, config, () => {})
+    const { policy } = this
+    const settings =
+      policy.kind === 'newest'
+        ? []
+        : [{ path: POLICY_PATH, value: JSON.parse(canonicalJson({ ...policy })) as JsonValue }]
+    node.replica!.createCollection(name, config, () => {}, settings)
   }
 
   #write(node: SimNode, collection: string): void {
@@ -81,6 +94,14 @@ export class Workload {
   }
 
   #op(): RecordOp {
+    const op = this.#plainOp()
+    if (this.policy.kind === 'newest' || op.kind === 'delete' || this.random.chance(0.3)) return op
+    this.marked++
+    // What was made from an older version, or with a lesser model, comes late as often as not.
+    return { ...op, content: { version: 1 + this.random.int(4), model: this.random.pick(MODELS) } }
+  }
+
+  #plainOp(): RecordOp {
     const { random } = this
     const number = random.int(IDS)
     const id: PointId =

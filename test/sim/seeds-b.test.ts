@@ -1,0 +1,6 @@
+import { expect, test } from 'vitest'
+import { failuresOf, range, SUITE_FOR_MS } from './seeds.js'
+
+test('[SM1] seeds 76 to 150 keep every promise', () => {
+  expect(failuresOf(range(76, 75), { forMs: SUITE_FOR_MS })).toEqual([])
+}, 240_000)
