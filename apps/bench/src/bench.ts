@@ -2,6 +2,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runBootstrap } from './bootstrap-report.js'
 import { atLeast, atMost, type Goal } from './goal.js'
+import { runFilter } from './filter-report.js'
 import { FRESHNESS_PLAN, freshness } from './freshness.js'
 import { runHeal } from './heal-report.js'
 import { heap } from './heap.js'
@@ -139,6 +140,11 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   http: {
     meaning: 'requests per second and their times beside a bare Koa route and the index alone  [--scale N]',
     run: runHttp,
+  },
+  filter: {
+    meaning:
+      'searches under filters, planned, scanned and walked, on the sets beside the repository  [--data DIR] [--set NAME] [--scale N]',
+    run: runFilter,
   },
   freshness: {
     meaning: 'from a write in one region until reads and searches of another show it, by pair and delay  [--scale N]',

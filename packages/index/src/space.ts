@@ -4,7 +4,7 @@ import { fitsGraph } from './graph.js'
 import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
 import { graphBytes, rowsBytes } from './graph-memory.js'
 import { Layer, NO_LABEL, NO_ROW } from './layer.js'
-import { FILTERED_WIDTH, planSearch } from './planner.js'
+import { FILTERED_WIDTH, PLANNER, type Planner } from './planner.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
 import { Rebuild } from './rebuild.js'
 import { Rows } from './rows.js'
@@ -33,7 +33,11 @@ export class Space {
   #rebuild: Rebuild | undefined
   #selfRecall: SelfRecall | undefined
 
-  constructor(readonly params: VectorParams) {
+  /** `planner` decides between scan and walk where both can answer. */
+  constructor(
+    readonly params: VectorParams,
+    readonly planner: Planner = PLANNER,
+  ) {
     this.#backlogMax = Math.min(BACKLOG_MAX, Math.floor(BACKLOG_NUMBERS_MAX / params.size))
     this.rows = new Rows(params.size, params.metric)
   }
@@ -122,8 +126,8 @@ export class Space {
       query.exact === true ||
       layer === undefined ||
       layer.graph.live === 0 ||
-      planSearch({ live, allowed: among?.length, dims: this.params.size, ef: layer.embedding.ef(ef) }) === 'scan' ||
-      !fitsGraph(vector)
+      !fitsGraph(vector) ||
+      this.#isBetterScanned(layer, vector, layer.embedding.ef(ef), among)
     if (scan) {
       const scanned = among ? this.rows.offerAmong(vector, among, best) : this.rows.offerAll(vector, best)
       tell?.({ plan: 'scan', candidates, ef: 0, scanned })
@@ -261,6 +265,19 @@ export class Space {
     this.rows.free(row)
   }
 
+  #isBetterScanned(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined): boolean {
+    const facts = { live: this.rows.live, allowed: among?.length, dims: this.params.size, ef }
+    const width = this.planner.probeWidth(facts)
+    if (width === 0 || among === undefined) return this.planner.plan(facts) === 'scan'
+    const labels = layer.search(vector, width)
+    let hits = 0
+    for (let i = 0; i < labels.length; i++) {
+      const row = layer.rowOf(labels[i]!)
+      if (row !== NO_ROW && holds(among, this.rows.ordinalAt(row))) hits++
+    }
+    return this.planner.plan({ ...facts, near: { hits, of: Math.max(1, labels.length) } }) === 'scan'
+  }
+
   /** The graph's candidates and everything it lacks, scored from their rows; returns how many those were. */
   #walk(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined, best: TopK): number {
     const found: number[] = []
@@ -293,4 +310,16 @@ export class Space {
     }
     return scanned + this.rows.offerRows(vector, found, best)
   }
+}
+
+/** Whether an ascending list has the number. */
+const holds = (ascending: Uint32Array, number: number): boolean => {
+  let low = 0
+  let high = ascending.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (ascending[middle]! < number) low = middle + 1
+    else high = middle
+  }
+  return ascending[low] === number
 }
