@@ -208,7 +208,11 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
 
   #erasures({ data, log, copies, identity, timers }: ClusterParts): Erasures {
     const members = () => this.#purgePeers()
-    const traces = new Traces({ data, log, copies, members, nameOf: (replica) => this.membership.nameOf(replica) })
+    const traces = new Traces({
+      ...{ data, log, copies, members },
+      nameOf: (replica) => this.membership.nameOf(replica),
+      isClosed: () => this.#isClosed,
+    })
     return new Erasures({
       ...{ self: identity.replica, timers, traces },
       members: () => this.membership.remembering(),

@@ -1,5 +1,6 @@
-import { HNSW_DEFAULT, parseRegionId } from '@meridian/core'
+import { HNSW_DEFAULT, parseRegionId, StoreError } from '@meridian/core'
 import { expect, test } from 'vitest'
+import { POLICY_PATH } from '../conflicts/policy-setting.js'
 import { converge, del, must, patch, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
 import type { Erasure } from './erasure.js'
@@ -206,4 +207,91 @@ test('[FG12] a dropped collection that is not gone everywhere is not told to be 
   must(us.await<boolean>((done) => us.replica.dropCollection('c', done)))
   const erasure = erasureOf(eu, 1)
   expect(reportOf(erasure, 'us')).toMatchObject({ blocks: 'unknown', log: 'unknown' })
+})
+
+/** A region that looks for copies for so long, and one that asks it. */
+const slow = (searchMs: number) => {
+  const time = new TestTime()
+  const eu = new TestNode(time, 'eu', 1, { settings: SETTINGS })
+  const us = new TestNode(time, 'us', 2, {
+    settings: SETTINGS,
+    copies: (_, __, done) =>
+      time.at(searchMs, () => done({ graph: 'clear', files: 'clear', snapshots: [], unread: 0 })),
+  })
+  const link = eu.link(us)
+  eu.create()
+  eu.put(1, { text: 'secret' })
+  converge(time, eu, us)
+  return { time, eu, us, link }
+}
+
+/** What both regions are answered when both ask. */
+const asked = ({ time, eu, us }: ReturnType<typeof slow>, meanwhile: () => void): Erasure[] => {
+  const answers: Erasure[] = []
+  for (const node of [eu, us])
+    node.replica.erasure('c', 1, 20_000, (outcome) =>
+      answers.push(must({ value: undefined, error: undefined, ...outcome })),
+    )
+  time.run(50)
+  meanwhile()
+  time.until(() => answers.length === 2, 'both answers')
+  return answers
+}
+
+test('[FG14] a collection that is dropped and purged while copies are searched is unknown, and does not end the process', () => {
+  const all = slow(5000)
+  const { time, eu, us } = all
+  const answers = asked(all, () => {
+    must(eu.await<boolean>((done) => eu.replica.dropCollection('c', done)))
+    time.until(() => [...us.storage.keys('block/')].length === 0, 'us has purged it')
+  })
+  for (const answer of answers) {
+    expect(answer.isErased).toBe(false)
+    expect(reportOf(answer, 'us')).toMatchObject({
+      state: 'absent',
+      log: 'unknown',
+      blocks: 'unknown',
+      graph: 'unknown',
+    })
+  }
+})
+
+test('[FG14] a collection that is folded anew while copies are searched is not reported as it was', () => {
+  const all = slow(1000)
+  const { time, eu, us } = all
+  eu.write([del(1)])
+  converge(time, eu, us)
+  const [answer] = asked(all, () => {
+    const before = us.replica.collection('c')
+    const value = { kind: 'content-model', models: { m: 1 } }
+    must(eu.await((done) => eu.replica.changeSettings('c', () => [{ path: POLICY_PATH, value }], done)))
+    converge(time, eu, us)
+    expect(us.replica.collection('c')).not.toBe(before)
+  })
+  expect(reportOf(answer!, 'us')).toMatchObject({ blocks: 'unknown', log: 'unknown', files: 'unknown' })
+  expect(reportOf(answer!, 'us').waitingFor).toEqual([expect.stringContaining('loaded anew')])
+})
+
+test('[FG14] a region that is stopped, or whose search fails, meanwhile answers once and reads nothing more', () => {
+  const stopping = slow(1000)
+  let reads = 0
+  const stopped = asked(stopping, () => {
+    stopping.us.crash()
+    stopping.us.storage.unreadable = () => {
+      reads++
+      return new StoreError('STORAGE_FAILED', 'the storage is closed')
+    }
+  })
+  expect([stopped.map(({ isErased }) => isErased), reads]).toEqual([[false, false], 0])
+  const time = new TestTime()
+  const eu = new TestNode(time, 'eu', 1, {
+    settings: SETTINGS,
+    copies: () => {
+      throw new RangeError('no such thing')
+    },
+  })
+  eu.create()
+  for (let i = 0; i < 100; i++) expect(erasureOf(eu, 1).isErased).toBe(false)
+  expect(reportOf(erasureOf(eu, 1), 'eu').waitingFor).toEqual([expect.stringContaining('the search to succeed')])
+  expect(eu.warnings.at(-1)).toContain('no such thing')
 })

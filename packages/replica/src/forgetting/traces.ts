@@ -25,6 +25,8 @@ export interface TracesParts {
   /** All that what may be forgotten has to wait for, but ourselves. */
   members(): readonly { readonly replica: ReplicaId; readonly acked: VersionVector }[]
   nameOf(replica: ReplicaId): string
+  /** The storage may be closed: nothing is read any more. */
+  isClosed(): boolean
 }
 
 const NO_COPIES: Copies = { graph: 'clear', files: 'clear', snapshots: [], unread: 0 }
@@ -39,22 +41,59 @@ type Engine = Omit<TraceReport, keyof Copies>
 export class Traces {
   constructor(readonly parts: TracesParts) {}
 
+  /** Calls back once, whatever becomes of the collection, or of this process, while index and snapshots are looked through. */
   report(uid: CollectionUid, id: PointId, done: (report: TraceReport) => void): void {
-    const { data, copies } = this.parts
-    const state = data.collections.find(({ uids }) => uids.includes(uid))
+    const state = this.#stateOf(uid)
     if (state === undefined) {
-      done(data.store(uid, 0) === undefined ? NOT_HERE : NOT_SHOWN)
+      done(this.parts.data.store(uid, 0) === undefined ? NOT_HERE : NOT_SHOWN)
       return
     }
-    const find: FindCopies = copies ?? ((_, __, found) => found(NO_COPIES))
-    find(state, id, (found) => {
-      // Last, so that nothing that was moved meanwhile is missed.
+    let isTold = false
+    const tell = (report: TraceReport): void => {
+      if (isTold) return
+      isTold = true
+      done(report)
+    }
+    const find: FindCopies = this.parts.copies ?? ((_, __, found) => found(NO_COPIES))
+    try {
+      find(state, id, (found) => tell(this.#afterwards(state, uid, id, found)))
+    } catch (error) {
+      if (isTold) throw error
+      tell(this.#failed(error))
+    }
+  }
+
+  #stateOf(uid: CollectionUid): CollectionState | undefined {
+    return this.parts.data.collections.find(({ uids }) => uids.includes(uid))
+  }
+
+  /** What the engine has is read last, so that nothing that was moved meanwhile is missed. */
+  #afterwards(searched: CollectionState, uid: CollectionUid, id: PointId, found: Copies): TraceReport {
+    if (this.parts.isClosed()) return unknownBecause('the region to be started again: it is being stopped')
+    try {
+      const state = this.#stateOf(uid)
+      if (state === undefined) return NOT_SHOWN
+      // Its numbers are others, and what was searched were the vectors of the former one.
+      if (state !== searched)
+        return unknownBecause('the collection, which was loaded anew meanwhile, to be searched again')
       const engine = this.#engine(state, id)
       // Of a live point they all have something, and nobody need look for it.
       const graph = engine.state === 'live' ? 'holds' : found.graph
       const waitingFor = [...engine.waitingFor, ...(engine.state === 'live' ? [] : reasonsOf(found))]
-      done({ ...engine, ...found, graph, waitingFor: waitingFor.slice(0, REASONS_MAX) })
-    })
+      return { ...engine, ...found, graph, waitingFor: waitingFor.slice(0, REASONS_MAX) }
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
+  /** Who asks waits for an answer, and a peer's question must not end this process. */
+  #failed(error: unknown): TraceReport {
+    const message = error instanceof Error ? error.message : String(error)
+    this.parts.data.log.error(
+      { error_code: 'ERASURE_FAILED' },
+      `could not look for a point that was deleted: ${message}`,
+    )
+    return unknownBecause('the search to succeed: the log of the region says what failed')
   }
 
   #engine(state: CollectionState, id: PointId): Engine {
@@ -164,7 +203,9 @@ const NOT_HERE: TraceReport = {
   waitingFor: ['the collection, of which nothing has come here yet'],
 }
 
-const NOT_SHOWN: TraceReport = {
+const unknownBecause = (reason: string): TraceReport => ({
   ...{ ...UNKNOWN, conflicts: 'unknown', ...NO_COPIES, graph: 'unknown', files: 'unknown' },
-  waitingFor: ['the regions to agree on whether the collection exists'],
-}
+  waitingFor: [reason],
+})
+
+const NOT_SHOWN = unknownBecause('the regions to agree on whether the collection exists')
