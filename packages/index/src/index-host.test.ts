@@ -223,3 +223,44 @@ test('[IX62] a rebuild and fresh vectors have their slices in turn', () => {
   expect(statsOf(2)!.pending).toBeLessThan(5700)
   expect(statsOf(1)!.graph!.progress).toBeGreaterThan(0.05)
 })
+
+test('[IX17] a space opened anew while it is rebuilt gives the rebuild up, and is rebuilt when it is told again', () => {
+  const { host, replies } = hosted()
+  const statsOf = (space: number) => {
+    const reply = replies.findLast((each) => each.type === 'stats' && each.space === space)
+    return reply?.type === 'stats' ? reply.stats : undefined
+  }
+  const gone: Changes = {
+    ordinals: Uint32Array.from({ length: 2500 }, (_, i) => i),
+    ids: Array.from({ length: 2500 }, () => undefined),
+    versions: Array.from({ length: 2500 }, () => ''),
+    vectors: new Float32Array(0),
+  }
+  host.serve(opening(1, 'c'))
+  while (host.work(500) === 0);
+  host.serve([
+    { type: 'change', space: 1, changes: gone },
+    { type: 'rebuild', space: 1, pace: 'full' },
+  ])
+  for (let i = 0; i < 5; i++) host.work(50)
+  expect(statsOf(1)).toMatchObject({ state: 'rebuilding' })
+  const { ordinals, ids, versions } = all
+  host.serve([
+    { type: 'open', space: 2, ref: { collection: 'c', vector: '' }, params: paramsOf(8, 'Euclid'), fresh: false },
+    {
+      type: 'offer',
+      space: 2,
+      offer: { ordinals: ordinals.slice(2500), ids: ids.slice(2500) as string[], versions: versions.slice(2500) },
+    },
+    { type: 'settle', space: 2 },
+  ])
+  while (host.work(500) === 0);
+  expect(statsOf(2)).toMatchObject({ state: 'ready', live: 3500, graph: { wanted: 'dead' } })
+  host.serve([{ type: 'rebuild', space: 2, pace: 'full' }])
+  while (host.work(500) === 0);
+  expect(statsOf(2)).toMatchObject({ state: 'ready', live: 3500, dead: 0 })
+  host.serve([{ type: 'search', id: 1, space: 2, query: { vector: VECTORS[3000]!, limit: 1 } }])
+  expect(replies.findLast((reply) => reply.type === 'hits')!.ordinals).toEqual(Uint32Array.of(3000))
+  host.serve([{ type: 'drop', space: 2, ref: { collection: 'c', vector: '' } }])
+  expect(host.work()).toBeUndefined()
+})

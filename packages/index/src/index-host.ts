@@ -206,6 +206,7 @@ export class IndexHost {
         this.#startRebuild(request.space, request.pace)
         break
       case 'drop':
+        this.#spaces.get(request.space)?.space.close()
         this.#spaces.delete(request.space)
         this.#snapshots.drop(request.ref)
         this.post({ type: 'dropped', space: request.space })
@@ -242,7 +243,10 @@ export class IndexHost {
     for (const [number, hosted] of this.#spaces) {
       if (spaceKey(hosted.ref) !== spaceKey(ref)) continue
       this.#spaces.delete(number)
-      if (JSON.stringify(hosted.space.params) !== JSON.stringify(params)) return undefined
+      if (JSON.stringify(hosted.space.params) !== JSON.stringify(params)) {
+        hosted.space.close()
+        return undefined
+      }
       hosted.space.release()
       return hosted
     }

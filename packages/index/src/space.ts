@@ -61,8 +61,10 @@ export class Space {
     return row
   }
 
-  /** Takes every row from its record, to be claimed again: the start of an opening. */
+  /** Takes every row from its record, to be claimed again: the start of an opening. A rebuild that was under way is over. */
   release(): void {
+    this.#rebuild?.layer.graph.release()
+    this.#rebuild = undefined
     for (const row of [...this.rows.taken()]) {
       this.rows.unassign(row)
       const twin = this.#unclaimed.get(this.#ids[row]!)
@@ -240,6 +242,11 @@ export class Space {
 
   versionOf(row: number): string {
     return this.#versions[row]!
+  }
+
+  /** Gives the memory of its graphs back now. It must not be used any more. */
+  close(): void {
+    this.#serve(undefined)
   }
 
   /** To a size that is better scanned. */
