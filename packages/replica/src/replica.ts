@@ -629,7 +629,7 @@ export class Replica {
     let resolution: Resolution | undefined
     const { name } = this.#data.collection(collection)
     const ops: ResolveOps = (now) => {
-      const decided = decide(this.conflicts(name), id, decision, now)
+      const decided = decide(this.conflicts(name), id, decision, now, this.#data.collection(name).keys)
       resolution = decided.resolution
       return decided.ops
     }

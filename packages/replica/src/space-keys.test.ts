@@ -1,5 +1,6 @@
 import { type CollectionConfig, HNSW_DEFAULT, type SpaceParams, type VectorValue } from '@meridian/core'
 import { expect, test } from 'vitest'
+import type { Decision } from './conflicts/resolve.js'
 import { converge, patch, put, TestNode } from './test-node.js'
 import { TestTime } from './test-time.js'
 
@@ -163,4 +164,49 @@ test('[VS7] a history names the vectors as they are called, and is silent of dro
   expect(names()).toEqual(['b', 'v'])
   drop(eu, 'v')
   expect(names()).toEqual(['b'])
+})
+
+test.each([
+  ['added anew', DENSE],
+  ['added anew with another length', { ...DENSE, size: 3 } as SpaceParams],
+  ['gone for good', undefined],
+])('[VS10] undoing a conflict brings back no vector of a space that was dropped since: %s', (_, params) => {
+  const { time, eu, us, link } = regions()
+  expect(add(eu, 'v').error).toBeUndefined()
+  converge(time, eu, us)
+  link.cut()
+  const all = (x: number) => ({ a: two(x, x), b: two(x, x), v: two(x, x) })
+  for (const [i, node] of [eu, us].entries()) node.write([withVectors(1, all(i + 1))])
+  for (const [i, node] of [eu, us].entries()) node.write([withVectors(3, { a: two(i + 1, 0) })])
+  eu.link(us)
+  converge(time, eu, us)
+  const { id } = [...eu.replica.conflicts('c').list('open')].find(({ point }) => point === 1)!
+  const resolve = (decision: Decision) => eu.await((done) => eu.replica.resolveConflict('c', id, decision, done))
+  expect(resolve({ keep: 'loser' }).error).toBeUndefined()
+  for (const name of ['b', 'v']) {
+    drop(eu, name)
+    if (params !== undefined) expect(add(eu, name, params).error).toBeUndefined()
+  }
+  expect(resolve({ undo: true }).error).toBeUndefined()
+  converge(time, eu, us)
+  for (const node of [eu, us]) expect(shown(node)).toEqual({ 1: { a: [2, 2] }, 3: { a: [2, 0] } })
+})
+
+test('[VS10] undoing a conflict puts the vectors of added spaces back', () => {
+  const { time, eu, us, link } = regions()
+  expect(add(eu, 'v').error).toBeUndefined()
+  converge(time, eu, us)
+  link.cut()
+  for (const [i, node] of [eu, us].entries()) node.write([withVectors(1, { v: two(i + 1, 0) })])
+  eu.link(us)
+  converge(time, eu, us)
+  const { id } = [...eu.replica.conflicts('c').list('open')][0]!
+  for (const [decision, value] of [
+    [{ keep: 'loser' }, 1],
+    [{ undo: true }, 2],
+  ] as const) {
+    expect(eu.await((done) => eu.replica.resolveConflict('c', id, decision, done)).error).toBeUndefined()
+    converge(time, eu, us)
+    for (const node of [eu, us]) expect(shown(node)).toEqual({ 1: { v: [value, 0] } })
+  }
 })

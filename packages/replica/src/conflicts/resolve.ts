@@ -16,6 +16,7 @@ import {
 import type { Collection } from '../api.js'
 import type { ConflictDetail, ConflictBook } from './conflict-book.js'
 import type { Resolution } from './conflict-note.js'
+import type { SpaceKeys } from '../space-keys.js'
 
 /** What becomes of a conflict. `undo` puts back what stood there before it was resolved. */
 export type Decision =
@@ -38,19 +39,28 @@ const invalid = (message: string): StoreError => new StoreError('VALIDATION', me
 
 /**
  * The ordinary write that carries a decision out: made from what is there when its turn comes, so it has seen both sides, and
- * settles the conflict wherever it arrives.
+ * settles the conflict wherever it arrives. What stood there before is noted as records have it, by the keys of vectors: under a
+ * name that was dropped and added anew, undoing it brings back nothing.
  * @throws StoreError `POINT_NOT_FOUND` when the conflict is not listed any more, `VALIDATION` for what cannot be done.
  */
-export const decide = (book: ConflictBook, id: string, decision: Decision, now: Collection): Decided => {
+export const decide = (
+  book: ConflictBook,
+  id: string,
+  decision: Decision,
+  now: Collection,
+  keys: SpaceKeys,
+): Decided => {
   const detail = book.detail(id)
-  if ('undo' in decision)
-    return undo(detail, decision.newId ?? (detail.note.resolution === undefined ? decision.derivedId : undefined), now)
+  if ('undo' in decision) {
+    const newId = decision.newId ?? (detail.note.resolution === undefined ? decision.derivedId : undefined)
+    return undo(detail, newId, now, keys)
+  }
   const { note, loser } = detail
   const before = current(now, note.point, note.cell)
   const resolution: Resolution = {
     kept: decision.keep,
     newId: decision.keep === 'both' ? decision.newId : undefined,
-    before: encodeEntry({ ...before, stamp: NO_STAMP } as Entry),
+    before: encodeEntry({ ...keys.stored(before), stamp: NO_STAMP } as Entry),
   }
   if (decision.keep !== 'both')
     return { ops: [decision.keep === 'winner' ? before : marked(applied(now, loser, note.cell), loser)], resolution }
@@ -144,7 +154,12 @@ const copyOf = (now: Collection, loser: Entry, cell: ConflictCell, newId: PointI
 }
 
 /** What this replica noted as standing there before; elsewhere, the winner. */
-const undo = ({ note, winner }: ConflictDetail, newId: PointId | undefined, now: Collection): Decided => {
+const undo = (
+  { note, winner }: ConflictDetail,
+  newId: PointId | undefined,
+  now: Collection,
+  keys: SpaceKeys,
+): Decided => {
   if (note.settledBy === undefined)
     throw invalid(`the conflict ${note.id} is open, and there is nothing to undo: resolve it first`)
   const { resolution } = note
@@ -154,7 +169,7 @@ const undo = ({ note, winner }: ConflictDetail, newId: PointId | undefined, now:
     copy !== undefined && now.find(copy) !== undefined && copy !== note.point ? [{ kind: 'delete', id: copy }] : []
   if (resolution?.before === undefined) ops.push(marked(applied(now, winner, note.cell), winner))
   else {
-    const { stamp: _, ...before } = decodeEntry(resolution.before)
+    const { stamp: _, ...before } = keys.shown(decodeEntry(resolution.before))
     const isPart = before.kind === 'patch' && now.find(note.point) === undefined
     ops.push(marked(isPart ? applied(now, winner, note.cell) : (before as RecordOp), winner))
   }
