@@ -1,12 +1,14 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runBootstrap } from './bootstrap-report.js'
+import { runChurn } from './churn-report.js'
 import { atLeast, atMost, type Goal } from './goal.js'
 import { runFilter } from './filter-report.js'
 import { FRESHNESS_PLAN, freshness } from './freshness.js'
 import { runHeal } from './heal-report.js'
 import { heap } from './heap.js'
 import { HTTP_PLAN, http } from './http.js'
+import { runIngest } from './ingest-report.js'
 import { RAW_BYTES } from './records.js'
 import { runIndex } from './index-report.js'
 import { runMemory } from './memory-report.js'
@@ -159,6 +161,16 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     meaning:
       'a new region takes in the state of another under writes: blocked event loops, memory, time  [--megabytes N] [--dims N] [--writes N] [--graph]',
     run: runBootstrap,
+  },
+  churn: {
+    meaning:
+      'every vector of a real set replaced five times with searches running: recall, times and memory beside a fresh graph  [--set NAME] [--count N] [--rounds N]',
+    run: runChurn,
+  },
+  ingest: {
+    meaning:
+      'a real set loaded over HTTP, durably, with searches running: acknowledged beside what a graph takes  [--set NAME] [--count N] [--connections N]',
+    run: runIngest,
   },
   overwrite: {
     meaning:

@@ -71,6 +71,8 @@ export interface ClusterCollection {
 export interface RebuildsInfo {
   /** `closed`: rebuilds go on; `half-open`: slowly; `open`: they stand still for the sake of searches. */
   readonly breaker: 'closed' | 'half-open' | 'open'
+  /** Share of its thread's time that a rebuild may take, 0 to 1. */
+  readonly pace?: number | undefined
   /** Interruptions, and graphs rebuilt, since the start. */
   readonly trips: number
   readonly completed: number

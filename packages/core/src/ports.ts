@@ -166,8 +166,10 @@ export interface IndexTraces {
 
 /** What an index does about worn graphs. */
 export interface RebuildStatus {
-  /** `closed`: rebuilding goes on; `open`: it stands still for the sake of searches; `half-open`: it is tried slowly. */
+  /** `closed`: rebuilding goes on; `open`: it stands still for the sake of searches; `half-open`: it is tried, slowly at first. */
   readonly breaker: 'closed' | 'open' | 'half-open'
+  /** Share of its worker's time that a rebuild may take, 0 to 1. */
+  readonly pace: number
   /** Interruptions since the start. */
   readonly trips: number
   /** Of late: each doubles the rest. */

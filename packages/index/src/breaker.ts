@@ -10,27 +10,26 @@ export interface Load {
   readonly cpuShare?: number
   /** How late the main thread's timers are, in milliseconds. */
   readonly lateMs?: number
+  /** So much of the graph is dead that searching it costs more than building it anew. */
+  readonly isUrgent?: boolean
 }
 
 /**
  * What keeps a rebuild from taking from those who search.
  *
- *            strained                     rested (1 s, doubling to 16 s)
- *   closed ───────────▶ open ───────────────────────────────▶ half-open
- *      ▲                  ▲                                       │ │
- *      │                  └────────────── strained ───────────────┘ │
- *      └──────────────────────── calm for 2 s ──────────────────────┘
+ *            strained                     rested (0.5 s, doubling to 4 s)
+ *   closed ───────────▶ open ───────────────────────────────▶ half-open ─┐ calm for 1 s:
+ *      ▲                  ▲                                       │ │ ▲   │ twice the pace
+ *      │                  └────────────── strained ───────────────┘ │ └───┘
+ *      └──────────────────────── at full pace ──────────────────────┘
  */
 export type Breaker =
-  /** Rebuilding goes on. `trips`: how often it was interrupted of late; forgotten after a quiet minute. */
+  /** Rebuilding goes on. `trips`: interruptions that were not made good by calm seconds. */
   | { readonly kind: 'closed'; readonly sinceMs: number; readonly trips: number }
   /** Rebuilding stands still. */
   | { readonly kind: 'open'; readonly sinceMs: number; readonly trips: number }
-  /** Rebuilding is tried slowly. */
-  | { readonly kind: 'half-open'; readonly sinceMs: number; readonly trips: number }
-
-/** How fast a rebuild goes: as fast as messages let it, a tenth of the time, not at all. */
-export type Pace = 'full' | 'slow' | 'stopped'
+  /** Rebuilding is tried, faster and faster. */
+  | { readonly kind: 'half-open'; readonly sinceMs: number; readonly trips: number; readonly pace: number }
 
 /** Searches may be this much slower than without a rebuild, in share and in milliseconds, whichever is more. */
 const SLOWER_MAX = 1.5
@@ -38,36 +37,49 @@ const SLOWER_MS_MAX = 0.5
 const CPU_SHARE_MAX = 0.85
 const LATE_MS_MAX = 50
 
-const REST_MS = 1000
-const REST_DOUBLINGS_MAX = 4
-const TRIAL_MS = 2000
-const FORGET_MS = 60_000
+/** Shares of the worker's time. A trial begins with the first; the second is never denied to a graph that is itself the load. */
+const TRIAL_PACE = 0.1
+const URGENT_PACE = 0.2
+
+const REST_MS = 500
+const REST_DOUBLINGS_MAX = 3
+const CALM_MS = 1000
 
 export const CLOSED: Breaker = { kind: 'closed', sinceMs: 0, trips: 0 }
 
-/** Whether rebuilding should make room. Searches whose time without a rebuild is not known yet are measured first. */
-export const isStrained = ({ servingMs, calmMs, cpuShare, lateMs }: Load): boolean => {
+/**
+ * Whether rebuilding at `pace` should make room. Searches whose time without a rebuild is not known yet are measured first. A
+ * busy machine is no reason against the least pace: it may be busy for ever.
+ */
+export const isStrained = ({ servingMs, calmMs, cpuShare, lateMs, isUrgent }: Load, pace: number): boolean => {
+  if (isUrgent === true && pace <= URGENT_PACE) return false
   if (servingMs !== undefined) {
     if (calmMs === undefined) return true
     if (servingMs > Math.max(calmMs * SLOWER_MAX, calmMs + SLOWER_MS_MAX)) return true
   }
-  return (cpuShare ?? 0) > CPU_SHARE_MAX || (lateMs ?? 0) > LATE_MS_MAX
+  return pace > TRIAL_PACE && ((cpuShare ?? 0) > CPU_SHARE_MAX || (lateMs ?? 0) > LATE_MS_MAX)
 }
 
 /** Pure: the state after a look at the load at `nowMs`, monotonic milliseconds. */
 export const stepBreaker = (breaker: Breaker, load: Load, nowMs: number): Breaker => {
   const { trips, sinceMs } = breaker
   const forMs = nowMs - sinceMs
+  const made = Math.max(0, trips - 1)
   switch (breaker.kind) {
     case 'closed':
-      if (isStrained(load)) return { kind: 'open', sinceMs: nowMs, trips: trips + 1 }
-      return trips > 0 && forMs >= FORGET_MS ? { kind: 'closed', sinceMs: nowMs, trips: 0 } : breaker
+      if (isStrained(load, 1)) return { kind: 'open', sinceMs: nowMs, trips: trips + 1 }
+      return trips > 0 && forMs >= CALM_MS ? { kind: 'closed', sinceMs: nowMs, trips: made } : breaker
     case 'open':
       // However long the strain lasts, it is tried now and then: a worn graph is part of the load.
-      return forMs >= restMs(trips) ? { kind: 'half-open', sinceMs: nowMs, trips } : breaker
-    case 'half-open':
-      if (isStrained(load)) return { kind: 'open', sinceMs: nowMs, trips: trips + 1 }
-      return forMs >= TRIAL_MS ? { kind: 'closed', sinceMs: nowMs, trips } : breaker
+      if (forMs < restMs(trips) && load.isUrgent !== true) return breaker
+      return { kind: 'half-open', sinceMs: nowMs, trips, pace: load.isUrgent === true ? URGENT_PACE : TRIAL_PACE }
+    case 'half-open': {
+      if (isStrained(load, breaker.pace)) return { kind: 'open', sinceMs: nowMs, trips: trips + 1 }
+      if (forMs < CALM_MS) return breaker
+      const pace = breaker.pace * 2
+      if (pace < 1) return { kind: 'half-open', sinceMs: nowMs, trips: made, pace }
+      return { kind: 'closed', sinceMs: nowMs, trips: made }
+    }
     default:
       return unreachable(breaker)
   }
@@ -75,6 +87,6 @@ export const stepBreaker = (breaker: Breaker, load: Load, nowMs: number): Breake
 
 export const restMs = (trips: number): number => REST_MS * 2 ** Math.min(REST_DOUBLINGS_MAX, Math.max(0, trips - 1))
 
-const PACES: Readonly<Record<Breaker['kind'], Pace>> = { closed: 'full', open: 'stopped', 'half-open': 'slow' }
-
-export const paceOf = ({ kind }: Breaker): Pace => PACES[kind]
+/** Share of its worker's time that a rebuild may take, 0 to 1. */
+export const paceOf = (breaker: Breaker): number =>
+  breaker.kind === 'half-open' ? breaker.pace : breaker.kind === 'open' ? 0 : 1

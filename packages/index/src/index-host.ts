@@ -9,7 +9,6 @@ import {
   unreachable,
   type VectorParams,
 } from '@meridian/core'
-import type { Pace } from './breaker.js'
 import type { Layer } from './layer.js'
 import { spaceKey } from './query.js'
 import { idHash, UNKNOWN_ID } from './buried.js'
@@ -31,8 +30,8 @@ const SLICE_SERVING_MS = 1
 const SERVING_MS = 50
 /** Of a rebuild, which can wait: about two insertions. */
 const REBUILD_SERVING_MS = 0.5
-/** A slow rebuild rests this much longer than it works. */
-const SLOW_FACTOR = 9
+/** From this share of the time on a rebuild is done soon enough for fresh vectors to wait for it. */
+const SOON_PACE = 0.5
 /** How often it says how long it has worked. */
 const WORKED_MS = 20
 
@@ -59,9 +58,10 @@ export class IndexHost {
   #searchedAtMs = Number.NEGATIVE_INFINITY
   /** The space that had the last slice. */
   #lastServed: SpaceNumber = 0
-  #rebuild: { readonly space: SpaceNumber; pace: Pace; nextAtMs: number } | undefined
+  #rebuild: { readonly space: SpaceNumber; pace: number; nextAtMs: number } | undefined
   #workedMs = 0
   #wasRebuild = false
+  #isClosed = false
 
   constructor(
     directory: string,
@@ -82,6 +82,7 @@ export class IndexHost {
    * then even so: a snapshot may wait for searches to cease.
    */
   work(sliceMs = this.#sliceMs()): number | undefined {
+    if (this.#isClosed) return undefined
     const restMs = this.#rebuildRestMs()
     const isRebuildsTurn = restMs === 0 && !this.#wasRebuild
     this.#wasRebuild = false
@@ -126,12 +127,12 @@ export class IndexHost {
   /** 0: it is its turn; `undefined`: there is none, or it stands still. */
   #rebuildRestMs(): number | undefined {
     const rebuild = this.#rebuild
-    if (rebuild === undefined || rebuild.pace === 'stopped') return undefined
+    if (rebuild === undefined || rebuild.pace === 0) return undefined
     if (this.#spaces.get(rebuild.space)?.space.isRebuilding !== true) {
       this.#rebuild = undefined
       return undefined
     }
-    return rebuild.pace === 'full' ? 0 : Math.max(0, rebuild.nextAtMs - this.elapsedMs())
+    return Math.max(0, rebuild.nextAtMs - this.elapsedMs())
   }
 
   #rebuildSlice(sliceMs: number): void {
@@ -140,7 +141,7 @@ export class IndexHost {
     const startedMs = this.elapsedMs()
     hosted.space.stepRebuild(this.#during(sliceMs))
     const endedMs = this.elapsedMs()
-    rebuild.nextAtMs = endedMs + (endedMs - startedMs) * SLOW_FACTOR
+    rebuild.nextAtMs = endedMs + (endedMs - startedMs) * (1 / rebuild.pace - 1)
     this.#workedMs += endedMs - startedMs
     if (this.#workedMs >= WORKED_MS || !hosted.space.isRebuilding) {
       this.post({ type: 'worked', ms: this.#workedMs })
@@ -151,10 +152,10 @@ export class IndexHost {
     this.#report()
   }
 
-  #startRebuild(number: SpaceNumber, pace: Pace): void {
+  #startRebuild(number: SpaceNumber, pace: number): void {
     const hosted = this.#spaces.get(number)
     if (hosted === undefined || !hosted.settled) return
-    hosted.space.rebuild()
+    hosted.space.rebuild(pace >= SOON_PACE)
     this.#rebuild = { space: number, pace, nextAtMs: this.elapsedMs() }
     this.#changed.add(number)
   }
@@ -218,6 +219,7 @@ export class IndexHost {
         )
         break
       case 'close':
+        this.#isClosed = true
         this.#saving.then(() => this.post({ type: 'closed' }))
         break
       default:

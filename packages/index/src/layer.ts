@@ -70,16 +70,25 @@ export class Layer {
   insert(rows: Rows, more: () => boolean): number {
     let count = 0
     for (const row of this.missing) {
-      const label = this.graph.add(this.embedding.row(rows.vectorAt(row)))
-      if (label >= this.#rowOf.length) this.#rowOf = grown(this.#rowOf, label, NO_ROW)
-      this.#rowOf[label] = row
-      this.#setLabel(row, label)
-      this.missing.delete(row)
+      this.#put(row, rows)
       count++
       if (!more()) break
     }
-    this.revision += count
     return count
+  }
+
+  /** Moves this row into the graph, if it is missing. */
+  insertRow(row: number, rows: Rows): void {
+    if (this.missing.has(row)) this.#put(row, rows)
+  }
+
+  #put(row: number, rows: Rows): void {
+    const label = this.graph.add(this.embedding.row(rows.vectorAt(row)))
+    if (label >= this.#rowOf.length) this.#rowOf = grown(this.#rowOf, label, NO_ROW)
+    this.#rowOf[label] = row
+    this.#setLabel(row, label)
+    this.missing.delete(row)
+    this.revision++
   }
 
   /** Labels of about the `ef` nearest to a vector of the space; see `Graph.search`. */

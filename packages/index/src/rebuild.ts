@@ -15,6 +15,8 @@ export class Rebuild {
   readonly layer: Layer
   /** Rows below it were looked at. */
   #seen = 0
+  /** Of those, the last that are not in the new graph; some of them may be freed or taken anew meanwhile. */
+  readonly #found: number[] = []
 
   constructor(
     params: VectorParams,
@@ -49,21 +51,26 @@ export class Rebuild {
     this.layer.drop(row, hash)
   }
 
-  /** Goes on until nothing is left or `more` says no; at least one insertion. Returns how many. */
-  step(more: () => boolean): number {
-    let count = 0
+  /**
+   * Goes on until no row is left that was there before, or `more` says no. What is fresh is not its business: it would take all
+   * the time that a rebuild gets.
+   */
+  step(more: () => boolean): void {
     do {
-      if (this.layer.missing.size === 0) this.#look()
-      if (this.layer.missing.size > 0) count += this.layer.insert(this.rows, more)
-    } while (this.left > 0 && more())
-    return count
+      const row = this.#found.pop()
+      if (row !== undefined) this.layer.insertRow(row, this.rows)
+      else if (this.#seen < this.rows.end) this.#look()
+      else return
+    } while (more())
   }
 
   #look(): void {
     const end = Math.min(this.rows.end, this.#seen + ROWS_AT_ONCE)
     while (this.#seen < end) {
       const row = this.#seen++
-      if (this.rows.ordinalAt(row) !== NO_ORDINAL) this.layer.enlist(row, this.rows)
+      if (this.rows.ordinalAt(row) === NO_ORDINAL) continue
+      this.layer.enlist(row, this.rows)
+      this.#found.push(row)
     }
   }
 }

@@ -69,15 +69,15 @@ test('[RB1] one graph at a time is rebuilt; the next begins when it is done', ()
   const [a, b] = [spaceOf('a', { wanted: 'dead' }), spaceOf('b', { wanted: 'recall' })]
   const { rebuilds, told, finish, pass } = stage([spaceOf('sound'), a, b])
   pass(8)
-  expect(told).toEqual(['a full'])
+  expect(told).toEqual(['a 1'])
   expect(rebuilds.status()).toMatchObject({ space: a.ref, reason: 'dead', progress: 0, completed: 0 })
   finish(a)
   pass(1)
-  expect(told).toEqual(['a full', 'b full'])
+  expect(told).toEqual(['a 1', 'b 1'])
   expect(rebuilds.status()).toMatchObject({ space: b.ref, reason: 'recall', completed: 1 })
   finish(b)
   pass(1)
-  expect(rebuilds.status()).toEqual({ breaker: 'closed', trips: 0, recentTrips: 0, completed: 2 })
+  expect(rebuilds.status()).toEqual({ breaker: 'closed', pace: 1, trips: 0, recentTrips: 0, completed: 2 })
 })
 
 test('[RB2] without memory for two graphs it does not begin, says so, and begins when there is some', () => {
@@ -89,34 +89,32 @@ test('[RB2] without memory for two graphs it does not begin, says so, and begins
   // Another that fits is not held up.
   small.stats = { ...small.stats, graph: { ...small.stats.graph!, wanted: 'dead' } }
   pass(1)
-  expect(told).toEqual(['small full'])
+  expect(told).toEqual(['small 1'])
   finish(small)
   free.bytes = 113 * MIB
   pass(1)
-  expect(told).toEqual(['small full', 'large full'])
+  expect(told).toEqual(['small 1', 'large 1'])
   expect(rebuilds.status().shortOfMemory).toBeUndefined()
 })
 
-test('[RB3] searches that get slower stop it; it is tried slowly, backs off when that hurts, and completes after', () => {
+test('[RB3] searches that get slower stop it; it is tried slowly, backs off when that hurts, gets faster, and completes', () => {
   const space = spaceOf('a')
   const { rebuilds, told, finish, pass } = stage([space])
   pass(8, 1)
   space.stats = { ...space.stats, graph: { ...space.stats.graph!, wanted: 'dead' } }
   pass(1, 1)
   pass(1, 4)
-  expect(rebuilds.status()).toMatchObject({ breaker: 'open', trips: 1 })
-  pass(4, 1)
-  expect(rebuilds.status().breaker).toBe('half-open')
+  expect(rebuilds.status()).toMatchObject({ breaker: 'open', pace: 0, trips: 1 })
+  pass(2, 1)
+  expect(rebuilds.status()).toMatchObject({ breaker: 'half-open', pace: 0.1 })
   pass(1, 4)
   expect(rebuilds.status()).toMatchObject({ breaker: 'open', trips: 2, recentTrips: 2 })
-  pass(8, 1)
-  pass(8, 1)
-  expect(told).toEqual(['a full', 'a stopped', 'a slow', 'a stopped', 'a slow', 'a full'])
+  pass(4, 1)
+  pass(16, 1)
+  expect(told).toEqual(['a 1', 'a 0', 'a 0.1', 'a 0', 'a 0.1', 'a 0.2', 'a 0.4', 'a 0.8', 'a 1'])
   finish(space)
   pass(1, 1)
-  expect(rebuilds.status()).toMatchObject({ breaker: 'closed', completed: 1 })
-  // The interruptions are remembered: the next one rests longer.
-  expect(rebuilds.status().recentTrips).toBe(2)
+  expect(rebuilds.status()).toMatchObject({ breaker: 'closed', trips: 2, recentTrips: 0, completed: 1 })
 })
 
 test('[RB4] what is normal is learned while it stands still: a load that came meanwhile does not hold it up for ever', () => {
@@ -124,10 +122,31 @@ test('[RB4] what is normal is learned while it stands still: a load that came me
   const { rebuilds, told, pass } = stage([space])
   pass(1)
   pass(1, 6)
-  expect(told).toEqual(['a full', 'a stopped'])
-  pass(12, 6)
+  expect(told).toEqual(['a 1', 'a 0'])
+  pass(20, 6)
   expect(rebuilds.status().breaker).toBe('closed')
   expect(rebuilds.status().calmMs).toBeCloseTo(6)
+})
+
+test('[RB9] a graph that is dead by half is rebuilt whatever the load, a fifth of the time', () => {
+  const space = spaceOf('a', { wanted: 'dead' })
+  space.stats = { ...space.stats, dead: 2600 }
+  const { rebuilds, pass } = stage([space])
+  pass(8, 1, 0.9)
+  for (let look = 0; look < 100; look++) {
+    pass(1, look % 2 === 0 ? 1 : 9, 0.95)
+    if (rebuilds.status().breaker === 'half-open') expect(rebuilds.status().pace).toBeGreaterThanOrEqual(0.2)
+    pass(1, 9, 0.95)
+    expect(rebuilds.status().pace === 0 ? 'open' : 'going').toBe(
+      rebuilds.status().breaker === 'open' ? 'open' : 'going',
+    )
+  }
+  let open = 0
+  for (let look = 0; look < 100; look++) {
+    pass(1, 9, 0.95)
+    if (rebuilds.status().pace === 0) open++
+  }
+  expect(open).toBeLessThan(30)
 })
 
 test('[RB5] processors that others use stop it; its own work does not', () => {
@@ -146,10 +165,10 @@ test('[RB6] a space that is dropped or opened anew is let go of; one that did no
   pass(1)
   spaces[0]!.stats = spaceOf('a', { wanted: 'dead' }).stats
   pass(1)
-  expect(told).toEqual(['a full', 'a full'])
+  expect(told).toEqual(['a 1', 'a 1'])
   spaces.splice(0, 1, spaceOf('b', { wanted: 'outgrown' }))
   pass(1)
-  expect(told.at(-1)).toBe('b full')
+  expect(told.at(-1)).toBe('b 1')
   expect(rebuilds.status()).toMatchObject({ reason: 'outgrown', completed: 0 })
 })
 

@@ -1,10 +1,12 @@
 import type { Log, RebuildReason, RebuildStatus, SpaceRef, SpaceStats, Timers } from '@meridian/core'
-import { type Breaker, CLOSED, type Load, type Pace, paceOf, stepBreaker } from './breaker.js'
+import { type Breaker, CLOSED, type Load, paceOf, stepBreaker } from './breaker.js'
 import { ServingTimes } from './serving-times.js'
 
 const LOOK_MS = 250
 /** Of what a graph takes: its capacity grows in steps, and changes go on. */
 const MEMORY_FACTOR = 1.25
+/** Searches cost 1.7-1.9 times as much then. */
+const URGENT_DEAD_SHARE = 0.5
 
 /** A space as this looks at it. */
 export interface Rebuildable {
@@ -22,8 +24,8 @@ export interface RebuildParts<S extends Rebuildable> {
   readonly processors: number
   /** Bytes that may still be taken. */
   memoryFree(): number
-  /** Tells the space's worker to build its graph anew, or to go on at another pace. */
-  pace(space: S, pace: Pace): void
+  /** Tells the space's worker to build its graph anew, or to take another share of its time, 0 to 1. */
+  pace(space: S, pace: number): void
 }
 
 /**
@@ -56,6 +58,7 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     const space = this.#current?.space
     return {
       breaker: kind,
+      pace: paceOf(this.#breaker),
       trips: this.#trips,
       recentTrips: trips,
       completed: this.#completed,
@@ -102,10 +105,13 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     this.#lookedAtMs = nowMs
     this.#cpuMs = cpuMs
     this.#workedMs = 0
-    const isCalm = this.#current === undefined || paceOf(this.#breaker) === 'stopped'
+    const isCalm = this.#current === undefined || paceOf(this.#breaker) === 0
     const servingMs = this.times.look(isCalm)
     const { calmMs } = this.times
+    const { dead, graph } = this.#current?.space.stats ?? {}
+    const isUrgent = dead !== undefined && graph !== undefined && dead > graph.slots * URGENT_DEAD_SHARE
     return {
+      isUrgent,
       cpuShare: othersMs / (tookMs * processors),
       lateMs: Math.max(0, tookMs - LOOK_MS),
       ...(servingMs !== undefined && { servingMs }),
@@ -142,11 +148,12 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
   #turn(load: Load): void {
     const pace = paceOf(this.#breaker)
     const { space } = this.#current!
+    // Searches from before were made at another pace.
+    this.times.forget()
     if (this.#breaker.kind === 'open') {
       this.#trips++
-      this.times.forget()
+      this.#parts.log.info({ ...space.ref, ...load }, 'rebuild interrupted for the sake of searches')
     }
-    this.#parts.log.info({ ...space.ref, ...load, breaker: this.#breaker.kind }, `rebuild: ${pace}`)
     this.#parts.pace(space, pace)
   }
 

@@ -150,7 +150,7 @@ test('[IX3] churn never shows a deleted or superseded vector, and wears the grap
   for (let ordinal = 0; ordinal < 4000; ordinal++) twins.set(ordinal, fresh[next++]!)
   build(twins.space)
   let rebuilds = 0
-  let wasRebuilding = false
+  let graph = twins.space.current
   for (let round = 0; round < 60; round++) {
     for (let i = 0; i < 300; i++) {
       const ordinal = Math.floor(random() * 4500)
@@ -160,9 +160,8 @@ test('[IX3] churn never shows a deleted or superseded vector, and wears the grap
     let budget = 400
     while (budget > 0 && (twins.space.hasWork || twins.space.isRebuilding || twins.space.wanted !== undefined))
       turn(twins.space, () => --budget > 0)
-    const isRebuilding = twins.space.stats().state === 'rebuilding'
-    if (isRebuilding && !wasRebuilding) rebuilds++
-    wasRebuilding = isRebuilding
+    if (twins.space.current !== graph) rebuilds++
+    graph = twins.space.current
     // `recall` checks every hit against the twin.
     const recalls = fresh.slice(next - 10, next).map((vector) => twins.recall({ vector, limit: 10 }))
     expect(mean(recalls)).toBeGreaterThanOrEqual(0.97)
@@ -299,6 +298,50 @@ test('[IX60] while a graph is built anew, changes of rows that it has seen and o
   expect({ pending, slots: twins.space.current!.graph.live }).toEqual({ pending: 0, slots: live })
   expect(dead).toBeLessThan(1500)
   expect(mean(fresh.slice(0, 100).map((vector) => twins.recall({ vector, limit: 10 })))).toBeGreaterThanOrEqual(0.99)
+})
+
+test('[IX60] what is fresh waits for a graph that will be there soon, and is not kept waiting for one that stands still', () => {
+  const space = new Space(paramsOf(8, 'Euclid'))
+  const vectors = clustered(4000, 8, 25)
+  for (let i = 0; i < 3000; i++) space.set(i, `id-${i}`, '1', vectors[i]!)
+  build(space)
+  space.rebuild()
+  for (let i = 3000; i < 4000; i++) space.set(i, `id-${i}`, '1', vectors[i]!)
+  while (space.hasWork) space.step(forever)
+  expect(space.stats()).toMatchObject({ pending: 1000, state: 'rebuilding' })
+  space.rebuild(false)
+  while (space.hasWork) space.step(forever)
+  expect(space.stats()).toMatchObject({ pending: 0, state: 'rebuilding' })
+  space.rebuild()
+  build(space)
+  expect(space.stats()).toMatchObject({ live: 4000, pending: 0, dead: 0, state: 'ready' })
+})
+
+test('[IX60] a rebuild that has little time is done though vectors are replaced as fast as they are inserted', () => {
+  const twins = new Twins(8, 'Euclid')
+  const fresh = clustered(30_000, 8, 26)
+  const random = randomOf(27)
+  let next = 0
+  for (let ordinal = 0; ordinal < 2000; ordinal++) twins.set(ordinal, fresh[next++]!)
+  build(twins.space)
+  const first = twins.space.current
+  twins.space.rebuild(false)
+  let turns = 0
+  for (let i = 0; i < 300; i++) twins.set(Math.floor(random() * 2000), fresh[next++]!)
+  while (twins.space.isRebuilding) {
+    // There is always something fresh: as many as the slices for fresh vectors can take, into two graphs; the rebuild gets one in ten.
+    for (let i = 0; i < 20; i++) twins.set(Math.floor(random() * 2000), fresh[next++]!)
+    for (let slice = 0; slice < 4; slice++) {
+      let budget = 10
+      twins.space.step(() => --budget > 0)
+    }
+    let budget = 4
+    twins.space.stepRebuild(() => --budget > 0)
+    expect(++turns).toBeLessThan(1200)
+  }
+  expect(twins.space.current).not.toBe(first)
+  expect(twins.space.stats().pending).toBeLessThan(400)
+  for (const vector of fresh.slice(next - 20, next)) twins.recall({ vector, limit: 10 })
 })
 
 test('[IX61] a graph that finds few of its own vectors is built anew, once: data that no graph does better with asks no more', () => {

@@ -31,6 +31,7 @@ export class Space {
   readonly #backlogMax: number
   #current: Layer | undefined
   #rebuild: Rebuild | undefined
+  #isSoon = true
   #selfRecall: SelfRecall | undefined
 
   /** `planner` decides between scan and walk where both can answer. */
@@ -149,10 +150,14 @@ export class Space {
   get hasWork(): boolean {
     if (this.params.metric === 'Manhattan' || !this.isSettled) return false
     if (this.#current === undefined) return this.rows.live >= GRAPH_LIVE_MIN
-    return this.#current.missing.size > (this.#rebuild ? this.#backlogMax : 0) || this.#isShrunk(this.#current)
+    if (this.#isShrunk(this.#current) || this.#isBehind(this.#current)) return true
+    return (this.#rebuild?.layer.missing.size ?? 0) > 0
   }
 
-  /** Brings the graph nearer to the rows until done or `more` says no; returns the number of insertions. */
+  /**
+   * Brings what is fresh into the graph, and into the one that is built beside it, until done or `more` says no; returns the
+   * number of insertions.
+   */
   step(more: () => boolean): number {
     if (!this.hasWork) return 0
     if (this.#current !== undefined && this.#isShrunk(this.#current)) {
@@ -163,7 +168,14 @@ export class Space {
       this.#current = Layer.create(this.params, this.rows)
       this.#selfRecall = new SelfRecall(this.#current, true)
     }
-    return this.#current.insert(this.rows, more)
+    const next = this.#rebuild?.layer
+    // The one that lacks more: a new graph that fell behind what is written all the time would never take over.
+    const isNextFirst = next !== undefined && next.missing.size >= this.#current.missing.size
+    if (next === undefined || (!isNextFirst && this.#isBehind(this.#current)))
+      return this.#current.insert(this.rows, more)
+    const count = next.missing.size === 0 ? 0 : next.insert(this.rows, more)
+    this.#swapIfDone()
+    return count
   }
 
   /** Why the graph should be built anew; `undefined` if it should not, or is. */
@@ -175,8 +187,12 @@ export class Space {
     return rebuildReason({ live: this.rows.live, slots, dead, outgrown: layer.outgrown, recall, recallWhenNew })
   }
 
-  /** Starts a graph beside the one that serves, which it takes the place of when it has everything. */
-  rebuild(): void {
+  /**
+   * Starts a graph beside the one that serves, which it takes the place of when it has everything. `isSoon`: it will not take
+   * long, so what is fresh may wait for it; else the graph that serves takes it too. May be called again to say otherwise.
+   */
+  rebuild(isSoon = true): void {
+    this.#isSoon = isSoon
     if (this.#current !== undefined && this.isSettled) this.#rebuild ??= new Rebuild(this.params, this.rows)
   }
 
@@ -189,7 +205,7 @@ export class Space {
     const rebuild = this.#rebuild
     if (rebuild === undefined || this.#current === undefined || !this.isSettled) return
     rebuild.step(more)
-    if (rebuild.isAsGoodAs(this.#current.missing.size)) this.#serve(rebuild.layer)
+    this.#swapIfDone()
   }
 
   /** Whether there is a question about the graph's quality; it can wait. */
@@ -247,6 +263,15 @@ export class Space {
   /** Gives the memory of its graphs back now. It must not be used any more. */
   close(): void {
     this.#serve(undefined)
+  }
+
+  /** Lacks more than it may. */
+  #isBehind({ missing }: Layer): boolean {
+    return missing.size > (this.#rebuild && this.#isSoon ? this.#backlogMax : 0)
+  }
+
+  #swapIfDone(): void {
+    if (this.#rebuild?.isAsGoodAs(this.#current?.missing.size ?? 0)) this.#serve(this.#rebuild.layer)
   }
 
   /** To a size that is better scanned. */

@@ -78,8 +78,8 @@ export class WorkerLink {
       for (const reply of replies) {
         // What a worker says by itself, it may say just before it dies.
         if (reply.type !== 'log') this.#failures = 0
-        if (reply.type === 'closed') worker.terminate()
-        else this.handler.reply(reply)
+        // A closed worker ends by itself: ended from here in the midst of a native call, it would take the process along.
+        if (reply.type !== 'closed') this.handler.reply(reply)
       }
     })
     worker.on('error', (error) => this.log.error({ error: String(error) }, 'index worker failed'))

@@ -17,13 +17,18 @@ const post = (reply: IndexReply): void => {
     const turn = replies
     replies = []
     port.postMessage(turn)
+    if (turn.some(({ type }) => type === 'closed')) end()
   })
 }
 
 /** How often it looks whether something is due that waited for quiet. */
 const LOOK_MS = 5000
 
+/** Messages that come one after the other are taken in one go, as long as work had its turn within this time. */
+const PATIENCE_MS = 3
+
 let isScheduled = false
+let workedAtMs = performance.now()
 let later: NodeJS.Timeout | undefined
 /** Work comes after the messages that are there: one slice, then they have their turn again. */
 const schedule = (): void => {
@@ -32,17 +37,30 @@ const schedule = (): void => {
   clearTimeout(later)
   setImmediate(() => {
     isScheduled = false
-    const waitMs = host.work()
-    if (waitMs === 0) schedule()
-    else if (waitMs !== undefined) later = setTimeout(schedule, waitMs)
+    work()
   })
+}
+
+const work = (): void => {
+  const waitMs = host.work()
+  workedAtMs = performance.now()
+  if (waitMs === 0) schedule()
+  else if (waitMs !== undefined) later = setTimeout(schedule, waitMs)
 }
 
 const host = new IndexHost(directory, post, () => performance.now())
 if (announces) announce(ENGINE, logTo(post))
 
+/** Without anything to wait for, the thread ends. */
+const end = (): void => {
+  clearInterval(look)
+  clearTimeout(later)
+  port.close()
+}
+
 port.on('message', (requests: IndexRequest[]) => {
   host.serve(requests)
+  if (isScheduled && performance.now() - workedAtMs > PATIENCE_MS) work()
   schedule()
 })
-setInterval(schedule, LOOK_MS).unref()
+const look = setInterval(schedule, LOOK_MS)

@@ -1,5 +1,4 @@
 import type { ErrorCode, IndexQuery, IndexTraces, SearchWork, SpaceRef, SpaceStats, VectorParams } from '@meridian/core'
-import type { Pace } from './breaker.js'
 
 /** One opening of a space; never reused, so what is late for an earlier opening is recognised and ignored. */
 export type SpaceNumber = number
@@ -30,8 +29,8 @@ export type IndexRequest =
   | { readonly type: 'search'; readonly id: number; readonly space: SpaceNumber; readonly query: IndexQuery }
   /** Answered by `traces` once no file is being written. */
   | { readonly type: 'traces'; readonly id: number; readonly space: SpaceNumber; readonly record: string }
-  /** Starts building the space's graph anew unless that is under way, and says how fast. */
-  | { readonly type: 'rebuild'; readonly space: SpaceNumber; readonly pace: Pace }
+  /** Starts building the space's graph anew unless that is under way, and says which share of the time it may take, 0 to 1. */
+  | { readonly type: 'rebuild'; readonly space: SpaceNumber; readonly pace: number }
   /** Forgets the space, if it is there, and deletes its files; answered by `dropped`. */
   | { readonly type: 'drop'; readonly space: SpaceNumber; readonly ref: SpaceRef }
   /** Answered by `done` or `failed` once every changed space is on disk. */

@@ -139,7 +139,7 @@ test('[HE32] an index that loads or is being rebuilt', async () => {
 
 test('[HE37] what is done about worn graphs, and one that cannot be rebuilt for want of memory', async () => {
   class Worn extends ExactIndex {
-    told: RebuildStatus = { breaker: 'half-open', trips: 3, recentTrips: 1, completed: 2 }
+    told: RebuildStatus = { breaker: 'half-open', pace: 0.1, trips: 3, recentTrips: 1, completed: 2 }
     rebuilds(): RebuildStatus {
       return this.told
     }
@@ -149,7 +149,7 @@ test('[HE37] what is done about worn graphs, and one that cannot be rebuilt for 
   await kit.ok('PUT', '/collections/c', { vectors: { size: 2, distance: 'Dot' } })
   await kit.ok('PUT', '/collections/c/points', { points: [{ id: 1, vector: [1, 2] }] })
   const { collections, rebuilds } = await kit.ok('GET', '/meridian/cluster')
-  expect(rebuilds).toEqual({ breaker: 'half-open', trips: 3, recentTrips: 1, completed: 2 })
+  expect(rebuilds).toEqual({ breaker: 'half-open', pace: 0.1, trips: 3, recentTrips: 1, completed: 2 })
   expect(collections).toMatchObject([{ name: 'c', indexBytes: expect.any(Number), indexDead: 0 }])
   expect(collections[0].indexBytes).toBeGreaterThan(8)
   const { text } = await kit.send('GET', '/metrics')

@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util'
+import { CHURN_PLAN, churn, churnGoals } from './churn.js'
+import { goalLines, machine, numberOption, type Report } from './report.js'
+import { table } from './table.js'
+import { vectorSet } from './vector-set.js'
+
+const QUERIES = 500
+
+export const runChurn = async (args: readonly string[]): Promise<Report> => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      set: { type: 'string', default: 'fashion-mnist-784' },
+      count: { type: 'string', default: '60000' },
+      rounds: { type: 'string', default: String(CHURN_PLAN.rounds) },
+    },
+  })
+  const count = Math.round(numberOption('count', values.count, 2000, 10_000_000))
+  const rounds = Math.round(numberOption('rounds', values.rounds, 1, 100))
+  const plan = { ...CHURN_PLAN, rounds }
+  const set = await vectorSet(values.set, count, QUERIES)
+  const figures = await churn(set, plan)
+  const goals = churnGoals(figures)
+  const { fresh, churned, again } = figures
+  const mb = (bytes: number): string => (bytes / 1e6).toFixed(0)
+  const text = [
+    table(
+      ['round', 'sets/s', 'searches', 'p50 ms', 'p95 ms', 'p99 ms', 'rebuilds', 'trips', 'dead'],
+      figures.rounds.map((each) => [
+        each.round,
+        each.setsPerSecond,
+        each.searches,
+        each.p50Ms,
+        each.p95Ms,
+        each.p99Ms,
+        each.rebuilds,
+        each.trips,
+        each.deadShare,
+      ]),
+    ),
+    table(
+      ['graph', 'recall@10', 'p50 ms', 'p95 ms', 'MB'],
+      [
+        ['fresh, before', fresh.recall, fresh.p50Ms, fresh.p95Ms, mb(fresh.bytes)],
+        ['churned', churned.recall, churned.p50Ms, churned.p95Ms, mb(churned.bytes)],
+        ['fresh, after', again.recall, again.p50Ms, again.p95Ms, ''],
+      ],
+    ),
+    `${figures.checkedHits} hits checked`,
+    ...goalLines(goals),
+  ].join('\n')
+  return { json: { benchmark: 'churn', machine: machine(), set: set.name, count, plan, figures, goals }, text }
+}
