@@ -64,7 +64,6 @@ test.each([
   ],
   [{ vectors: { size: 'four', distance: 'Dot' } }, 400, 'vectors.size: expected a number, got a string'],
   [{ vectors: { size: 4.5, distance: 'Dot' } }, 400, 'expected an integer'],
-  [{ vectors: {} }, 422, '[vectors: 0 named vectors'],
   [{ vectors: VECTORS, shard_number: 0 }, 422, '[shard_number:'],
   [{ vectors: VECTORS, hnsw_config: { m: 1000 } }, 422, '[hnsw_config.m:'],
   [{ vectors: VECTORS, sparse_vectors: { t: { modifier: 'bm25' } } }, 400, 'expected one of none, idf'],

@@ -113,16 +113,54 @@ test.each([
   expect(await params()).toEqual(before)
 })
 
-test('[HT112] the same again is no error, the last vector stays, and names and collections are looked at', async () => {
+test('[HT112] the same again is no error, and names and collections are looked at', async () => {
   const body = { dense: { size: 2, distance: 'Dot' } }
   for (let i = 0; i < 2; i++) expect((await add('v', body)).status).toBe(200)
   expect((await add('x'.repeat(201), body)).status).toBe(422)
   expect((await add('v~0123abcd', body)).status).toBe(422)
   expect((await kit.send('PUT', '/collections/none/vectors/v', body)).status).toBe(404)
   expect((await kit.send('DELETE', '/collections/none/vectors/v')).status).toBe(404)
-  await kit.ok('PUT', '/collections/named', { vectors: { only: { size: 1, distance: 'Dot' } } })
-  const last = await kit.send('DELETE', '/collections/named/vectors/only')
-  expect([last.status, last.json.status.error]).toEqual([400, expect.stringContaining('is the only one')])
+})
+
+test.each([
+  ['created without', { vectors: {} }],
+  ['whose last was dropped', { vectors: { only: { size: 1, distance: 'Dot' } } }],
+])('[HT115] a collection %s has points with payload only, and can be given a vector', async (_, creation) => {
+  const path = '/collections/plain'
+  await kit.ok('PUT', path, creation)
+  await kit.ok('DELETE', `${path}/vectors/only`)
+  expect((await kit.ok('GET', path)).config.params.vectors).toEqual({})
+  const points = [1, 2, 3].map((id) => ({ id, vector: {}, payload: { n: id } }))
+  await kit.ok('PUT', `${path}/points?wait=true`, { points })
+  await kit.ok('PUT', `${path}/points?wait=true`, { batch: { ids: [4], vectors: {}, payloads: [{ n: 4 }] } })
+  expect(await kit.ok('GET', path)).toMatchObject({ status: 'green', points_count: 4, indexed_vectors_count: 0 })
+  const filter = { must: [{ key: 'n', range: { gte: 3 } }] }
+  const ids = async (route: string, body: object) =>
+    (await kit.ok('POST', `${path}/points/${route}`, body)).points.map(({ id }: { id: number }) => id)
+  expect(await ids('scroll', { filter, with_vector: true })).toEqual([3, 4])
+  expect(await ids('query', { query: { order_by: { key: 'n', direction: 'desc' } }, limit: 2 })).toEqual([4, 3])
+  expect((await ids('query', { query: { sample: 'random' } })).sort()).toEqual([1, 2, 3, 4])
+  expect(await kit.ok('POST', `${path}/facet`, { key: 'n' })).toMatchObject({ hits: { length: 4 } })
+  const snapshot = await kit.ok('POST', `${path}/snapshots`)
+  await kit.ok('PUT', '/collections/plain-copy/snapshots/recover', { location: `file:///${snapshot.name}` })
+  expect(await kit.ok('POST', '/collections/plain-copy/points/count', {})).toEqual({ count: 4 })
+  await kit.ok('DELETE', '/collections/plain-copy')
+  const [shown] = await kit.ok('POST', `${path}/points`, { ids: [1], with_vector: true })
+  expect(shown).toEqual({ id: 1, payload: { n: 1 }, vector: {} })
+  for (const [method, route, body] of [
+    ['POST', 'points/search', { vector: [1], limit: 1 }],
+    ['POST', 'points/query', { query: [1] }],
+    ['POST', 'points/query', { query: 1 }],
+    ['POST', 'points/recommend', { positive: [1], limit: 1 }],
+    ['PUT', 'points', { points: [{ id: 1, vector: [1] }] }],
+  ] as const) {
+    const reply = await kit.send(method, `${path}/${route}`, body)
+    expect([reply.status, reply.json.status.error]).toEqual([400, expect.stringContaining('Not existing vector name')])
+  }
+  await kit.ok('PUT', `${path}/vectors/v`, { dense: { size: 1, distance: 'Dot' } })
+  await kit.ok('PUT', `${path}/points/vectors?wait=true`, { points: [{ id: 2, vector: { v: [1] } }] })
+  expect(await ids('query', { query: [1], using: 'v' })).toEqual([2])
+  await kit.ok('DELETE', path)
 })
 
 test('[HT113] the modifier of a sparse vector changes what searches of it weigh, at once and back', async () => {

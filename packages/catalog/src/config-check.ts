@@ -10,7 +10,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * Says what is wrong with a collection's configuration, or nothing. Fields that this version does not know are let pass: a
+ * Says what is wrong with a collection's configuration, or nothing. One without vectors has points with payload only. Fields that this version does not know are let pass: a
  * newer region may have written them, and they count when configurations are compared.
  */
 export const configProblem = (config: unknown): string | undefined => {
@@ -20,7 +20,6 @@ export const configProblem = (config: unknown): string | undefined => {
   if (config.sparse !== undefined && !isObject(config.sparse)) return 'sparse is not an object'
   const sparse = Object.entries(config.sparse ?? {})
   const spaces = Object.entries(config.vectors)
-  if (spaces.length + sparse.length === 0) return 'a collection needs at least one vector space'
   for (const [name, space] of spaces) {
     const problem = spaceProblem(name, space)
     if (problem !== undefined) return `vector ${JSON.stringify(name)}: ${problem}`

@@ -87,7 +87,10 @@ const isAlike = (a: SpaceParams, b: SpaceParams): boolean => {
   return canonicalJson(meaning(a)) === canonicalJson(meaning(b))
 }
 
-/** @throws StoreError `COLLECTION_NOT_FOUND`, `WRONG_INPUT` for the last one. */
+/**
+ * The last one can go too: where two regions drop one each, none is left in either order. @throws StoreError
+ * `COLLECTION_NOT_FOUND`.
+ */
 export const planDropSpace = (
   { collection, name, stamp }: Extract<SpaceMutation, { type: 'dropSpace' }>,
   resolution: Resolution,
@@ -96,8 +99,6 @@ export const planDropSpace = (
   const space = spaces.find((each) => each.name === name)
   const message = `drop vector ${name.slice(0, 100)} of ${collection}`
   if (space === undefined) return { message, write: undefined }
-  if (spaces.length === 1)
-    throw wrong(`Vector \`${name}\` is the only one of the collection; add another first, or delete the collection`)
   // What was set for the old one does not hold for one that has the name later.
   const own = settings.filter(({ path }) => ['vectors', 'sparse_vectors'].includes(path[0]!) && path[1] === name)
   return {

@@ -72,7 +72,6 @@ it('[CV2] what cannot be added or dropped is refused in words, and changes nothi
   for (const [mutation, words] of cases) expect(refusal(() => edit(one, mutation))).toContain(words)
   edit(one, take(12, 'v'))
   edit(one, take(13, ''))
-  expect(refusal(() => edit(one, take(14, 's')))).toContain('is the only one of the collection')
   expect(one.canonicalState()).not.toBe(before)
 })
 
@@ -239,4 +238,19 @@ it('[CV9] any additions and drops on three replicas that meet now and then end i
     }),
     { numRuns: 150 },
   )
+})
+
+it('[CV10] a collection may have no vectors: two regions that drop different ones have what both asked for', () => {
+  const [one, two] = pair()
+  edit(one, add(10, 'v'))
+  exchange(one, two)
+  edit(one, take(11, ''))
+  edit(two, take(12, 'v', 2))
+  exchange(one, two)
+  for (const each of [one, two]) expect(each.find('a')!.config.vectors).toEqual({})
+  edit(one, add(13, 'w'))
+  edit(one, take(14, 'w'))
+  edit(one, add(15, 'w'))
+  exchange(one, two)
+  expect(Object.keys(two.find('a')!.config.vectors)).toEqual(['w'])
 })

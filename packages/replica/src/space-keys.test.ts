@@ -210,3 +210,23 @@ test('[VS10] undoing a conflict puts the vectors of added spaces back', () => {
     for (const node of [eu, us]) expect(shown(node)).toEqual({ 1: { v: [value, 0] } })
   }
 })
+
+test('[VS11] a collection that two regions took the last vectors from at once keeps its points, over restarts too', () => {
+  const { time, eu, us, link } = regions()
+  eu.write([withVectors(1, { a: two(1, 2), b: two(3, 4) })])
+  converge(time, eu, us)
+  link.cut()
+  drop(eu, 'a')
+  drop(us, 'b')
+  eu.link(us)
+  converge(time, eu, us)
+  for (const node of [eu, us]) node.restart()
+  eu.link(us)
+  us.write([withVectors(2, {})])
+  converge(time, eu, us)
+  for (const node of [eu, us]) expect(shown(node)).toEqual({ 1: {}, 2: {} })
+  expect(eu.digests()).toEqual(us.digests())
+  expect(add(us, 'a').error).toBeUndefined()
+  converge(time, eu, us)
+  for (const node of [eu, us]) expect([shown(node), found(node, 'a')]).toEqual([{ 1: {}, 2: {} }, []])
+})

@@ -49,7 +49,7 @@ export const readCollection = (body: JsonMap, shardsDefault: number): Collection
   )
   const sparse = optional(body.sparse_vectors, 'sparse_vectors', {}, readSparseSpaces)
   const hasSparse = Object.keys(sparse).length > 0
-  const vectors = readSpaces(hasSparse ? (body.vectors ?? {}) : body.vectors, hnsw, hasSparse)
+  const vectors = readSpaces(hasSparse ? (body.vectors ?? {}) : body.vectors, hnsw)
   const both = Object.keys(sparse).find((name) => Object.hasOwn(vectors, name))
   if (both !== undefined) throw invalid(`sparse_vectors.${both}`, 'a dense vector has the same name, choose another')
   return {
@@ -61,15 +61,16 @@ export const readCollection = (body: JsonMap, shardsDefault: number): Collection
   }
 }
 
-const readSpaces = (value: Json | undefined, hnsw: HnswParams, mayBeEmpty: boolean): Record<string, VectorParams> => {
+const readSpaces = (value: Json | undefined, hnsw: HnswParams): Record<string, VectorParams> => {
   if (value === undefined || value === null)
-    throw badRequest('vectors: missing; send {"size": N, "distance": "Cosine"}, or an object of named ones')
+    throw badRequest(
+      'vectors: missing; send {"size": N, "distance": "Cosine"}, an object of named ones, or {} for points with payload only',
+    )
   const map = readMap(value, 'vectors')
   if (!isMap(map.size) && (map.size !== undefined || map.distance !== undefined))
     return { '': readSpace(map, 'vectors', hnsw) }
   const names = Object.keys(map)
-  if ((names.length === 0 && !mayBeEmpty) || names.length > VECTORS_MAX)
-    throw invalid('vectors', `${names.length} named vectors, send 1 to ${VECTORS_MAX}`)
+  if (names.length > VECTORS_MAX) throw invalid('vectors', `${names.length} named vectors, send at most ${VECTORS_MAX}`)
   return Object.fromEntries(
     names.map((name) => {
       // The one without a name can stand beside named ones, as `GET` shows it.

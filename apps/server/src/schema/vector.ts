@@ -22,7 +22,8 @@ export const spaceParams = (config: CollectionConfig, name: string): SpaceParams
   const params = spaceNamed(config, name)
   if (params !== undefined) return params
   const names = spacesOf(config).map(([each]) => (each === '' ? 'the unnamed one' : each))
-  throw wrongInput(`Not existing vector name error: ${name}; vectors of this collection: ${names.join(', ')}`)
+  const known = names.length === 0 ? 'none, add one with PUT /collections/{name}/vectors/{vector}' : names.join(', ')
+  throw wrongInput(`Not existing vector name error: ${name}; vectors of this collection: ${known}`)
 }
 
 /** As it is stored: of length 1 for `Cosine`, each row of a multivector by itself. */
