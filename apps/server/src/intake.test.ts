@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { SpaceRef, SpaceStats } from '@meridian/core'
 import { ExactIndex } from '@meridian/index'
 import { expect, test } from 'vitest'
@@ -62,4 +65,32 @@ test('[IN5] at the ceiling of memory a write is 507, a deletion is taken, and `/
   const { text } = await kit.send('GET', '/metrics')
   for (const line of ['memory_max_bytes 67108864', 'writes_refused_total{reason="memory"} 2'])
     expect(text).toContain(line)
+})
+
+test('[IN6] a restore is let in as clients are: at the ceiling of memory it is 507, and done again it goes on', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'meridian-intake-'))
+  try {
+    let bytes: Uint8Array<ArrayBuffer>
+    {
+      await using roomy = await openKit({ flags: { data } })
+      await roomy.ok('PUT', '/collections/c', { vectors: { size: 2, distance: 'Dot' } })
+      await roomy.ok('PUT', '/collections/c/points', { points: [point] })
+      const { name } = await roomy.ok('POST', '/collections/c/snapshots')
+      bytes = new Uint8Array(await (await fetch(`${roomy.url}/collections/c/snapshots/${name}`)).arrayBuffer())
+    }
+    const upload = async (url: string): Promise<number> => {
+      const form = new FormData()
+      form.append('snapshot', new Blob([bytes]), 'file.snapshot')
+      return (await fetch(`${url}/collections/d/snapshots/upload`, { method: 'POST', body: form })).status
+    }
+    const ballast = Buffer.alloc(64 * 1024 * 1024, 1)
+    await using full = await openKit({ flags: { data, 'memory-max': String(ballast.length) } })
+    expect(await upload(full.url)).toBe(507)
+    expect(await full.ok('POST', '/collections/d/points/count', { exact: true })).toEqual({ count: 0 })
+    await using roomy = await openKit({ flags: { data } })
+    expect(await upload(roomy.url)).toBe(200)
+    expect(await roomy.ok('POST', '/collections/d/points/count', { exact: true })).toEqual({ count: 1 })
+  } finally {
+    rmSync(data, { recursive: true, force: true })
+  }
 })

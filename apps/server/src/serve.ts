@@ -131,14 +131,14 @@ const compose = async (
     },
   })
   opened.push(() => replica.close())
-  const folder = await Snapshots.open(join(config.dataDir, 'snapshots'), replica)
+  const intake = regionIntake(config, replica, index)
+  const folder = await Snapshots.open(join(config.dataDir, 'snapshots'), replica, intake)
   snapshots = folder
   opened.push(() => folder.close())
   const gate = new Gate()
   const refusals = { link: new RefusalCounts(), room: new RefusalCounts() }
   const links = new PeerLinks(config, replica, log, refusals.link)
   opened.push(() => links.close())
-  const intake = regionIntake(config, replica, index)
   const watched = new Health({
     ...{ replica, index, links, log, intake },
     timers: systemTimers,

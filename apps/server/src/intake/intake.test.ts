@@ -109,6 +109,35 @@ test('[IN3] at the ceiling of memory what takes room is refused, what makes room
   expect(intake.memoryFreeBytes).toBe(31 * MIB)
 })
 
+test('[IN6] a restore waits as long as the graphs need, ends when it is told to, and is refused at the ceiling of memory', async () => {
+  const { intake, state, pass } = stage()
+  const stopped = new AbortController()
+  await intake.admitNext('c', stopped.signal)
+  state.pendingMib = 100
+  let isIn = false
+  const admitted = intake.admitNext('c', stopped.signal).then(() => {
+    isIn = true
+  })
+  await pass(10_000)
+  expect(isIn).toBe(false)
+  state.pendingMib = 99
+  await pass(50)
+  await admitted
+  expect(intake.refused).toEqual({ pending: 0, memory: 0 })
+  state.pendingMib = 100
+  const ended = expect(intake.admitNext('c', stopped.signal)).rejects.toThrow('stopping')
+  stopped.abort(new Error('stopping'))
+  await pass(50)
+  await ended
+  const full = expect(intake.admitNext('c', new AbortController().signal)).rejects.toMatchObject({
+    code: 'MEMORY_FULL',
+  })
+  state.usedMib = 1000
+  await pass(300)
+  await full
+  expect(intake.refused).toEqual({ pending: 0, memory: 1 })
+})
+
 test('[IN4] memory is what the process cannot give back; the ceiling is a share of the container or the machine', () => {
   const status = 'VmRSS:\t  9000 kB\nRssAnon:\t  3000 kB\nRssFile:\t  5500 kB\nRssShmem:\t   500 kB\n'
   expect(memoryUsed(status)).toBe(3500 * 1024)

@@ -77,6 +77,21 @@ export class Intake {
   }
 
   /**
+   * For a restore, which sends one batch after the other and has no client whose patience ends: waits as long as it takes.
+   * @throws StoreError through the promise: `MEMORY_FULL`; the signal's reason.
+   */
+  async admitNext(collection: string, signal: AbortSignal): Promise<void> {
+    const { timers } = this.#parts
+    for (;;) {
+      signal.throwIfAborted()
+      this.#look()
+      if (this.#isFull) throw this.#full()
+      if (this.#isNear(collection)) return
+      await new Promise<void>((resolve) => void timers.after(LOOK_MS, resolve))
+    }
+  }
+
+  /**
    * For what a write turned out to be when its turn came: nothing can wait then.
    * @throws StoreError as `admit`.
    */
@@ -91,10 +106,13 @@ export class Intake {
 
   #checkMemory(ops: readonly RecordOp[]): void {
     this.#look()
-    if (!this.#isFull || !ops.some(takesRoom)) return
+    if (this.#isFull && ops.some(takesRoom)) throw this.#full()
+  }
+
+  #full(): StoreError {
     this.#note('memory')
     const { memoryMaxBytes } = this.#parts
-    throw new StoreError(
+    return new StoreError(
       'MEMORY_FULL',
       `${mib(this.#used)} MiB of memory are in use and ${mib(memoryMaxBytes)} are allowed: delete points, or give this region more with --memory-max`,
     )

@@ -13,6 +13,7 @@ import {
   StoreError,
 } from '@meridian/core'
 import { DEFAULT_SETTINGS, promised, type Replica, type WriteReceipt } from '@meridian/replica'
+import type { Intake } from '../intake/intake.js'
 import { badRequest, wrongInput } from '../http/errors.js'
 import { Pacer } from '../query/pacer.js'
 import { encodePut } from './cut.js'
@@ -38,6 +39,9 @@ export interface CheckedSnapshot {
   /** By id: the entry, counted among the collection's changes, that stands for the ids that have several. */
   readonly last: ReadonlyMap<PointId, number>
 }
+
+/** What a restore is let in by. */
+export type RestoreIntake = Pick<Intake, 'admitNext'>
 
 /** Ids deleted in one write. */
 const DELETE_BATCH = 1000
@@ -148,9 +152,12 @@ const checkEntry = (
  * Records that are as in the snapshot already are not written again, so a restore that was interrupted is simply done again.
  * With priority `snapshot`, records that were there at the start and are not in the snapshot are deleted in the end; with
  * `replica`, records that are there stay as they are. Records that others write meanwhile are merged as always.
+ * Before each batch it waits until the index has come near.
+ * @throws StoreError `MEMORY_FULL`, what was written stays; why a write was refused.
  */
 export const restore = async (
   replica: Replica,
+  intake: RestoreIntake,
   name: string,
   snapshot: CheckedSnapshot,
   priority: Priority,
@@ -179,6 +186,7 @@ export const restore = async (
       extra.delete(id)
       if (pacer.isDue) await pacer.pause()
     }
+    if (puts.size > 0) await intake.admitNext(name, signal)
     await writePuts(replica, name, puts, priority)
     signal.throwIfAborted()
   }

@@ -6,7 +6,7 @@ import { takeCut } from './cut.js'
 import { HolderSearch, type Holders } from './holders.js'
 import { type ReceivedFile, SnapshotFolder, type StoredSnapshot } from './folder.js'
 import { fetchSnapshot, type RemoteSnapshot } from './remote.js'
-import { checkSnapshot, type Priority, restore } from './restore.js'
+import { checkSnapshot, type Priority, restore, type RestoreIntake } from './restore.js'
 
 /** What a restore is made from. */
 export interface RecoverRequest {
@@ -26,6 +26,7 @@ const FETCHES_MAX = 2
 export class Snapshots {
   readonly folder: SnapshotFolder
   readonly #replica: Replica
+  readonly #intake: RestoreIntake
   readonly #stopped = new AbortController()
   #line: Promise<unknown> = Promise.resolve()
   #jobs = 0
@@ -33,17 +34,18 @@ export class Snapshots {
   #making = 0
   readonly #holders: HolderSearch
 
-  private constructor(folder: SnapshotFolder, replica: Replica) {
+  private constructor(folder: SnapshotFolder, replica: Replica, intake: RestoreIntake) {
     this.folder = folder
     this.#replica = replica
+    this.#intake = intake
     this.#holders = new HolderSearch(folder, this.#stopped.signal)
   }
 
   /** Sweeps `path` of what an unclean stop left. */
-  static async open(path: string, replica: Replica): Promise<Snapshots> {
+  static async open(path: string, replica: Replica, intake: RestoreIntake): Promise<Snapshots> {
     const folder = new SnapshotFolder(path)
     await folder.sweep()
-    return new Snapshots(folder, replica)
+    return new Snapshots(folder, replica, intake)
   }
 
   /** `collection`: a visible name; `undefined` for the whole store. */
@@ -115,7 +117,7 @@ export class Snapshots {
     const { signal } = this.#stopped
     return this.#inLine(async () => {
       const checked = await checkSnapshot(this.#replica, path, name, request.checksum, signal)
-      await restore(this.#replica, name, checked, request.priority, signal)
+      await restore(this.#replica, this.#intake, name, checked, request.priority, signal)
     })
   }
 

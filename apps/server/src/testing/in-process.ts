@@ -41,6 +41,7 @@ const METRICS = new Metrics()
 export const serveInProcess = async (replica: Replica, index: VectorIndex): Promise<InProcessRegion> => {
   const { replica: number } = replica.identity
   const config = { ...parseConfig({ region: replica.region, 'log-level': 'silent' }), replica: number }
+  const intake = regionIntake(config, replica, index)
   const region: Region = {
     config,
     replica,
@@ -48,8 +49,8 @@ export const serveInProcess = async (replica: Replica, index: VectorIndex): Prom
     metrics: METRICS,
     links: { status: () => [], enable: () => false },
     health: { degradations: () => [], blockedMs: 0, room: undefined, indexWorkerDeaths: 0 },
-    snapshots: await Snapshots.open(join(tmpdir(), 'meridian-in-process-no-snapshots'), replica),
-    intake: regionIntake(config, replica, index),
+    snapshots: await Snapshots.open(join(tmpdir(), 'meridian-in-process-no-snapshots'), replica, intake),
+    intake,
     refusals: { link: new RefusalCounts(), room: new RefusalCounts() },
     payloadBudget: new PayloadBudget(config.payloadIndexBytesMax),
     startedAt: new Date(0),
