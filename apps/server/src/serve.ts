@@ -61,7 +61,11 @@ const PARTS: Parts = {
       directory: config.dataDir,
       log,
       workers: config.indexWorkers,
-      memoryFree: () => Math.max(0, Math.min(config.memoryMaxBytes - memoryUsed(), process.availableMemory())),
+      // Deleted vectors leave a graph when it is rebuilt: at the ceiling that is the only way back below it.
+      memoryFree: (reason) => {
+        const [below, available] = [config.memoryMaxBytes - memoryUsed(), process.availableMemory()]
+        return Math.max(0, reason === 'dead' ? available : Math.min(below, available))
+      },
       onReset: (space) => onReset(space.collection, space.vector),
     }),
 }

@@ -9,6 +9,7 @@ import {
   isDense,
   isSparseSpace,
   type Log,
+  type RebuildReason,
   type RebuildStatus,
   SILENT_LOG,
   type SearchWork,
@@ -60,8 +61,8 @@ export interface HnswIndexOptions {
   readonly timers?: Timers
   /** Milliseconds of processors that this process has used; as the system tells unless given. */
   readonly cpuMs?: () => number
-  /** Bytes of memory that may still be taken; what the machine has free unless given. */
-  readonly memoryFree?: () => number
+  /** Bytes of memory that may still be taken to rebuild a graph for that reason; what the machine has free unless given. */
+  readonly memoryFree?: (reason: RebuildReason) => number
 }
 
 /** The answer to a search. */

@@ -1,4 +1,4 @@
-import { type GraphStats, SILENT_LOG, type SpaceStats } from '@meridian/core'
+import { type GraphStats, type RebuildReason, SILENT_LOG, type SpaceStats } from '@meridian/core'
 import { expect, test } from 'vitest'
 import { type Rebuildable, Rebuilds } from './rebuilds.js'
 
@@ -20,7 +20,7 @@ const spaceOf = (collection: string, graph: Partial<GraphStats> = {}): Fake => (
 })
 
 /** Two processors, a clock that is stepped, and workers that do what they are told at once. */
-const stage = (spaces: Fake[], free = { bytes: 100 * MIB }) => {
+const stage = (spaces: Fake[], free: { bytes: number; reserve?: number } = { bytes: 100 * MIB }) => {
   let nowMs = 0
   let cpuMs = 0
   let due: (() => void) | undefined
@@ -41,7 +41,7 @@ const stage = (spaces: Fake[], free = { bytes: 100 * MIB }) => {
     spaces: () => spaces,
     cpuMs: () => cpuMs,
     processors: 2,
-    memoryFree: () => free.bytes,
+    memoryFree: (reason: RebuildReason) => free.bytes + (reason === 'dead' ? (free.reserve ?? 0) : 0),
     pace: (space, pace) => {
       told.push(`${space.ref.collection} ${pace}`)
       const { wanted: _, ...graph } = space.stats.graph!
@@ -95,6 +95,20 @@ test('[RB2] without memory for two graphs it does not begin, says so, and begins
   pass(1)
   expect(told).toEqual(['small 1', 'large 1'])
   expect(rebuilds.status().shortOfMemory).toBeUndefined()
+})
+
+test('[RB10] what gives memory back may take of a reserve that no other rebuild has', () => {
+  const [worn, dead] = [spaceOf('worn', { wanted: 'recall' }), spaceOf('dead', { wanted: 'dead' })]
+  const { rebuilds, told, finish, pass, free } = stage([worn, dead], { bytes: 0, reserve: 11 * MIB })
+  pass(1)
+  expect(told).toEqual(['dead 1'])
+  finish(dead)
+  pass(4)
+  expect(told).toEqual(['dead 1'])
+  expect(rebuilds.status().shortOfMemory).toEqual(worn.ref)
+  free.bytes = 11 * MIB
+  pass(1)
+  expect(told).toEqual(['dead 1', 'worn 1'])
 })
 
 test('[RB3] searches that get slower stop it; it is tried slowly, backs off when that hurts, gets faster, and completes', () => {

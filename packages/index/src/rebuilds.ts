@@ -22,8 +22,8 @@ export interface RebuildParts<S extends Rebuildable> {
   /** Milliseconds that this process used of its processors, all threads together, since whenever. */
   cpuMs(): number
   readonly processors: number
-  /** Bytes that may still be taken. */
-  memoryFree(): number
+  /** Bytes that may still be taken for this. */
+  memoryFree(reason: RebuildReason): number
   /** Tells the space's worker to build its graph anew, or to take another share of its time, 0 to 1. */
   pace(space: S, pace: number): void
 }
@@ -135,9 +135,10 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
 
   #start(nowMs: number): void {
     const wanting = [...this.#parts.spaces()].filter(({ stats }) => stats.graph?.wanted !== undefined)
-    const free = this.#parts.memoryFree()
-    const space = wanting.find(({ stats }) => stats.graph!.rebuildBytes * MEMORY_FACTOR <= free)
-    this.#tellShort(space ? undefined : wanting[0]?.ref, free)
+    const space = wanting.find(({ stats: { graph } }) => {
+      return graph!.rebuildBytes * MEMORY_FACTOR <= this.#parts.memoryFree(graph!.wanted!)
+    })
+    this.#tellShort(space ? undefined : wanting[0])
     if (space === undefined) return
     const reason = space.stats.graph!.wanted!
     this.#current = { space, reason, sinceMs: nowMs }
@@ -157,9 +158,11 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     this.#parts.pace(space, pace)
   }
 
-  #tellShort(ref: SpaceRef | undefined, free: number): void {
-    if (ref !== undefined && this.#short === undefined)
-      this.#parts.log.warn({ ...ref, free }, 'a graph should be rebuilt, and there is no memory for two')
-    this.#short = ref
+  #tellShort(space: S | undefined): void {
+    if (space !== undefined && this.#short === undefined) {
+      const free = this.#parts.memoryFree(space.stats.graph!.wanted!)
+      this.#parts.log.warn({ ...space.ref, free }, 'a graph should be rebuilt, and there is no memory for two')
+    }
+    this.#short = space?.ref
   }
 }

@@ -11,6 +11,9 @@ const CHUNK_BYTES = 128 * 1024
 /** Rows scored in one go: the way into native code is paid once for all of them. */
 const BATCH_ROWS = 2048
 
+/** Stands where every row of a chunk is free. */
+const DROPPED = new Float32Array(0)
+
 /** Shared by all: a scan is over before the next begins. */
 const batch = new Uint32Array(BATCH_ROWS)
 const scores = new Float32Array(BATCH_ROWS)
@@ -20,10 +23,15 @@ const scores = new Float32Array(BATCH_ROWS)
  *  1. `rowOf(o) = r` exactly when `ordinalAt(r) = o`.
  *  2. A row's floats never change while it is taken: an update takes a new row.
  *  3. `Cosine` rows are normalised, whatever was handed in.
+ *  4. A chunk that has no taken row takes no memory, but for one that is kept for the next: updates must not allocate one each.
  */
 export class Rows {
   readonly #byOrdinal = new OrdinalMap()
   readonly #chunks: Float32Array[] = []
+  /** Taken rows of each. */
+  readonly #takenOf: number[] = []
+  #spare: Float32Array | undefined
+  #droppedCount = 0
   readonly #chunkRows: number
   readonly #free: number[] = []
   #ordinals = new Uint32Array(64).fill(NO_ORDINAL)
@@ -46,6 +54,12 @@ export class Rows {
   /** Every row number is below it. */
   get end(): number {
     return this.#end
+  }
+
+  /** Rows whose memory is held, free ones among them. */
+  get held(): number {
+    const beyond = this.#chunks.at(-1) === DROPPED ? this.#chunks.length * this.#chunkRows - this.#end : 0
+    return this.#end - this.#droppedCount * this.#chunkRows + beyond
   }
 
   rowOf(ordinal: number): number | undefined {
@@ -72,7 +86,7 @@ export class Rows {
     assert(this.accepts(vector), 'a row holds finite numbers of the right count')
     const row = this.#free.pop() ?? this.#end++
     const chunk = Math.floor(row / this.#chunkRows)
-    if (chunk === this.#chunks.length) this.#chunks.push(new Float32Array(this.#chunkRows * this.dims))
+    this.#hold(chunk)
     if (row >= this.#ordinals.length) {
       const grown = new Uint32Array(this.#ordinals.length * 2).fill(NO_ORDINAL)
       grown.set(this.#ordinals)
@@ -108,6 +122,11 @@ export class Rows {
   free(row: number): void {
     this.unassign(row)
     this.#free.push(row)
+    const chunk = Math.floor(row / this.#chunkRows)
+    if (--this.#takenOf[chunk]! > 0) return
+    this.#spare ??= this.#chunks[chunk]!
+    this.#chunks[chunk] = DROPPED
+    this.#droppedCount++
   }
 
   /** A view; valid while the row is taken. */
@@ -163,6 +182,15 @@ export class Rows {
       count = 0
     }
     return offered + this.#offerBatch(query, count, best)
+  }
+
+  /** Makes room for one more row of a chunk. */
+  #hold(chunk: number): void {
+    if (this.#takenOf[chunk] === undefined) this.#takenOf[chunk] = 0
+    else if (this.#takenOf[chunk] === 0) this.#droppedCount--
+    if (this.#takenOf[chunk]++ > 0) return
+    this.#chunks[chunk] = this.#spare ?? new Float32Array(this.#chunkRows * this.dims)
+    this.#spare = undefined
   }
 
   /** The first `count` of the batch; returns `count`. */

@@ -230,7 +230,7 @@ export class Space {
       pending: layer ? layer.missing.size : this.hasWork ? live : 0,
       dead: layer?.graph.dead ?? 0,
       state: this.#rebuild ? 'rebuilding' : 'ready',
-      bytes: rowsBytes(params, rows.end) + graphBytes(params, slots + next),
+      bytes: rowsBytes(params, rows.held) + graphBytes(params, slots + next),
       ...(layer && {
         graph: {
           slots,
