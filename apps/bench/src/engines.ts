@@ -31,12 +31,7 @@ export const withEngines = async <Result>(
       const engine =
         name === 'native'
           ? new EngineChild(name, native, [...about, String(m), String(efConstruct)])
-          : new EngineChild(name, process.execPath, [
-              built('engine-main'),
-              name === 'brute' ? 'space' : name,
-              ...about,
-              stock,
-            ])
+          : new EngineChild(name, process.execPath, [built('engine-main'), name, ...about, stock])
       engines.set(name, engine)
     }
     return await use(engines)

@@ -49,13 +49,18 @@ export const checkGraphFile = (fd: number, shape: GraphShape, slots: number): vo
   if (at !== upper.length) throw malformed('graph file is of another length')
 }
 
-/** Hands over each label's vector, ascending; the view is valid during the call. For a file that was checked. */
+/**
+ * Hands over each label's vector, ascending; the view is valid during the call. Returns the digest of the whole file, which is read
+ * once: until the caller has compared it, what was handed over may be damaged. For a file that was checked.
+ * @throws StoreError `DECODE_FAILED`.
+ */
 export const eachVector = (
   fd: number,
   shape: GraphShape,
   slots: number,
   visit: (label: number, vector: Float32Array) => void,
-): void => {
+): Uint8Array => {
+  const hash = createHash('sha256').update(read(fd, 0, HEAD_BYTES))
   const slotBytes = slotBytesOf(shape)
   const vectorAt = slotBytes - 8 - shape.dims * 4
   const perPiece = Math.max(1, Math.floor(PIECE_BYTES / slotBytes))
@@ -64,6 +69,7 @@ export const eachVector = (
   for (let first = 0; first < slots; first += perPiece) {
     const count = Math.min(perPiece, slots - first)
     const piece = read(fd, HEAD_BYTES + first * slotBytes, count * slotBytes)
+    hash.update(piece)
     for (let i = 0; i < count; i++) {
       const start = i * slotBytes
       if (Number(piece.readBigUInt64LE(start + slotBytes - 8)) !== first + i) throw malformed('labels out of order')
@@ -71,12 +77,9 @@ export const eachVector = (
       visit(first + i, vector)
     }
   }
-}
-
-export const digestFile = (fd: number): Uint8Array => {
-  const hash = createHash('sha256')
   const size = fstatSync(fd).size
-  for (let at = 0; at < size; at += PIECE_BYTES) hash.update(read(fd, at, Math.min(PIECE_BYTES, size - at)))
+  for (let at = HEAD_BYTES + slots * slotBytes; at < size; at += PIECE_BYTES)
+    hash.update(read(fd, at, Math.min(PIECE_BYTES, size - at)))
   return hash.digest()
 }
 
