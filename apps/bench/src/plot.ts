@@ -37,6 +37,7 @@ export const plot = (title: string, x: Axis, y: Axis, series: readonly Series[])
   const format = (axis: Axis, value: number): string => axis.format?.(value) ?? String(value)
   const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     text(`x="${LEFT}" y="22" font-size="15"`, title),
     ...x.ticks.flatMap((tick) => [

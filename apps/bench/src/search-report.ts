@@ -76,7 +76,8 @@ const sweep = (set: TruthSet, rounds: number): Promise<SetFigures> =>
   })
 
 const plotOf = ({ set, rows, dims, sweeps }: SetFigures): string => {
-  const speeds = Object.values(sweeps).flatMap((points) => points.map(({ perSecond }) => perSecond))
+  const shown = ENGINES.filter((name) => name !== 'brute')
+  const speeds = shown.flatMap((name) => sweeps[name]!.map(({ perSecond }) => perSecond))
   const powers = [30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000]
   const first = powers.findLastIndex((power) => power <= Math.min(...speeds))
   const last = powers.findIndex((power) => power >= Math.max(...speeds))
@@ -92,7 +93,7 @@ const plotOf = ({ set, rows, dims, sweeps }: SetFigures): string => {
       ticks: powers.slice(Math.max(0, first), last === -1 ? undefined : last + 1),
       scale: Math.log,
     },
-    ENGINES.filter((name) => name !== 'brute').map((name) => ({
+    shown.map((name) => ({
       name,
       points: sweeps[name]!.map(({ recall, perSecond }) => [recall, perSecond] as const),
     })),
