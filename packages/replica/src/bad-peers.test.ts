@@ -1,7 +1,15 @@
 import { type LinkEnd, type LinkHandler, parseRegionId, type PeerLink, VersionVector } from '@meridian/core'
 import { MemoryContents } from '@meridian/storage'
 import { describe, expect, test } from 'vitest'
-import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION, type Sent } from './message.js'
+import {
+  decodeMessage,
+  CATALOG_BYTES_MAX,
+  CATALOG_PIECES_MAX,
+  encodeMessage,
+  type Message,
+  PROTOCOL_VERSION,
+  type Sent,
+} from './message.js'
 import { DEFAULT_SETTINGS } from './settings.js'
 import { converge, TestNode } from './test-node.js'
 import { TestTime } from './test-time.js'
@@ -132,6 +140,27 @@ test('[W10] a peer that wants the state anew in a loop is sent it once per half 
   time.run(50)
   expect(stranger.got.filter(({ type }) => type === 'end').length).toBe(2)
 })
+
+test.each([
+  ['empty ones', 0, 1, 'an empty piece of a catalog'],
+  ['tiny ones', 1, CATALOG_PIECES_MAX + 1, `a catalog of more than ${CATALOG_PIECES_MAX} pieces`],
+  ['large ones', 4 << 20, 13, `a catalog of more than ${CATALOG_BYTES_MAX} bytes`],
+])(
+  '[W13] a peer that sends pieces of a catalog without end, %s, is refused at the bound',
+  (_, bytes, count, reason) => {
+    const { time, eu } = region()
+    const stranger = new Stranger(eu).hello()
+    stranger.say({ type: 'offer', origin: stranger.replica as never })
+    time.run(50)
+    const want = stranger.got.find((each) => each.type === 'want')!
+    const saved = new Uint8Array(bytes)
+    for (let number = 1; number <= count; number++) {
+      expect(stranger.ended).toBeUndefined()
+      stranger.say({ type: 'catalog', transfer: want.transfer, number, saved, isLast: false })
+    }
+    expect(stranger.ended?.reason).toContain(reason)
+  },
+)
 
 describe('two processes with one identity', () => {
   /** `us` is linked with `eu`, writing; `copy` runs from a copy of its directory. */

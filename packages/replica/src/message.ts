@@ -28,6 +28,7 @@ const DIGEST_BYTES = 8
 const CATALOG_GOES_ON = 1
 /** Of a whole catalog that goes with a state transfer, in pieces; both ends hold it in memory. */
 export const CATALOG_BYTES_MAX = 48 * 1024 * 1024
+export const CATALOG_PIECES_MAX = 4096
 
 /** What one transaction, or one chunk of a state transfer, changes in one document. */
 export type Part =

@@ -7,7 +7,7 @@ import type { Inbox } from './inbox.js'
 import type { Leftovers } from './leftovers.js'
 import type { LocalClock } from './local-clock.js'
 import type { Membership } from './membership/membership.js'
-import { CATALOG_BYTES_MAX, type DocCursor, encodeMessage, type Message } from './message.js'
+import { CATALOG_BYTES_MAX, CATALOG_PIECES_MAX, type DocCursor, encodeMessage, type Message } from './message.js'
 import type { Job, Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
 import type { TransactionLog } from './transaction-log.js'
@@ -41,6 +41,7 @@ export class TransferIn {
   #progressAt = 0
   /** Of a catalog whose end has not come. */
   #pieces: Uint8Array[] = []
+  #pieceBytes = 0
 
   constructor(
     readonly origin: ReplicaId,
@@ -62,6 +63,7 @@ export class TransferIn {
     this.#attempt = random.uint32()
     this.#next = 1
     this.#pieces = []
+    this.#pieceBytes = 0
     this.#progressAt = timers.elapsedMs()
     const cursors: DocCursor[] = []
     for (const { uid, shard, doc } of data.stores()) {
@@ -86,18 +88,22 @@ export class TransferIn {
   take(message: Arriving): void {
     if (message.transfer !== this.#attempt || message.number !== this.#next) return
     this.#next++
-    if (message.type === 'catalog' && !this.#collect(message)) {
-      this.refuse(`a catalog of more than ${CATALOG_BYTES_MAX} bytes`)
+    const excess = message.type === 'catalog' ? this.#collect(message) : undefined
+    if (excess !== undefined) {
+      this.refuse(excess)
       return
     }
     if (message.type === 'end') this.context.inbox.expectAfter(this.origin, message.seq)
     this.context.sequencer.push(this.#job(message.type === 'catalog' ? this.#whole(message) : message))
   }
 
-  /** `false`: the pieces come to more than is held for anybody. */
-  #collect({ saved }: Extract<Arriving, { type: 'catalog' }>): boolean {
+  /** Says why the pieces are more than is held, or taken in, for anybody. */
+  #collect({ saved, isLast }: Extract<Arriving, { type: 'catalog' }>): string | undefined {
+    if (saved.length === 0 && !isLast) return 'an empty piece of a catalog'
     this.#pieces.push(saved)
-    return this.#pieces.reduce((sum, { length }) => sum + length, 0) <= CATALOG_BYTES_MAX
+    this.#pieceBytes += saved.length
+    if (this.#pieceBytes > CATALOG_BYTES_MAX) return `a catalog of more than ${CATALOG_BYTES_MAX} bytes`
+    return this.#pieces.length > CATALOG_PIECES_MAX ? `a catalog of more than ${CATALOG_PIECES_MAX} pieces` : undefined
   }
 
   /** The catalog with all of its pieces, once the last has come. */
@@ -105,6 +111,7 @@ export class TransferIn {
     if (!message.isLast) return message
     const saved = this.#pieces.length === 1 ? message.saved : Buffer.concat(this.#pieces)
     this.#pieces = []
+    this.#pieceBytes = 0
     return { ...message, saved }
   }
 

@@ -2,7 +2,7 @@ import { type ReplicaId, StoreError, type Timers } from '@meridian/core'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
 import type { Leftovers } from './leftovers.js'
-import { CATALOG_BYTES_MAX, type DocCursor, encodeMessage } from './message.js'
+import { CATALOG_BYTES_MAX, CATALOG_PIECES_MAX, type DocCursor, encodeMessage } from './message.js'
 import type { Settings } from './settings.js'
 import type { ShardStore } from './shard-store.js'
 import type { TransactionLog } from './transaction-log.js'
@@ -178,10 +178,10 @@ export class TransferOut {
       this.#id = undefined
       return false
     }
-    const { catalogPieceBytes } = this.settings
-    for (let at = 0; ; at += catalogPieceBytes) {
-      const isLast = saved.length - at <= catalogPieceBytes
-      const piece = saved.subarray(at, at + catalogPieceBytes)
+    const pieceBytes = Math.max(this.settings.catalogPieceBytes, Math.ceil(saved.length / CATALOG_PIECES_MAX))
+    for (let at = 0; ; at += pieceBytes) {
+      const isLast = saved.length - at <= pieceBytes
+      const piece = saved.subarray(at, at + pieceBytes)
       this.send(encodeMessage({ type: 'catalog', transfer: this.#id!, number: ++this.#number, saved: piece, isLast }))
       if (isLast) return true
     }
