@@ -19,7 +19,7 @@ import { readTraceMessage, type TraceMessage, writeTraceMessage } from './forget
 import { type DigestMessage, readDigestMessage, writeDigestMessage } from './repair/digest-message.js'
 
 /** Spoken on peer links. A peer with another version is refused in the handshake, by both sides. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 const DOCS_MAX = 1_000_000
 const CLIENTS_MAX = 100_000

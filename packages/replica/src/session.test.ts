@@ -61,9 +61,9 @@ describe('the handshake', () => {
   })
 
   test.each([
-    [PROTOCOL_VERSION + 1, /protocol version 4 is not 3: upgrade the refusing side/],
-    [PROTOCOL_VERSION - 1, /protocol version 2 is not 3: upgrade the other side/],
-    [0, /protocol version 0 is not 3: upgrade the other side/],
+    [PROTOCOL_VERSION + 1, /protocol version 5 is not 4: upgrade the refusing side/],
+    [PROTOCOL_VERSION - 1, /protocol version 3 is not 4: upgrade the other side/],
+    [0, /protocol version 0 is not 4: upgrade the other side/],
   ])('[RP31] protocol version %i is refused, however the rest of its hello looks', (protocol, reason) => {
     const { time, eu, us } = three()
     const alien = sealFrame(Uint8Array.from([1, protocol, 0xde, 0xad, 0xbe, 0xef, 0xff, 0xff]))
