@@ -46,6 +46,10 @@ export class Agreements {
     }
   }
 
+  get size(): number {
+    return this.#last.size
+  }
+
   of(name: ShardName, { region, replica }: { readonly region: RegionId; readonly replica: ReplicaId }): Agreement {
     const known = this.#last.get(keyOf(name, replica))
     if (known === undefined) return { region, replica, state: 'unknown', last: undefined, comparedMsAgo: undefined }

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { CollectionState } from '../collection-state.js'
-import { converge, del, patch, put, TestNode } from '../test-node.js'
+import { converge, del, must, patch, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
+import { Agreements } from './agreement.js'
 
 const SETTINGS = { antiEntropyMs: 500, maintenanceMs: 100 }
 
@@ -129,4 +130,19 @@ test('[AE6] for each shard and peer it is told whether they agree, differ or wer
   expect(of(eu, 0).find(({ region }) => region === 'ap')).toMatchObject({ state: 'unknown', last: 'agree' })
   eu.restart()
   expect(of(eu, 0)[0]).toMatchObject({ state: 'unknown', last: undefined, comparedMsAgo: undefined })
+})
+
+test('[AE7] what was compared of a dropped collection is let go of in every region, in the highest number too', () => {
+  const keep = vi.spyOn(Agreements.prototype, 'keep')
+  try {
+    const { time, eu, us } = pair()
+    const books = () => [...new Set(keep.mock.contexts)] as Agreements[]
+    time.until(() => books().length === 2 && books().every(({ size }) => size > 0), 'comparisons on both sides')
+    must(eu.await<boolean>((done) => eu.replica.dropCollection('c', done)))
+    converge(time, eu, us)
+    time.run(2000)
+    expect(books().map(({ size }) => size)).toEqual([0, 0])
+  } finally {
+    keep.mockRestore()
+  }
 })

@@ -89,6 +89,7 @@ export class AntiEntropy {
   readonly #listed = new Set<string>()
   readonly #agreements: Agreements
   #roundAt = Number.NEGATIVE_INFINITY
+  #keptAt = Number.NEGATIVE_INFINITY
 
   constructor(readonly parts: AntiEntropyParts) {
     this.#agreements = new Agreements(parts.timers, parts.settings.antiEntropyMs)
@@ -119,10 +120,10 @@ export class AntiEntropy {
   step(): void {
     const { timers, settings, self, log } = this.parts
     if (timers.elapsedMs() - this.#roundAt < settings.antiEntropyMs) return
+    this.#keepAgreements()
     const peers = this.parts.peers().filter(({ replica }) => replica > self)
     if (peers.length === 0 || !this.#isSettled()) return
     this.#roundAt = timers.elapsedMs()
-    this.#agreements.keep((uid, replica) => this.#isShown(uid) && !this.parts.isRetired(replica))
     this.#listed.clear()
     const shards = this.parts.data.collections.flatMap((state) =>
       state.views.map((_, shard) => this.#digest(state, shard)),
@@ -135,6 +136,15 @@ export class AntiEntropy {
           vector: log.vector,
           shards: shards.slice(from, from + DIGESTS_MAX),
         })
+  }
+
+  /** Also where others begin the rounds, and while nothing is settled: what is compared is noted on both sides. */
+  #keepAgreements(): void {
+    const { timers, settings, data } = this.parts
+    if (timers.elapsedMs() - this.#keptAt < settings.antiEntropyMs) return
+    this.#keptAt = timers.elapsedMs()
+    const shown = new Set<string>(data.collections.map(({ uid }) => uid))
+    this.#agreements.keep((uid, replica) => shown.has(uid) && !this.parts.isRetired(replica))
   }
 
   heard(peer: RepairPeer, message: DigestMessage): void {
@@ -160,10 +170,6 @@ export class AntiEntropy {
 
   #state({ uid, shard }: ShardName): CollectionState | undefined {
     return this.parts.data.collections.find((state) => state.uid === uid && shard < state.views.length)
-  }
-
-  #isShown(uid: string): boolean {
-    return this.parts.data.collections.some((state) => state.uid === uid)
   }
 
   #digest(state: CollectionState, shard: number) {
