@@ -14,16 +14,30 @@ test.each([
   'fd00:ec2::254',
   '100.100.100.200',
   '168.63.129.16',
+  '192.0.0.192',
+  '64:ff9b::6464:64c8',
+  '64:ff9b::192.0.0.192',
+  '2002:6464:64c8::1',
+  '2002:a83f:8110:1::1',
+  '2002:c000:c0::',
 ])('[SN18] %s is never asked for a snapshot', (address) => {
   expect(isRefusedAddress(address)).toBe(true)
 })
 
-test.each(['127.0.0.1', '10.0.0.1', '169.253.255.255', '169.255.0.0', '::1', 'fec0::1', '2001:db8::1', 'a.example'])(
-  '[SN18] %s may be asked',
-  (address) => {
-    expect(isRefusedAddress(address)).toBe(false)
-  },
-)
+test.each([
+  '127.0.0.1',
+  '10.0.0.1',
+  '169.253.255.255',
+  '169.255.0.0',
+  '::1',
+  'fec0::1',
+  '2001:db8::1',
+  '64:ff9b::6464:64c9',
+  '2002:6464:64c9::1',
+  'a.example',
+])('[SN18] %s may be asked', (address) => {
+  expect(isRefusedAddress(address)).toBe(false)
+})
 
 test.each([
   'http://0xa9fea9fe/x',

@@ -11,9 +11,14 @@ REFUSED.addSubnet('169.254.0.0', 16, 'ipv4')
 REFUSED.addSubnet('fe80::', 10, 'ipv6')
 REFUSED.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6')
 REFUSED.addSubnet('2002:a9fe::', 32, 'ipv6')
-REFUSED.addAddress('100.100.100.200', 'ipv4')
-REFUSED.addAddress('168.63.129.16', 'ipv4')
 REFUSED.addAddress('fd00:ec2::254', 'ipv6')
+for (const address of ['100.100.100.200', '168.63.129.16', '192.0.0.192']) {
+  const [a, b, c, d] = address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
+  REFUSED.addAddress(address, 'ipv4')
+  // Through NAT64 (RFC 6052) and 6to4 (RFC 3056).
+  REFUSED.addAddress(`64:ff9b::${a}${b}:${c}${d}`, 'ipv6')
+  REFUSED.addSubnet(`2002:${a}${b}:${c}${d}::`, 48, 'ipv6')
+}
 
 /** `address`: as text, without brackets; an IPv4 address written as an IPv6 one is the IPv4 address. */
 export const isRefusedAddress = (address: string): boolean => {
