@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { memoryPercent } from './strict/sizes.js'
 import { type Kit, openKit } from './testing/region-kit.js'
 
 let kit: Kit
@@ -251,7 +252,7 @@ test('[SR5] what a write brings, and what the collection holds by then, is bound
   ])
   await strict({ max_resident_memory_percent: 1 })
   const scarce = await told('PUT', P, { points: points(7) })
-  const isScarce = process.memoryUsage.rss() / (process.constrainedMemory() || Number.POSITIVE_INFINITY) >= 0.01
+  const isScarce = memoryPercent() >= 1
   if (isScarce) expect(scarce[1]).toContain('exceeding the configured limit of 1%')
   expect(await told('POST', `${P}/delete`, { points: [1] })).toEqual(taken)
 })

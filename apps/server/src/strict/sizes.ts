@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os'
-import { numbersOf, isSparse } from '@meridian/core'
+import { isSparse, numbersOf, StoreError } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
+import { memoryUsed } from '../intake/memory-use.js'
 import { strictError } from './strict-errors.js'
 import type { StrictConfig } from './strict-settings.js'
 
@@ -10,7 +11,10 @@ export interface StoredBytes {
   readonly payload: number
 }
 
-interface Estimate extends StoredBytes {
+interface Estimate {
+  /** Of a record, on average. */
+  readonly each: StoredBytes
+  /** Records that there were. */
   readonly live: number
   usesLeft: number
 }
@@ -18,8 +22,10 @@ interface Estimate extends StoredBytes {
 const SAMPLE = 256
 /** Records that are passed over at most for a sample. */
 const PASSED_MAX = 16_384
-/** Writes that one estimate serves, unless records came or went meanwhile. */
-const USES = 32
+/** Writes that one estimate serves: they may change records without one coming or going. */
+const USES = 64
+/** Nor does it serve once more than this share of the records came or went. */
+const DRIFT_MAX = 0.1
 
 /** Share of a resource that is in use, in percent; `undefined` when unknown. */
 export type Usage = () => { readonly memory: number | undefined; readonly disk: number | undefined }
@@ -30,13 +36,15 @@ export class Sizes {
 
   constructor(readonly usage: Usage) {}
 
-  /** Of the live records, from a sample that is spread over them. */
+  /** Of the live records, from a sample that is spread over them; what cannot be read is left out of it. */
   of(collection: Collection): StoredBytes {
-    const known = this.#estimates.get(collection)
-    if (known !== undefined && known.live === collection.liveCount && known.usesLeft-- > 0) return known
-    const fresh = estimate(collection)
-    this.#estimates.set(collection, fresh)
-    return fresh
+    const { liveCount } = collection
+    let found = this.#estimates.get(collection)
+    if (found === undefined || Math.abs(found.live - liveCount) > found.live * DRIFT_MAX || found.usesLeft-- <= 0) {
+      found = estimate(collection)
+      this.#estimates.set(collection, found)
+    }
+    return { vector: found.each.vector * liveCount, payload: found.each.payload * liveCount }
   }
 
   /** @throws StoreError `BAD_REQUEST` when a write would take what is already scarce. */
@@ -62,22 +70,37 @@ const estimate = (collection: Collection): Estimate => {
   let [passed, sampled, vector, payload] = [0, 0, 0, 0]
   for (const ordinal of collection.ordinals()) {
     if (passed++ % step === 0) {
-      sampled++
-      payload += Buffer.byteLength(JSON.stringify(collection.payload(ordinal)))
-      for (const name of collection.vectorNames(ordinal)) {
-        const value = collection.vector(ordinal, name)!
-        vector += 4 * numbersOf(value).length * (isSparse(value) ? 2 : 1)
+      const record = bytesOf(collection, ordinal)
+      if (record !== undefined) {
+        sampled++
+        vector += record.vector
+        payload += record.payload
       }
     }
     if (passed >= PASSED_MAX) break
   }
-  const scale = sampled === 0 ? 0 : live / sampled
-  return { live, vector: vector * scale, payload: payload * scale, usesLeft: USES }
+  const count = Math.max(1, sampled)
+  return { each: { vector: vector / count, payload: payload / count }, live, usesLeft: USES }
 }
 
-/** Resident memory against what the machine, or the container, gives. */
-export const memoryPercent = (): number => {
+/** `undefined` for a record of a damaged block, which is being fetched from peers: writes must not wait for it. */
+const bytesOf = (collection: Collection, ordinal: number): StoredBytes | undefined => {
+  try {
+    let vector = 0
+    for (const name of collection.vectorNames(ordinal)) {
+      const value = collection.vector(ordinal, name)
+      if (value !== undefined) vector += 4 * numbersOf(value).length * (isSparse(value) ? 2 : 1)
+    }
+    return { vector, payload: Buffer.byteLength(JSON.stringify(collection.payload(ordinal))) }
+  } catch (error) {
+    if (error instanceof StoreError) return undefined
+    throw error
+  }
+}
+
+/** What the process cannot give back, against what the machine, or the container, gives. */
+export const memoryPercent = (used = memoryUsed()): number => {
   const limit = process.constrainedMemory?.() ?? 0
   const total = limit > 0 && limit < totalmem() ? limit : totalmem()
-  return Math.floor((100 * process.memoryUsage.rss()) / total)
+  return Math.floor((100 * used) / total)
 }
