@@ -60,13 +60,20 @@ export const NO_SLOT = 0xffffffff
 export const isSmall = (row: BlockRow): boolean => row.entries < SMALL_ENTRIES && row.bytes < SMALL_BYTES
 
 const PAGE_BYTES = 4096
-/** Key, checksum and headers of a row. */
+/** What a row of a page of its own holds: the storage cuts larger values into such rows. */
+const PART_BYTES = 4072
+/** Key and headers of a row. */
 const ROW_BYTES = 80
+const CHECKSUM_BYTES = 4
+/** Rows that come in order leave the pages that they share about half full. */
+const SHARED_TIMES = 2
 
-/** A page holds two values at least; a larger one has whole pages of its own. So a block just above a page takes two. */
+/** Whole parts have a page each; the rest shares one while two of it fit in, and has one of its own otherwise. */
 export const storedBytes = ({ bytes }: Pick<BlockRow, 'bytes'>): number => {
-  const row = bytes + ROW_BYTES
-  return row <= PAGE_BYTES / 2 ? row : ROW_BYTES + Math.ceil(row / PAGE_BYTES) * PAGE_BYTES
+  const rest = (bytes + CHECKSUM_BYTES) % PART_BYTES
+  const parts = (bytes + CHECKSUM_BYTES - rest) / PART_BYTES
+  const part = PAGE_BYTES + SHARED_TIMES * ROW_BYTES
+  return parts * part + (rest === 0 ? 0 : Math.min(part, SHARED_TIMES * (ROW_BYTES + rest)))
 }
 
 /** Every block that the merged view has folded, and how much of each is still needed. Row numbers are reused. */

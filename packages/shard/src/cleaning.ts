@@ -29,8 +29,6 @@ export interface CleaningPlan {
 const SPARE_ENTRIES = 1024
 /** Nor is so much worth any hurry. */
 const SPARE_BYTES = 256 << 10
-/** Blocks may take this much more on the disk than the factor allows for their entries: whole pages are larger than what is in them. */
-const STORED_MORE = 1.1
 /** Small blocks of a lane above which merging them is pressing: some 400 bytes of memory each. */
 const SMALL_SPARE = 16_384
 
@@ -67,7 +65,7 @@ export const planCleaning = (
   const gained = { bytes: 0, stored: 0, entries: 0 }
   const isBloated = (): boolean =>
     lane.entryBytes - gained.bytes > amplificationMax * lane.liveBytes ||
-    lane.storedBytes - gained.stored > amplificationMax * STORED_MORE * lane.liveBytes + SPARE_BYTES ||
+    lane.storedBytes - gained.stored > amplificationMax * lane.liveBytes + SPARE_BYTES ||
     lane.entries - gained.entries > amplificationMax * lane.liveEntries + SPARE_ENTRIES
   if (lane.dead.size === 0 && lane.small.size < smallBlocksMax && !isBloated()) return undefined
 
@@ -109,7 +107,10 @@ export const planCleaning = (
   return { drop: inOrder.map(([row]) => row.ref), moved: inOrder.flatMap(([, survivors]) => survivors) }
 }
 
-/** How much there is to clean of a lane, over what may stay: 1 is the bound. Without garbage about 1/amplification. */
+/**
+ * How much there is to clean of a lane, over what may stay: 1 is the bound. Without garbage about 1/amplification, and more
+ * where blocks fill their pages badly.
+ */
 export const cleaningDebt = (
   { mine, doc, amplificationMax = 2 }: Pick<CleaningOptions, 'mine' | 'doc' | 'amplificationMax'>,
   table: BlockTable,
@@ -117,8 +118,7 @@ export const cleaningDebt = (
   const lane = table.lane(doc, mine)
   if (lane === undefined || lane.rows.size === 0) return 0
   return Math.max(
-    (lane.entryBytes - SPARE_BYTES) / (amplificationMax * Math.max(1, lane.liveBytes)),
-    (lane.storedBytes - SPARE_BYTES) / (amplificationMax * STORED_MORE * Math.max(1, lane.liveBytes)),
+    (lane.storedBytes - SPARE_BYTES) / (amplificationMax * Math.max(1, lane.liveBytes)),
     lane.entries / (amplificationMax * lane.liveEntries + SPARE_ENTRIES),
     lane.small.size / SMALL_SPARE,
   )

@@ -40,7 +40,7 @@ const openAndClose = async (): Promise<void> => (await LmdbStorage.open({ direct
 test('[ST32] a new directory is made, its parents too; it holds FORMAT and the store, and no lock once closed', async () => {
   directory = join(directory, 'a', 'b')
   await openAndClose()
-  expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toBe('meridian 1\n')
+  expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toBe('meridian 2\n')
   expect(readdirSync(directory).sort()).toEqual(['FORMAT', 'store.mdb', 'store.mdb-lock'])
 })
 
@@ -101,16 +101,31 @@ test('[ST36] a directory that cannot be written is refused', async () => {
 
 test('[ST37] another format version, and a store without FORMAT, are refused and left as they are', async () => {
   await openAndClose()
-  writeFileSync(join(directory, 'FORMAT'), 'meridian 2\n')
+  writeFileSync(join(directory, 'FORMAT'), 'meridian 3\n')
   expect(await refusalOf(directory)).toMatchObject({
     code: 'STORAGE_FAILED',
-    message: expect.stringMatching(/format "meridian 2"; this version reads "meridian 1"/),
+    message: expect.stringMatching(/format "meridian 3"; this version reads "meridian 2"/),
   })
   const store = readFileSync(join(directory, 'store.mdb'))
   rmSync(join(directory, 'FORMAT'))
   expect(await refusalOf(directory)).toMatchObject({ message: expect.stringContaining('no FORMAT') })
   expect(readFileSync(join(directory, 'store.mdb')).equals(store)).toBe(true)
   expect(existsSync(join(directory, 'LOCK'))).toBe(false)
+})
+
+test('[ST37] a directory of the version before is taken over, also where that was cut short, and says so', async () => {
+  for (const leavesNew of [false, true]) {
+    await openAndClose()
+    writeFileSync(join(directory, 'FORMAT'), 'meridian 1\n')
+    if (leavesNew) writeFileSync(join(directory, 'FORMAT.new'), 'meri')
+    const storage = await LmdbStorage.open({ directory })
+    await new Promise<void>((resolve) =>
+      storage.commit([{ type: 'put', key: 'k', value: Uint8Array.of(1) }], () => resolve()),
+    )
+    await storage.close()
+    expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toBe('meridian 2\n')
+    expect(existsSync(join(directory, 'FORMAT.new'))).toBe(false)
+  }
 })
 
 test('[ST38] a store that was never completed is begun anew; a completed one that is gone is noticed', async () => {

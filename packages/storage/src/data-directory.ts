@@ -6,7 +6,9 @@ import { renameDurably, syncDirectory, syncFile, writeDurably } from './durable-
 import { checkStoreFile } from './store-file.js'
 
 /** First line of `FORMAT`. A change that this code could misread counts the number up. */
-const FORMAT = 'meridian 1'
+const FORMAT = 'meridian 2'
+/** Large values have one row each: read as they are. From the first opening on, code that knows no other form refuses it. */
+const FORMAT_BEFORE = 'meridian 1'
 const FORMAT_FILE = 'FORMAT'
 const UNFINISHED_FILE = 'FORMAT.new'
 
@@ -71,6 +73,12 @@ const prepare = (path: string, storeFile: string, log: Log): boolean => {
   const unfinishedFile = join(path, UNFINISHED_FILE)
   if (existsSync(formatFile)) {
     const found = readFileSync(formatFile, 'latin1').split('\n', 1)[0]?.slice(0, 80)
+    if (found === FORMAT_BEFORE) {
+      checkStoreFile(storeFile, log)
+      writeDurably(unfinishedFile, `${FORMAT}\n`)
+      renameDurably(unfinishedFile, formatFile)
+      return false
+    }
     if (found !== FORMAT) throw refusal(path, `has format ${JSON.stringify(found)}; this version reads "${FORMAT}"`)
     checkStoreFile(storeFile, log)
     return false

@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Storage, StoreError } from '@meridian/core'
-import { type StorageFixture, storageConformance } from '@meridian/core/testing'
+import { type Storage, type StorageOp, StoreError } from '@meridian/core'
+import { SeededRandom, type StorageFixture, storageConformance } from '@meridian/core/testing'
 import { open } from 'lmdb'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { LmdbStorage } from './lmdb-storage.js'
+import { sealValue } from './sealed-value.js'
+import { PART_BYTES, partKey } from './value-parts.js'
 
 const root = mkdtempSync(join(tmpdir(), 'meridian-lmdb-'))
 let directories = 0
@@ -28,16 +30,25 @@ const fixture = async (): Promise<StorageFixture> => {
 }
 
 /** Alters one stored value below the adapter, by lmdb's own hand. The storage must be closed. */
-const damage = async (key: string, alter: (stored: Uint8Array) => Uint8Array): Promise<void> => {
+const damage = async (key: string, alter: (stored: Uint8Array) => Uint8Array | undefined): Promise<void> => {
   const raw = open<Uint8Array, Uint8Array>({
     path: join(directory, 'store.mdb'),
     encoding: 'binary',
     keyEncoding: 'binary',
   })
-  const name = Buffer.from(key)
-  await raw.put(name, alter(raw.getBinary(name) ?? new Uint8Array(0)))
+  const name = Buffer.from(key, 'latin1')
+  const altered = alter(raw.getBinary(name) ?? new Uint8Array(0))
+  await (altered === undefined ? raw.remove(name) : raw.put(name, altered))
   await raw.flushed
   await raw.close()
+}
+
+/** Rows of `store.mdb`, whatever they are for. The storage must be closed. */
+const rowsStored = async (): Promise<number> => {
+  const raw = open<Uint8Array, Uint8Array>({ path: join(directory, 'store.mdb'), encoding: 'binary' })
+  const { entryCount } = raw.getStats() as { entryCount: number }
+  await raw.close()
+  return entryCount
 }
 
 const flipLastByte = (stored: Uint8Array): Uint8Array => {
@@ -119,5 +130,84 @@ describe('lmdb storage', () => {
       expect(error).toBeInstanceOf(StoreError)
       expect(error).toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringContaining('store.mdb') })
     }
+  })
+
+  test('[ST43] values of every length around whole pages replace each other, and no row of a former value is left', async () => {
+    const { storage, reopen } = await fixture()
+    const lengths = [
+      0,
+      1,
+      2000,
+      ...[1, 2, 3].flatMap((n) => [-5, -4, -3, 0].map((more) => n * PART_BYTES + more)),
+      70_000,
+    ]
+    const bytesOf = (length: number, seed: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i * 31 + seed)
+    for (const [round, first] of lengths.entries())
+      for (const second of lengths) {
+        await put(storage, 'k', bytesOf(first, round))
+        await put(storage, 'k', bytesOf(second, round + 1))
+        expect(Buffer.compare(storage.get('k')!, bytesOf(second, round + 1)), `${first}, then ${second}`).toBe(0)
+        expect([...storage.keys('')]).toEqual(['k'])
+      }
+    await put(storage, 'k', bytesOf(PART_BYTES * 3, 1))
+    await new Promise<void>((resolve) => storage.commit([{ type: 'delete', key: 'k' }], () => resolve()))
+    await put(storage, 'prefix/k', bytesOf(70_000, 1))
+    await new Promise<void>((resolve) => storage.commit([{ type: 'deletePrefix', prefix: 'prefix/' }], () => resolve()))
+    await storage.close()
+    expect(await rowsStored()).toBe(0)
+    await (await reopen()).close()
+  })
+
+  test('[ST44] freed pages serve values of any size: overwriting at random keeps the file below 1.6 times what lives', async () => {
+    const { storage } = await fixture()
+    const random = new SeededRandom(7)
+    const live = new Map<string, number>()
+    const overwrite = async (rounds: number): Promise<void> => {
+      for (let round = 0; round < rounds; round++) {
+        const ops = Array.from({ length: 16 }, (): StorageOp => {
+          const key = `k${random.int(800)}`
+          const length = random.int(16) === 0 ? 60_000 : 4200 + random.int(1400)
+          live.set(key, length)
+          return { type: 'put', key, value: new Uint8Array(length).fill(round) }
+        })
+        await new Promise<void>((resolve, reject) =>
+          storage.commit(ops, (error) => (error ? reject(error) : resolve())),
+        )
+      }
+    }
+    await overwrite(400)
+    const liveBytes = [...live.values()].reduce((sum, length) => sum + length, 0)
+    expect(statSync(join(directory, 'store.mdb')).size).toBeLessThan(1.6 * liveBytes)
+    await storage.close()
+  })
+
+  test('[ST45] a large value that an earlier version stored in one row reads back, is replaced and goes', async () => {
+    const { storage, reopen } = await fixture()
+    await storage.close()
+    const value = new Uint8Array(10_000).fill(5)
+    await damage('old', () => sealValue(value))
+    await damage('old2', () => sealValue(new Uint8Array(PART_BYTES - 4).fill(6)))
+    const opened = await reopen()
+    expect(Buffer.compare(opened.get('old')!, value)).toBe(0)
+    expect(opened.get('old2')).toEqual(new Uint8Array(PART_BYTES - 4).fill(6))
+    await put(opened, 'old', Uint8Array.of(1))
+    expect(opened.get('old')).toEqual(Uint8Array.of(1))
+    await opened.close()
+    expect(await rowsStored()).toBe(2)
+  })
+
+  test('[ST15] a large value without one of its rows, or with one of them altered, is refused by name', async () => {
+    const { storage, reopen } = await fixture()
+    for (const key of ['cut', 'flipped', 'sound']) await put(storage, key, new Uint8Array(20_000).fill(9))
+    await storage.close()
+    await damage(partKey('cut', 2), () => undefined)
+    await damage(partKey('flipped', 4), flipLastByte)
+    const damaged = await reopen()
+    for (const key of ['cut', 'flipped'])
+      expect(() => damaged.get(key)).toThrow(
+        expect.objectContaining({ code: 'STORAGE_CORRUPT', message: expect.stringContaining(key) }),
+      )
+    expect(damaged.get('sound')).toEqual(new Uint8Array(20_000).fill(9))
+    await damaged.close()
   })
 })

@@ -5,6 +5,7 @@ import { DataDirectory } from './data-directory.js'
 import { type RangeOptions, rangeOf } from './key-range.js'
 import { openValue, sealValue } from './sealed-value.js'
 import { commitError, readError } from './storage-error.js'
+import { PART_BYTES, PARTS_MAX, partKey, partsOf, storedParts } from './value-parts.js'
 
 export interface LmdbStorageOptions {
   /** Made if it is not there. Held by one process at a time. */
@@ -32,6 +33,7 @@ const KEY_ENCODER = {
  * 1. A group of commits is one LMDB transaction. It is written, flushed (`fdatasync`) and only then made the root, on a
  *    thread of its own; `done` follows. lmdb-js's overlapping sync, which shows data before it is flushed, is off.
  * 2. Every value carries a CRC-32, checked at every read. Reads are copies.
+ * 3. No row takes more than a page: see `value-parts`.
  */
 export class LmdbStorage implements Storage {
   readonly #directory: DataDirectory
@@ -83,7 +85,7 @@ export class LmdbStorage implements Storage {
   }
 
   get(key: string): Uint8Array | undefined {
-    const sealed = this.#read(key, () => this.#db.getBinary(key))
+    const sealed = this.#read(key, () => this.#sealed(key))
     return sealed && openValue(key, sealed)
   }
 
@@ -147,12 +149,35 @@ export class LmdbStorage implements Storage {
     }
   }
 
+  /** Reads of one turn share a snapshot, so the parts are of one value. */
+  #sealed(key: string): Uint8Array | undefined {
+    const first = this.#db.getBinary(key)
+    if (first?.length !== PART_BYTES) return first
+    const parts = storedParts(first, (index) => this.#db.getBinary(partKey(key, index)))
+    return parts.length === 1 ? first : Buffer.concat(parts)
+  }
+
+  /** How many rows the value of a key takes. */
+  #rowsOf(key: string): number {
+    for (let rows = 0; rows < PARTS_MAX; rows++) {
+      const length = this.#db.getBinaryFast(partKey(key, rows))?.length
+      if (length !== PART_BYTES) return length === undefined ? rows : rows + 1
+    }
+    return PARTS_MAX
+  }
+
   async #write(effects: Effects): Promise<void> {
+    // A snapshot from before the last commit would miss rows of it.
+    this.#db.resetReadTxn()
+    const stored = this.#read('rows to replace', () => [...effects.keys()].map((key) => this.#rowsOf(key)))
     try {
       await this.#db.batch(() => {
+        let n = 0
         for (const [key, value] of effects) {
-          if (value === undefined) this.#db.remove(key)
-          else this.#db.put(key, value)
+          const parts = value === undefined ? [] : partsOf(value)
+          for (const [i, part] of parts.entries()) this.#db.put(partKey(key, i), part)
+          for (let i = parts.length; i < stored[n]!; i++) this.#db.remove(partKey(key, i))
+          n++
         }
       })
     } catch (error) {
