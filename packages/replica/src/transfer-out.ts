@@ -17,8 +17,8 @@ import type { TransactionLog } from './transaction-log.js'
  *  1. Chunks go document by document, at most `transferWindow` of them are under way, and one is made in a turn: requests are
  *     answered between two.
  *  2. The catalog precedes every chunk of a collection that it names.
- *  3. When a pass finds nothing new, the delete sets, the catalog as it is now, and the end go in the same tick, and the log
- *     goes on from there: a yield between them would lose what was written in it.
+ *  3. When a pass finds nothing new, the delete sets, the catalog if a change has come to it since it was sent, and the end go in
+ *     the same tick, and the log goes on from there: a yield between them would lose what was written in it.
  */
 export class TransferOut {
   /** Drawn by the receiver; undefined while only offered. */
@@ -30,6 +30,8 @@ export class TransferOut {
   #progressAt = 0
   #wantedAt = Number.NEGATIVE_INFINITY
   #catalogVersion = 0
+  /** Of the catalog that was sent last in this attempt: changes that show nothing count too. */
+  #catalogDigest: string | undefined
   /** Position in the documents of the pass under way: those before it had nothing new. */
   #at = 0
   #end: { readonly number: number; readonly seq: number } | undefined
@@ -148,7 +150,7 @@ export class TransferOut {
     return 'sent'
   }
 
-  /** In one tick: the delete sets, the catalog, the end. */
+  /** In one tick: the delete sets, the catalog if it is another by now, the end. */
   #finish(): void {
     for (const store of this.data.stores()) {
       if (store.doc.clients(this.origin).length === 0) continue
@@ -156,7 +158,7 @@ export class TransferOut {
       this.#chunk(store, store.doc.encodeState(this.origin, cursor, Number.MAX_SAFE_INTEGER).update)
     }
     // What the origin did to the catalog meanwhile has seqs below the end: the log will not bring it.
-    if (!this.#catalog()) return
+    if (this.catalog.document.digest() !== this.#catalogDigest && !this.#catalog()) return
     this.#end = { number: ++this.#number, seq: this.log.vector.get(this.origin) }
     this.#leftover = this.leftovers.version(this.origin)
     this.send(encodeMessage({ type: 'end', transfer: this.#id!, ...this.#end }))
@@ -167,6 +169,7 @@ export class TransferOut {
   #catalog(): boolean {
     const { document, logger } = this.catalog
     this.#catalogVersion = document.version
+    this.#catalogDigest = document.digest()
     const saved = document.save()
     if (saved.length > CATALOG_BYTES_MAX) {
       if (!this.#isRefused)

@@ -1,7 +1,7 @@
 import { Catalog } from '@meridian/catalog'
-import { FRAME_BYTES_MAX } from '@meridian/core'
+import { FRAME_BYTES_MAX, parseRegionId, parseReplicaId } from '@meridian/core'
 import { describe, expect, test } from 'vitest'
-import { CATALOG_BYTES_MAX, type Message } from './message.js'
+import { CATALOG_BYTES_MAX, encodeMessage, type Message } from './message.js'
 import type { Settings } from './settings.js'
 import type { TestLink } from './test-link.js'
 import { CONFIG, converge, del, must, put, TestNode } from './test-node.js'
@@ -201,6 +201,43 @@ describe('catch-up from state', () => {
     expect(pieces.every(({ saved }) => saved.length <= 100)).toBe(true)
     expect(us.replica.collections().map(({ name }) => name)).toEqual(eu.replica.collections().map(({ name }) => name))
     expect(us.digests()).toEqual(eu.digests())
+  })
+
+  test('[RP69] a catalog that has not changed goes once in a transfer: links need not hold two of the largest', () => {
+    const { time, eu, us } = two({ settings: SHORT_LOG }, { settings: SHORT_LOG })
+    const first = eu.link(us)
+    converge(time, eu, us)
+    first.cut()
+    for (let i = 0; i < 10; i++) eu.create(`only-in-the-catalog${i}`)
+    time.run(1000)
+    const link = eu.link(us)
+    converge(time, eu, us)
+    const sent = link.near.messages.filter(({ type }) => type === 'catalog' || type === 'end')
+    expect(sent.map(({ type }) => type)).toEqual(['catalog', 'end'])
+    expect(us.replica.collections()).toHaveLength(10)
+  })
+
+  test('[RP69] one that gained a change since it was sent goes again before the end, though nothing of it shows yet', () => {
+    const { time, eu, us } = behind(100)
+    const link = eu.link(us)
+    time.until(() => chunks(link.near.messages).length > 3, 'some chunks')
+    const author = Catalog.open({ actor: '09000001' })
+    const changes = [7, 9].map((number) => {
+      const member = {
+        replica: parseReplicaId(number),
+        region: parseRegionId(`x${number}`),
+        storeId: '00112233445566ff',
+      }
+      const mutation = { type: 'putMember', member: { ...member, status: 'active', sinceMs: 1 }, nowMs: 1 } as const
+      const draft = author.propose(mutation)
+      draft.commit()
+      return draft.changes[0]!
+    })
+    // The second builds on the first, which is missing: it is kept, and waits.
+    link.far.handler!.frame(encodeMessage({ type: 'changes', saved: changes[1]! }))
+    converge(time, eu, us)
+    const sent = link.near.messages.filter(({ type }) => type === 'catalog' || type === 'end')
+    expect(sent.map(({ type }) => type)).toEqual(['catalog', 'catalog', 'end'])
   })
 
   test('[RP68] one that no peer would take is refused in words, and no frame is larger than links carry', () => {
