@@ -61,7 +61,11 @@ export const obstacle = (proposal: Proposal, known: Knowledge): string | undefin
   if (unequal !== undefined) return `${nameOf(unequal)} has not taken what is here of ${nameOf(replica)} in part`
   if (lost.includes(replica) || replica === self) return undefined
   if (!voters.includes(replica)) return `it was made without the vote of ${nameOf(replica)}: propose again`
-  const last = document.ballot(proposal.index)?.held.get(proposal.id)?.get(replica)
+  const ballot = document.ballot(proposal.index)
+  const last = ballot?.held.get(proposal.id)?.get(replica)
+  // Votes are never cast twice, so it will not say it later either.
+  if (last === undefined && ballot?.hasVoted(replica, proposal))
+    return `${nameOf(replica)} has voted under an earlier version, which did not say what it had written: stop it, then retire it with --force`
   if (last === undefined) return `${nameOf(replica)} has not voted and may still write: wait for it, or force`
   const missing = last - durable.get(replica)
   return missing > 0 ? `${missing} writes of ${nameOf(replica)} have not come yet: wait for them` : undefined

@@ -1,3 +1,4 @@
+import { Catalog } from '@meridian/catalog'
 import { parseRegionId } from '@meridian/core'
 import { expect, test } from 'vitest'
 import type { ChangeAnswer } from './regions.js'
@@ -345,4 +346,32 @@ test('[MB28] catalog changes of a lost region reach all, and so does what was bu
   expect(eu.read(1, 'on-top')).toEqual({ of: 'us' })
   eu.restart()
   expect(names().sort()).toEqual(['c', 'of-ap', 'on-top'])
+})
+
+test('[MB31] a retirement with a vote of an earlier version says that only force ends it, and force does', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3)
+  const links = [ap.link(eu), ap.link(us)]
+  time.until(() => standings(us).includes('ap active') && standings(eu).includes('ap active'), 'ap founded too')
+  const { propose } = Catalog.prototype
+  try {
+    Catalog.prototype.propose = function (edit) {
+      const isOfAp = edit.type === 'voteMember' && edit.stamp.writer === 3
+      return propose.call(this, isOfAp ? { ...edit, held: undefined } : edit)
+    }
+    retire(eu, 'ap')
+    time.until(() => /retired/.test(ap.replica.readOnlyReason()?.message ?? ''), 'ap has voted')
+    time.run(10_000)
+  } finally {
+    Catalog.prototype.propose = propose
+  }
+  expect(standings(eu)).toContain('ap active')
+  expect(eu.replica.regions.status().pending[0]?.obstacle).toMatch(
+    /region ap \(replica 3\) has voted under an earlier version.*stop it, then retire it with --force/,
+  )
+  ap.crash()
+  for (const link of links) link.cut()
+  time.run(5000)
+  expect(retire(eu, 'ap', true).error).toBeUndefined()
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
 })
