@@ -174,7 +174,7 @@ const descends = (change: Known, ancestor: Known, find: (hash: string) => Known 
     const dep = find(hash)
     if (seen.has(hash) || dep === undefined || dep.endOp < ancestor.endOp) continue
     seen.add(hash)
-    queue.push(...dep.deps)
+    for (const hash of dep.deps) queue.push(hash)
   }
   return false
 }

@@ -308,12 +308,12 @@ export class DataPlane {
 
   /** The newest of the stamps that `release(nowMs)` would let in; 0 if there is none. */
   newestDueMs(nowMs: number): number {
-    return Math.max(0, ...this.#views().map((view) => view.newestDueMs(nowMs) ?? 0))
+    return this.#views().reduce((newest, view) => Math.max(newest, view.newestDueMs(nowMs) ?? 0), 0)
   }
 
   /** The newest visible stamp. */
   get newestMs(): number {
-    return Math.max(0, ...this.#views().map((view) => view.newestMs))
+    return this.#views().reduce((newest, view) => Math.max(newest, view.newestMs), 0)
   }
 
   #views(): MergedView[] {

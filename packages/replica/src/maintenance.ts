@@ -115,7 +115,10 @@ export class Maintenance {
     const lanes = data.collections.flatMap((state) =>
       state.uids.flatMap((uid, doc) => state.views.map((view, shard) => ({ uid, doc, view, shard }))),
     )
-    const debt = Math.max(0, ...lanes.map(({ view, doc }) => view.cleaningDebt({ mine, doc, amplificationMax })))
+    const debt = lanes.reduce(
+      (most, { view, doc }) => Math.max(most, view.cleaningDebt({ mine, doc, amplificationMax })),
+      0,
+    )
     for (let looked = 0; looked < lanes.length; looked++) {
       const { uid, doc, view, shard } = lanes[++this.#cleaned % lanes.length]!
       // A view with a hole would take for needed, or for over, what the missing block decides.

@@ -62,7 +62,7 @@ export class ShardStore {
     }
     for (const key of storage.keys(shardGonePrefix(uid, shard))) {
       const writer = parseGoneKey(key).client
-      of(writer).removed.push(...store.#removed(key, writer))
+      for (const range of store.#removed(key, writer)) of(writer).removed.push(range)
     }
     store.doc.restore([...clients.values()].map((stored) => ({ ...stored, blocks: store.#withMissing(stored) })))
     return store

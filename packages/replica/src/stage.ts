@@ -78,8 +78,9 @@ export class Stage {
   remove(store: ShardStore, ranges: readonly ClockRange[]): void {
     if (ranges.length === 0) return
     const staged = this.#doc(store)
-    this.ops.push(...store.removalOps(ranges, staged.removed, staged.blocks))
-    staged.removed.push(...ranges)
+    // One by one: a call takes no more than some 120,000 arguments.
+    for (const op of store.removalOps(ranges, staged.removed, staged.blocks)) this.ops.push(op)
+    for (const range of ranges) staged.removed.push(range)
   }
 
   /** Whether the block is in its lane, the removals of this commit counted in. */

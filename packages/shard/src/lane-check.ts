@@ -50,7 +50,7 @@ export const checkLaneUpdate = (update: LaneUpdate, replica: ReplicaId, ends: La
     if (section.clock > known)
       throw malformed(`client ${section.client} continues at ${known}, not at ${section.clock}`)
     const added = freshOf(section, replica, known, tail)
-    fresh.push(...added)
+    for (const struct of added) fresh.push(struct)
     const end = endOf(section)
     nextClocks.set(section.client, Math.max(known, end))
     skipped += Math.min(known, end) - section.clock

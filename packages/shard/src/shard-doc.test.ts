@@ -172,6 +172,16 @@ describe('a shard document', () => {
     }
   })
 
+  it('[SH5] a lane of more blocks than a call takes arguments is restored, and removed at once', () => {
+    const id = client(1)
+    const length = 200_000
+    const shard = new ShardDoc(new MemoryBlocks())
+    shard.restore([{ client: id, blocks: Array.from({ length }, (_, clock) => clock), removed: [] }])
+    expect(shard.nextClock(id)).toBe(length)
+    expect(shard.remove([{ client: id, clock: 0, length }])).toHaveLength(length)
+    expect(shard.removedRanges(id)).toEqual([{ client: id, clock: 0, length }])
+  })
+
   it('[SH5] names the clock at which stored blocks leave a gap or overlap', () => {
     const id = client(1)
     const restore =

@@ -73,7 +73,7 @@ export class ShardDoc implements LaneEnds {
       this.doc,
       (transaction) => {
         for (const struct of change.fresh) this.#push(transaction, struct)
-        for (const range of change.removed) gone.push(...this.#delete(transaction, range))
+        for (const range of change.removed) for (const item of this.#delete(transaction, range)) gone.push(item)
       },
       origin,
       true, // as local: Yjs would change our client id on seeing it in a remote transaction
@@ -89,7 +89,8 @@ export class ShardDoc implements LaneEnds {
   restore(clients: Iterable<StoredClient>): void {
     assert(this.doc.store.clients.size === 0, 'only an empty document is restored')
     const fresh: LaneStruct[] = []
-    for (const stored of [...clients].sort((a, b) => a.client - b.client)) fresh.push(...storedStructs(stored))
+    for (const stored of [...clients].sort((a, b) => a.client - b.client))
+      for (const struct of storedStructs(stored)) fresh.push(struct)
     this.integrate({ fresh, removed: [] })
   }
 
