@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MAGIC } from './snapshots/format.js'
+import { Snapshots } from './snapshots/snapshots.js'
 import { type Kit, openKit } from './testing/region-kit.js'
 
 let directory: string
@@ -132,6 +133,21 @@ test('[SN18] what cannot be had, is no snapshot, is cut off, too large or too sl
     408,
     expect.stringContaining('sent nothing for 2000 ms'),
   ])
+})
+
+test('[SN18] a fetched file has its place until it is discarded, so that few fill the disk', async () => {
+  const alone = await Snapshots.open(join(directory, 'alone'), target.server.replica, { admitNext: async () => {} })
+  answer = (_, response) => void response.end(Buffer.concat([Buffer.from(MAGIC), Buffer.alloc(100)]))
+  const fetched = () =>
+    alone.fetch({ url: new URL(origin), apiKey: undefined, bytesMax: 1000, idleMs: 10_000, totalMs: 10_000 })
+  const [one] = [await fetched(), await fetched()]
+  await expect(fetched()).rejects.toMatchObject({ code: 'OVERLOADED' })
+  await alone.discard(one)
+  const again = await fetched()
+  await expect(fetched()).rejects.toMatchObject({ code: 'OVERLOADED' })
+  await alone.discard(again)
+  expect(readdirSync(join(directory, 'alone'))).toHaveLength(1)
+  await alone.close()
 })
 
 test('[SN18] with wait=false the answer is 202, and URLs can be switched off', async () => {

@@ -13,6 +13,8 @@ export const erasureRoutes = (region: Region): Route[] => [
   {
     method: 'GET',
     path: '/meridian/collections/:collection/points/:id/erasure',
+    // It reads snapshot files, of this region and, by asking them, of all others, and names them.
+    needs: 'manage',
     doc: {
       summary: 'In which regions log, blocks, graph and snapshots still hold a deleted point',
       tag: 'Meridian',

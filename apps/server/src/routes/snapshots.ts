@@ -27,7 +27,7 @@ export const snapshotRoutes = (region: Region): Route[] => {
     try {
       await snapshots.recover(name, file, request)
     } finally {
-      await snapshots.folder.discard(file)
+      await snapshots.discard(file)
     }
   }
   return [

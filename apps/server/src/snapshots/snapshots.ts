@@ -16,7 +16,7 @@ export interface RecoverRequest {
 
 /** Snapshots taken or restored at a time, waiting ones included. */
 const JOBS_MAX = 16
-/** Snapshots fetched from elsewhere at a time; each may fill `snapshotBytesMax` of the disk. */
+/** Snapshots fetched from elsewhere that are there at a time; each may fill `snapshotBytesMax` of the disk. */
 const FETCHES_MAX = 2
 
 /**
@@ -31,6 +31,8 @@ export class Snapshots {
   #line: Promise<unknown> = Promise.resolve()
   #jobs = 0
   readonly #fetches = new Set<Promise<ReceivedFile>>()
+  /** Paths of what was fetched and is not discarded yet. */
+  readonly #fetched = new Set<string>()
   #making = 0
   readonly #holders: HolderSearch
 
@@ -98,17 +100,29 @@ export class Snapshots {
   }
 
   /**
-   * A file from elsewhere, not listed; `folder.discard` it in the end. A few are fetched at a time, beside the line of jobs.
+   * A file from elsewhere, not listed; `discard` it in the end. A few may be there at a time, beside the line of jobs.
    * @throws StoreError as `fetchSnapshot`, and `OVERLOADED`.
    */
   async fetch(remote: RemoteSnapshot): Promise<ReceivedFile> {
-    if (this.#fetches.size >= FETCHES_MAX)
-      throw new StoreError('OVERLOADED', 'many snapshots are being fetched; try again soon')
+    if (this.#fetches.size + this.#fetched.size >= FETCHES_MAX)
+      throw new StoreError('OVERLOADED', 'many snapshots are being fetched and restored; try again soon')
     const { signal } = this.#stopped
     signal.throwIfAborted()
     const fetched = this.folder.receive(fetchSnapshot(remote, signal), remote.bytesMax)
     this.#fetches.add(fetched)
-    return fetched.finally(() => this.#fetches.delete(fetched))
+    try {
+      const file = await fetched
+      this.#fetched.add(file.path)
+      return file
+    } finally {
+      this.#fetches.delete(fetched)
+    }
+  }
+
+  /** Removes a file that was received or fetched. */
+  async discard(file: ReceivedFile): Promise<void> {
+    await this.folder.discard(file)
+    this.#fetched.delete(file.path)
   }
 
   /** Checks the file whole, then writes. @throws StoreError as `checkSnapshot`, and why a write was refused. */
