@@ -21,8 +21,8 @@ export class Layer {
   readonly missing = new Set<number>()
   /** Rows too long for this graph; scanned as long as it serves. */
   readonly loose = new Set<number>()
-  /** How many of them a graph built anew might have taken. */
-  outgrown = 0
+  /** Those of them that a graph built anew might take. */
+  readonly #outgrown = new Set<number>()
   /** Counts changes of the graph. */
   revision = 0
 
@@ -46,16 +46,22 @@ export class Layer {
     return layer
   }
 
+  /** How many rows are scanned that a graph built anew might take. */
+  get outgrown(): number {
+    return this.#outgrown.size
+  }
+
   /** Takes note of a row that was just taken. */
   enlist(row: number, rows: Rows): void {
     const fit = this.embedding.fits(rows.vectorAt(row))
     if (fit === 'now') this.missing.add(row)
     else this.loose.add(row)
-    if (fit === 'later') this.outgrown++
+    if (fit === 'later') this.#outgrown.add(row)
   }
 
   /** Forgets a row that is about to be freed, of an id with that hash. */
   drop(row: number, hash: number): void {
+    this.#outgrown.delete(row)
     if (this.missing.delete(row) || this.loose.delete(row)) return
     const label = this.labelOf(row)
     if (label === NO_LABEL) return

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SILENT_LOG } from '@meridian/core'
@@ -148,6 +157,22 @@ test('[IX14] a snapshot that cannot be written says so and leaves the older one'
   await expect(snapshots.save(REF, space, () => true)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
   expect([...files().keys()]).toEqual([...before.keys()])
   expect(snapshots.load(REF, PARAMS)).toBeDefined()
+})
+
+test('[IX14] a newer snapshot that has taken its place is whole, though the older could not be cleared away', async () => {
+  const space = filled()
+  await snapshots.save(REF, space, () => true)
+  const [graph] = [...files().keys()].filter((file) => file.endsWith('.graph'))
+  // A directory is not removed as a file is.
+  const stuck = join(directory, graph!.replace(/\d+\.graph$/, '7.graph'))
+  mkdirSync(stuck)
+  space.remove(700)
+  await expect(snapshots.save(REF, space, () => true)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+  rmdirSync(stuck)
+  const loaded = snapshots.load(REF, PARAMS)!.space
+  expect(loaded.claim(0, 'id-700', 'v1')).toBe(false)
+  expect(loaded.claim(1, 'id-701', 'v1')).toBe(true)
+  expect(warnings).toEqual([])
 })
 
 test('[IX30] it is known whose vectors dead labels hold, over a restart too', async () => {

@@ -58,7 +58,7 @@ export class Snapshots {
    * Writes what the graph holds now; changes during the wait are not part of it. Not for two saves of one space at a time.
    * `isWanted` is asked last: a space dropped meanwhile gets no files back. Resolves to what the files hold, once the older ones
    * are gone.
-   * @throws StoreError `STORAGE_FAILED`; the previous snapshot stays.
+   * @throws StoreError `STORAGE_FAILED`; the previous snapshot stays, or the new one has taken its place already.
    */
   async save(ref: SpaceRef, space: Space, isWanted: () => boolean): Promise<Contents> {
     const layer = space.current
@@ -72,6 +72,7 @@ export class Snapshots {
     const graphName = graphFile(name, generation)
     const graphPath = join(this.directory, graphName)
     const { shape, ceiling } = layer.embedding
+    let isNamed = false
     try {
       // The graph file and the labels are of one instant; hashing and flushing them may take their time.
       layer.graph.write(graphPath)
@@ -91,11 +92,12 @@ export class Snapshots {
       await writeDurably(`${headPath}.tmp`, encodeHead(head))
       if (!isWanted()) throw new StoreError('SHUTTING_DOWN', 'the space is gone')
       await rename(`${headPath}.tmp`, headPath)
+      isNamed = true
       await syncDirectory(this.directory)
       for (const file of old) if (file.endsWith('.graph')) await rm(join(this.directory, file), { force: true })
       return contentsOf(labels)
     } catch (cause) {
-      rmSync(graphPath, { force: true })
+      if (!isNamed) rmSync(graphPath, { force: true })
       rmSync(join(this.directory, `${name}.head.tmp`), { force: true })
       if (!isWanted()) return NOTHING
       throw new StoreError('STORAGE_FAILED', `index snapshot not written: ${String(cause)}`, { cause })

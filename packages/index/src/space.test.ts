@@ -215,6 +215,11 @@ test('[IX27] products of vectors of very different lengths are found, and longer
   const first = twins.space.current!
   for (let ordinal = 3000; ordinal < 6000; ordinal++) twins.set(ordinal, vectors[ordinal]!)
   expect(first.loose.size).toBeGreaterThan(1000)
+  expect(twins.space.wanted).toBe('outgrown')
+  // Those that are gone again ask for nothing.
+  for (let ordinal = 3000; ordinal < 6000; ordinal++) twins.remove(ordinal)
+  expect([first.outgrown, twins.space.wanted]).toEqual([0, undefined])
+  for (let ordinal = 3000; ordinal < 6000; ordinal++) twins.set(ordinal, vectors[ordinal]!)
   expect(meanRecall()).toBeGreaterThanOrEqual(0.99)
   build(twins.space)
   expect(twins.space.current).not.toBe(first)

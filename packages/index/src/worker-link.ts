@@ -1,11 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '@meridian/core'
 import { Outbox } from './outbox.js'
+import { Restarts } from './restarts.js'
 import { type IndexReply, transfersOf, type WorkerData } from './worker-protocol.js'
-
-/** A worker that dies without having answered anything is started again this much later, doubling up to the maximum. */
-const RESTART_MS = 200
-const RESTART_MS_MAX = 10_000
 
 export type StartWorker = (data: WorkerData) => Worker
 
@@ -27,7 +24,7 @@ export class WorkerLink {
   readonly outbox = new Outbox()
   #worker: Worker | undefined
   #restart: NodeJS.Timeout | undefined
-  #failures = 0
+  readonly #restarts = new Restarts()
   #isFlushing = false
   #isClosing = false
   #exited: () => void = () => {}
@@ -75,12 +72,8 @@ export class WorkerLink {
     const worker = this.start(this.data)
     this.#worker = worker
     worker.on('message', (replies: IndexReply[]) => {
-      for (const reply of replies) {
-        // What a worker says by itself, it may say just before it dies.
-        if (reply.type !== 'log') this.#failures = 0
-        // A closed worker ends by itself: ended from here in the midst of a native call, it would take the process along.
-        if (reply.type !== 'closed') this.handler.reply(reply)
-      }
+      // A closed worker ends by itself: ended from here in the midst of a native call, it would take the process along.
+      for (const reply of replies) if (reply.type !== 'closed') this.handler.reply(reply)
     })
     worker.on('error', (error) => this.log.error({ error: String(error) }, 'index worker failed'))
     worker.on('exit', (code) => this.#exit(code))
@@ -94,8 +87,7 @@ export class WorkerLink {
       this.#exited()
       return
     }
-    const delayMs = this.#failures === 0 ? 0 : Math.min(RESTART_MS_MAX, RESTART_MS * 2 ** (this.#failures - 1))
-    this.#failures++
+    const delayMs = this.#restarts.delayMs(performance.now())
     this.log.error({ code, delayMs }, 'index worker died; starting another')
     this.#restart = setTimeout(() => {
       this.#spawn()
