@@ -10,6 +10,7 @@ import {
   generationOf,
   GENERATION_MAX,
   goneKey,
+  meaningOf,
   paramsProblem,
   SPACES_MAX,
   type SpacesByUid,
@@ -80,12 +81,7 @@ export const planAddSpace = (
   }
 }
 
-/** Graph sizes do not say which vectors belong together. */
-const isAlike = (a: SpaceParams, b: SpaceParams): boolean => {
-  const meaning = (params: SpaceParams): JsonValue =>
-    isSparseSpace(params) ? params.modifier : [params.size, params.metric, params.multi ?? null]
-  return canonicalJson(meaning(a)) === canonicalJson(meaning(b))
-}
+const isAlike = (a: SpaceParams, b: SpaceParams): boolean => canonicalJson(meaningOf(a)) === canonicalJson(meaningOf(b))
 
 /**
  * The last one can go too: where two regions drop one each, none is left in either order. @throws StoreError

@@ -254,3 +254,21 @@ it('[CV10] a collection may have no vectors: two regions that drop different one
   exchange(one, two)
   expect(Object.keys(two.find('a')!.config.vectors)).toEqual(['w'])
 })
+
+it('[CV4] additions that differ in the size of their graph alone are one space, with the graph of the elder', () => {
+  for (const [first, second] of [
+    [10, 20],
+    [20, 10],
+  ] as const) {
+    const [one, two] = pair()
+    const wide = { ...dense(2), hnsw: { m: 32, efConstruct: 300 } } as SpaceParams
+    edit(one, add(first, 'v', dense(2)))
+    edit(two, add(second, 'v', wide, 2))
+    exchange(one, two)
+    expect(spaces(one)).toEqual(['', 'v'])
+    expect(one.find('a')!.config.vectors.v).toEqual(first < second ? dense(2) : wide)
+    edit(two, take(30, 'v', 2))
+    exchange(one, two)
+    expect(spaces(one)).toEqual([''])
+  }
+})

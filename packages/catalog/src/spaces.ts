@@ -82,7 +82,11 @@ export const paramsProblem = (name: string, params: SpaceParams): string | undef
 
 /** Additions that are alike, made apart, have one key: they are one space, and its vectors merge as any others. */
 export const keyOf = ({ name, params, generation }: Omit<AddedSpace, 'stamp'>): string =>
-  generation === 0 ? name : `${name}\0${generation}.${hashOf(canonicalJson(params as unknown as JsonValue))}`
+  generation === 0 ? name : `${name}\0${generation}.${hashOf(canonicalJson(meaningOf(params)))}`
+
+/** Which vectors belong together, and how they compare: sizes of a graph do not say. */
+export const meaningOf = (params: SpaceParams): JsonValue =>
+  isSparseSpace(params) ? { modifier: params.modifier } : [params.size, params.metric, params.multi ?? null]
 
 const hashOf = (text: string): string => hex(hash32(text)) + hex(hash32(text, 0x9747b28c))
 const hex = (number: number): string => number.toString(16).padStart(8, '0')
@@ -130,8 +134,9 @@ const readAdded = (tag: string, { value, stamp }: Stamped): AddedSpace => {
 interface Group {
   readonly name: string
   readonly key: string
-  readonly params: SpaceParams
-  /** Of the eldest part; `undefined` for a space of the creation, which is elder than all. */
+  /** Of the eldest part, as the stamp is. */
+  params: SpaceParams
+  /** `undefined` for a space of the creation, which is elder than all. */
   stamp: Stamp | undefined
   readonly parts: { uid: CollectionUid; tag: string }[]
 }
@@ -141,7 +146,7 @@ interface Group {
  *
  * 1. A space is there while one of its additions is; a drop covers the additions that its author saw, no others. For a space
  *    of the creation, each incarnation is one addition.
- * 2. Additions of one name, generation and parameters are one space.
+ * 2. Additions of one name, generation and meaning are one space; its graph is of the size that the eldest says.
  * 3. Of several spaces of one name the eldest has it; every other is `NAME~HASH`.
  */
 export const resolveSpaces = (
@@ -162,7 +167,10 @@ export const resolveSpaces = (
       const group = groups.get(key) ?? { ...added, key, parts: [] }
       groups.set(key, group)
       group.parts.push({ uid, tag })
-      if (group.stamp !== undefined && compareStamps(added.stamp, group.stamp) < 0) group.stamp = added.stamp
+      if (group.stamp !== undefined && compareStamps(added.stamp, group.stamp) < 0) {
+        group.stamp = added.stamp
+        group.params = added.params
+      }
     }
   const taken = new Set<string>()
   const named = [...groups.values()].sort(byAge).map(({ name, key, params, parts }): ResolvedSpace => {
