@@ -1,5 +1,6 @@
 import { HNSW_DEFAULT, parseRegionId, StoreError } from '@meridian/core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { HeldBlocks } from '../held-blocks.js'
 import { POLICY_PATH } from '../conflicts/policy-setting.js'
 import { converge, del, must, patch, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
@@ -294,4 +295,19 @@ test('[FG14] a region that is stopped, or whose search fails, meanwhile answers 
   for (let i = 0; i < 100; i++) expect(erasureOf(eu, 1).isErased).toBe(false)
   expect(reportOf(erasureOf(eu, 1), 'eu').waitingFor).toEqual([expect.stringContaining('the search to succeed')])
   expect(eu.warnings.at(-1)).toContain('no such thing')
+})
+
+test('[FG10] while a removed block is held, an id that the view does not know is not called clear', () => {
+  const { all } = nodes('eu')
+  const eu = all[0]!
+  eu.create()
+  expect(erasureOf(eu, 1).isErased).toBe(true)
+  const isHolding = vi.spyOn(HeldBlocks.prototype, 'isHolding').mockReturnValue(true)
+  try {
+    const erasure = erasureOf(eu, 1)
+    expect([erasure.isErased, reportOf(erasure, 'eu').blocks]).toEqual([false, 'unknown'])
+    expect(reportOf(erasure, 'eu').waitingFor).toEqual(['the time of a write that is stamped in the future'])
+  } finally {
+    isHolding.mockRestore()
+  }
 })

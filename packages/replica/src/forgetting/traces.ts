@@ -106,11 +106,14 @@ export class Traces {
     const shard = shardOf(id, state.config.shards)
     const view = state.views[shard]!
     const slot = view.find(id)
+    // A block that is held is not named by lanes any more, and so may be of an id that the view has let go of.
+    const isHeld = state.uids.some((uid) => data.isHolding(data.store(uid, shard)!))
+    const held = isHeld ? ['the time of a write that is stamped in the future'] : []
     if (slot === undefined)
       return {
-        ...{ state: 'absent', deletedAtMs: undefined, log: 'clear', blocks: 'clear' },
+        ...{ state: 'absent', deletedAtMs: undefined, log: 'clear', blocks: isHeld ? 'unknown' : 'clear' },
         conflicts,
-        waitingFor: kept,
+        waitingFor: [...held, ...kept],
       }
     const isLive = view.isLive(slot)
     const deletedAtMs = view.history(slot).find(({ what }) => what === 'delete')?.stamp.ms
@@ -130,14 +133,8 @@ export class Traces {
         waitingFor: [`a damaged block to be fetched from a peer: ${error.message}`, ...kept],
       }
     }
-    const isHeld = state.uids.some((uid) => data.isHolding(data.store(uid, shard)!))
     const log = found.some((block) => this.#isLogged(state.uids[block.ref.doc]!, shard, block))
-    const waitingFor = isLive
-      ? ['a delete: the point is live']
-      : [
-          ...this.#reasons(state, id, slot, found),
-          ...(isHeld ? ['the time of a write that is stamped in the future'] : []),
-        ]
+    const waitingFor = isLive ? ['a delete: the point is live'] : [...this.#reasons(state, id, slot, found), ...held]
     return {
       ...shown,
       log: log ? 'holds' : 'clear',
