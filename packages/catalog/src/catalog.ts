@@ -83,7 +83,12 @@ export class Catalog {
 
   /** Every change, parked ones last: plain Automerge change chunks, which `Automerge.load` reads too. */
   save(): Uint8Array {
-    return Buffer.concat([...getAllChanges(this.#document), ...this.#ledger.parked.map((each) => each.bytes)])
+    return Buffer.concat(this.changes())
+  }
+
+  /** What `save` saves, one by one: each after those it is built on, as far as they are known. */
+  changes(): Uint8Array[] {
+    return [...getAllChanges(this.#document), ...this.#ledger.parked.map((each) => each.bytes)]
   }
 
   /** 16 hex digits: equal in two catalogs exactly when they hold the same changes, but for one chance in 2^64. */

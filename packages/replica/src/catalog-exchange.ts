@@ -1,5 +1,5 @@
 import { parseChanges } from '@meridian/catalog'
-import { FRAME_BYTES_MAX, type Timers } from '@meridian/core'
+import type { Timers } from '@meridian/core'
 import type { CatalogPlane } from './catalog-plane.js'
 import { encodeMessage } from './message.js'
 import type { Inbox } from './inbox.js'
@@ -21,11 +21,13 @@ export interface ExchangeContext {
  * Anti-entropy of the catalog over one link. Changes travel in the log of their origin, and in every state transfer whole, so one
  * replica may know changes that the vectors say nothing of. When their origin is lost no log brings them to the others, and all
  * that was built on them would wait for ever. So both ends say what they know as a digest, and hand over everything
- * when the two stay different.
+ * when the two stay different: `catalogPieceBytes` of it at a time, from where the last piece ended.
  */
 export class CatalogExchange {
   #differs: { readonly pair: string; readonly sinceMs: number } | undefined
   #isTaking = false
+  /** The change that the next piece begins with. */
+  #at = 0
 
   constructor(
     readonly context: ExchangeContext,
@@ -44,17 +46,22 @@ export class CatalogExchange {
     else if (this.#differs?.pair !== pair) this.#differs = { pair, sinceMs: nowMs }
     else if (nowMs - this.#differs.sinceMs >= DIFFERS_BEATS * settings.heartbeatMs) {
       this.#differs = { pair, sinceMs: nowMs }
-      const frame = encodeMessage({ type: 'changes', saved: document.save() })
-      if (frame.length <= FRAME_BYTES_MAX) this.send(frame)
-      else
-        catalog.logger.error(
-          { bytes: frame.length },
-          `the catalog has grown beyond the ${FRAME_BYTES_MAX} bytes of a frame, and cannot be handed over`,
-        )
+      this.send(encodeMessage({ type: 'changes', saved: this.#piece(document.changes()) }))
     }
   }
 
-  /** All that the peer knows. One at a time; it will be sent again if it still matters. */
+  /** Some of the changes, in the order in which they are built on one another; after the last the first again. */
+  #piece(changes: readonly Uint8Array[]): Uint8Array {
+    if (this.#at >= changes.length) this.#at = 0
+    const from = this.#at
+    for (let bytes = 0; this.#at < changes.length; this.#at++) {
+      bytes += changes[this.#at]!.length
+      if (bytes > this.context.settings.catalogPieceBytes && this.#at > from) break
+    }
+    return Buffer.concat(changes.slice(from, this.#at))
+  }
+
+  /** Some, or all, of what the peer knows. One at a time; it will be sent again if it still matters. */
   take(saved: Uint8Array): void {
     if (this.#isTaking) return
     this.#isTaking = true

@@ -240,6 +240,31 @@ describe('catch-up from state', () => {
     expect(sent.map(({ type }) => type)).toEqual(['catalog', 'catalog', 'end'])
   })
 
+  test('[RP72] a catalog whose changes no log brings is handed over in pieces, however large it is', () => {
+    const settings = { catalogPieceBytes: 300 }
+    const { time, eu, us } = two({ settings }, { settings })
+    const link = eu.link(us)
+    converge(time, eu, us)
+    const author = Catalog.open({ actor: '09000001' })
+    const changes = Array.from({ length: 12 }, (_, i) => {
+      const member = { replica: parseReplicaId(50 + i), region: parseRegionId(`x${i}`), storeId: '00112233445566ff' }
+      const mutation = { type: 'putMember', member: { ...member, status: 'joining', sinceMs: 1 }, nowMs: 1 } as const
+      const draft = author.propose(mutation)
+      draft.commit()
+      return draft.changes[0]!
+    })
+    const membersOf = ({ replica }: TestNode) => replica.regions.status().members.filter(({ replica: of }) => of >= 50)
+    link.far.handler!.frame(encodeMessage({ type: 'changes', saved: Buffer.concat(changes) }))
+    time.run(50)
+    expect([membersOf(eu).length, membersOf(us).length]).toEqual([12, 0])
+    time.until(() => membersOf(us).length === 12, 'us knows all')
+    const pieces = link.near.messages.flatMap((each) => (each.type === 'changes' ? [each.saved.length] : []))
+    expect(pieces.length).toBeGreaterThan(3)
+    expect(Math.max(...pieces)).toBeLessThanOrEqual(300)
+    us.restart()
+    expect(membersOf(us)).toHaveLength(12)
+  })
+
   test('[RP68] one that no peer would take is refused in words, and no frame is larger than links carry', () => {
     const { time, eu, us } = behind(100)
     const { save } = Catalog.prototype
