@@ -234,6 +234,11 @@ export interface VectorIndex {
   traces(space: SpaceRef, id: string): Promise<IndexTraces>
   /** Forgets the space and its files. */
   dropSpace(space: SpaceRef): void
+  /**
+   * Removes what a former process stored of spaces that are not open: it may have ended between a drop and that. Called once, when
+   * all spaces that exist have been opened. Left out where nothing is stored. Never throws.
+   */
+  sweep?(): void
   stats(space: SpaceRef): SpaceStats | undefined
   /** Absent: this index has no graphs. */
   rebuilds?(): RebuildStatus

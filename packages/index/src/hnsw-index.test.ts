@@ -414,3 +414,29 @@ test('[RB8] searches that get slower while a graph is rebuilt stop that at once;
   expect(index.stats(REF)).toMatchObject({ live: 12_000, state: 'ready' })
   expect(index.stats(REF)!.dead).toBeLessThan(3000)
 })
+
+test('[IX32] files of spaces that a former process dropped and did not remove go at start, and no others', async () => {
+  const other = { collection: 'c-1', vector: 'dropped' }
+  const first = start({ workers: 1 })
+  for (const ref of [REF, other]) {
+    first.openSpace(ref, PARAMS, listed(VECTORS.slice(0, 1200)))
+    await built(first, ref)
+  }
+  await first.flush()
+  await first.close()
+  const files = () => readdirSync(join(directory, 'index')).sort()
+  expect(files().filter((file) => file.endsWith('.head'))).toHaveLength(2)
+  writeFileSync(join(directory, 'index', 'notes.txt'), 'somebody else')
+  const reads: number[] = []
+  const again = start({ workers: 1 })
+  again.openSpace(REF, PARAMS, listed(VECTORS.slice(0, 1200), reads))
+  again.sweep()
+  await built(again)
+  expect(reads).toEqual([])
+  expect(files().filter((file) => file.endsWith('.head') || file.endsWith('.graph'))).toHaveLength(2)
+  expect(files()).toContain('notes.txt')
+  // Nothing of the dropped one is left to be brought back.
+  again.openSpace(other, PARAMS, listed(VECTORS.slice(0, 1200), reads))
+  await built(again, other)
+  expect(reads).toHaveLength(1200)
+})

@@ -31,6 +31,7 @@ import { checkQuery, denseVector, spaceKey } from './query.js'
 import { isFinite32 } from './scoring.js'
 import { Rebuilds } from './rebuilds.js'
 import type { StartWorker } from './worker-link.js'
+import { Snapshots } from './snapshots.js'
 import { type IndexWorker, WorkerPool, workersDefault } from './worker-pool.js'
 import type { IndexReply, SpaceNumber } from './worker-protocol.js'
 
@@ -101,6 +102,7 @@ interface Open {
  */
 export class HnswIndex implements VectorIndex, AsyncDisposable {
   readonly #log: Log
+  readonly #directory: string
   readonly #onReset: ((space: SpaceRef) => void) | undefined
   readonly #pool: WorkerPool
   readonly #loadingWaitMs: number
@@ -120,9 +122,10 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     this.#onReset = options.onReset
     this.#loadingWaitMs = options.loadingWaitMs ?? LOADING_WAIT_MS
     this.#timers = options.timers ?? NODE_TIMERS
+    this.#directory = join(options.directory, 'index')
     const count = Math.max(1, options.workers ?? workersDefault())
     this.#pool = new WorkerPool(
-      { directory: join(options.directory, 'index'), count, log: this.#log, start: options.startWorker },
+      { directory: this.#directory, count, log: this.#log, start: options.startWorker },
       {
         reply: (worker, reply) => this.#reply(worker, reply),
         lost: (worker) => this.#lost(worker),
@@ -251,6 +254,16 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     link.outbox.push({ type: 'traces', id: request, space: opened.number, record: id })
     link.flush()
     return answer as Promise<IndexTraces>
+  }
+
+  sweep(): void {
+    try {
+      const kept = [...this.#open.values()].map(({ ref }) => ref)
+      const count = new Snapshots(this.#directory, this.#log).sweep(kept)
+      if (count > 0) this.#log.info({ files: count }, 'removed index files of vectors that were dropped')
+    } catch (error) {
+      this.#log.warn({ error: String(error) }, 'could not look for index files of vectors that were dropped')
+    }
   }
 
   dropSpace(space: SpaceRef): void {

@@ -108,6 +108,17 @@ export class Snapshots {
     for (const file of this.#filesOf(nameOf(ref))) rmSync(join(this.directory, file), { force: true })
   }
 
+  /** Removes the files of all spaces but these. Returns how many there were. */
+  sweep(kept: Iterable<SpaceRef>): number {
+    const names = new Set([...kept].map(nameOf))
+    const orphans = readdirSync(this.directory).filter((file) => {
+      const name = FILE.exec(file)?.[1]
+      return name !== undefined && !names.has(name)
+    })
+    for (const file of orphans) rmSync(join(this.directory, file), { force: true })
+    return orphans.length
+  }
+
   #filesOf(name: string): string[] {
     return readdirSync(this.directory).filter((file) => file.startsWith(`${name}.`))
   }
@@ -148,6 +159,9 @@ const nameOf = (ref: SpaceRef): string =>
     .update(JSON.stringify([ref.collection, ref.vector]))
     .digest('hex')
     .slice(0, 32)
+
+/** Files that are none of ours are left alone. */
+const FILE = /^([0-9a-f]{32})\.(?:head|head\.tmp|\d+\.graph)$/
 
 const graphFile = (name: string, generation: number): string => `${name}.${generation}.graph`
 const generationOf = (file: string): number => Number(/\.(\d+)\.graph$/.exec(file)?.[1] ?? 0)

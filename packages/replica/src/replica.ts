@@ -258,6 +258,7 @@ export class Replica {
       },
     })
     this.#follow()
+    index.sweep?.()
     this.#cluster.repair.checkTails()
     // Even if nothing is written: the name of the directory is told to peers.
     this.#sequencer.push({

@@ -1,4 +1,11 @@
-import { type CollectionConfig, HNSW_DEFAULT, type SpaceParams, type VectorValue } from '@meridian/core'
+import {
+  type CollectionConfig,
+  HNSW_DEFAULT,
+  type SpaceParams,
+  type VectorIndex,
+  type VectorValue,
+} from '@meridian/core'
+import { ExactIndex } from '@meridian/index'
 import { expect, test } from 'vitest'
 import type { Decision } from './conflicts/resolve.js'
 import { converge, patch, put, TestNode } from './test-node.js'
@@ -229,4 +236,22 @@ test('[VS11] a collection that two regions took the last vectors from at once ke
   expect(add(us, 'a').error).toBeUndefined()
   converge(time, eu, us)
   for (const node of [eu, us]) expect([shown(node), found(node, 'a')]).toEqual([{ 1: {}, 2: {} }, []])
+})
+
+test('[VS2] at start the index is told to sweep once the spaces that are left have been opened', () => {
+  const { time, eu, us } = regions()
+  drop(eu, 'b')
+  converge(time, eu, us)
+  const swept: unknown[] = []
+  const port: VectorIndex = ExactIndex.prototype
+  port.sweep = function (this: ExactIndex) {
+    swept.push(['a', 'b'].map((name) => this.stats({ collection: uid, vector: name }) !== undefined))
+  }
+  const { uid } = eu.replica.collection('c')
+  try {
+    eu.restart()
+  } finally {
+    delete port.sweep
+  }
+  expect(swept).toEqual([[true, false]])
 })
