@@ -67,7 +67,6 @@ test('[VF11] values of another form, unsound ones, and spaces that are none are 
     expect(() => eu.write([put(1, vectors)]), Object.keys(vectors)[0]).toThrow(expect.objectContaining({ code }))
   expect(eu.replica.collection('c').liveCount).toBe(0)
   const bad: unknown[] = [
-    { ...CONFIG, vectors: {}, sparse: {} },
     { ...CONFIG, sparse: { rows: { modifier: 'none' } } },
     { ...CONFIG, sparse: { words: { modifier: 'bm25' } } },
     { ...CONFIG, vectors: { rows: { ...CONFIG.vectors.rows, multi: 'mean' } } },
