@@ -30,8 +30,9 @@ export const PURGE_SEEDS = [11, 58, 115]
  * Seeds that found a bug in changes of the membership when it was there:
  *  159  a region was lost that had told one other of a catalog change, in a transfer without an end; what was built on it waited for ever
  *  231  writes of a retired region that others had refused came in through one that joined, after what they hid had been forgotten
+ *  894  a region that joined with a wrong clock went on showing a record whose deletion the others had forgotten
  */
-export const MEMBER_SEEDS = [159, 231]
+export const MEMBER_SEEDS = [159, 231, 894]
 
 /**
  * Seeds that found a bug in repair when it was there:

@@ -96,7 +96,7 @@ export class Maintenance {
   /** Deletes that hide nothing any more are forgotten. */
   #forget(stage: Stage): void {
     const { cluster } = this.parts
-    if (cluster.fenced === undefined && cluster.clockFault() === undefined) cluster.purge.step(stage)
+    if (cluster.fenced === undefined) cluster.purge.step(stage, { isClockSound: cluster.clockFault() === undefined })
   }
 
   /**

@@ -92,13 +92,16 @@ export class Purge {
     return this.#blockers.list()
   }
 
-  /** One bounded step, as the last job of a commit. */
-  step(stage: Stage): void {
-    this.#renewPledge(stage)
+  /**
+   * One bounded step, as the last job of a commit. With a wrong clock nothing is promised or decided by stamps; what others have
+   * forgotten is let go all the same, or a record that they deleted would show here for as long as the clock is wrong.
+   */
+  step(stage: Stage, { isClockSound }: { readonly isClockSound: boolean }): void {
+    if (isClockSound) this.#renewPledge(stage)
     this.#watch()
     // What a damaged block says of an id is not known: nothing is forgotten before it is.
     if (this.parts.missing().length > 0 || this.parts.data.damage.size > 0) return
-    this.#forget()
+    if (isClockSound) this.#forget()
     this.#letGo()
   }
 
