@@ -23,8 +23,9 @@ export const PINNED_BARRIER_SEEDS = [7010, 30090, 30094]
  *  11   a slot was let go twice
  *  58   a region that caught up kept a record of which only a patch was left in the lanes
  *  115  a region that caught up let go of a record before what superseded it had come
+ *  895  where the content decides, a region forgot a delete that in others won over what was put later from an older content
  */
-export const PURGE_SEEDS = [11, 58, 115]
+export const PURGE_SEEDS = [11, 58, 115, 895]
 
 /**
  * Seeds that found a bug in changes of the membership when it was there:

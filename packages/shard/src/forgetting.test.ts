@@ -1,7 +1,7 @@
-import { VersionVector, visible } from '@meridian/core'
+import { type Entry, orderOf, type Stamp, VersionVector, visible } from '@meridian/core'
 import { SeededRandom } from '@meridian/core/testing'
 import { describe, expect, it } from 'vitest'
-import type { MergedView } from './merged-view.js'
+import { MergedView } from './merged-view.js'
 import { del, patch, put, replica, stamp } from './test-support.js'
 import { key, World } from './test-world.js'
 
@@ -55,6 +55,35 @@ describe('forgetting', () => {
     view.forget(slot)
     expect(view.history(slot)).toEqual([])
     expect(view.cleaningPlan({ mine: replica(1), stable: everything, doc: 0 })).toEqual({ drop: [ref], moved: [] })
+  })
+
+  it('[FG16] where the content decides, nothing that a write without content of its own would lose against', () => {
+    const version = (at: Stamp, of: number, model = 'a'): Stamp => ({
+      ...at,
+      content: { generation: 0, version: of, model },
+    })
+    const forgettable = (order: MergedView['order'], ...entries: Entry[]): boolean => {
+      const world = new World()
+      const view = new MergedView((ref) => world.read(ref), undefined, order)
+      const ref = world.write(0, 1, entries)
+      view.fold(ref, world.read(ref))
+      return view.isForgettable(view.find('a')!, options)
+    }
+    const decides = orderOf({ kind: 'content-model', models: { a: 1 } })
+    const plain = del('a', stamp(10, 1))
+    const states: [Entry[], boolean][] = [
+      [[plain], true],
+      [[plain, patch('a', stamp(11, 1), { x: 1 }, true)], true],
+      [[del('a', version(stamp(10, 1), 5))], false],
+      [[del('a', version(stamp(10, 1), 0))], false],
+      [[del('a', version(stamp(10, 1), 0, 'unranked'))], true],
+      [[plain, patch('a', version(stamp(11, 1), 5), {}, true)], false],
+      [[plain, patch('a', version(stamp(11, 1), 5), { x: 1 })], false],
+    ]
+    for (const [entries, isIt] of states) {
+      expect(forgettable(decides, ...entries)).toBe(isIt)
+      expect(forgettable(orderOf({ kind: 'newest' }), ...entries)).toBe(true)
+    }
   })
 
   it('[FG8] never changes live records, whatever is forgotten and let go in between', () => {

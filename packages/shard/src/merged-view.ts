@@ -316,7 +316,7 @@ export class MergedView {
     const stamps = patch === undefined ? [] : [...patchCells(patch)].map(({ stamp }) => stamp)
     if (isPresent) stamps.push(this.#columns.stamp(slot)!)
     const state = { refs: this.#stateRefs(slot), stamps, entries: this.#columns.entries(slot) }
-    return isForgettable(state, options, this.#blocks)
+    return isForgettable(state, options, this.#blocks, this.order)
   }
 
   /** Text that changes with every write that the state of an id is made of; empty without any. */

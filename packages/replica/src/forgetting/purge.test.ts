@@ -1,6 +1,7 @@
-import { parseRegionId, type ReplicaId, VersionVector } from '@meridian/core'
+import { parseRegionId, type RecordOp, type ReplicaId, VersionVector } from '@meridian/core'
 import { describe, expect, test } from 'vitest'
 import type { CollectionState } from '../collection-state.js'
+import { POLICY_PATH } from '../conflicts/policy-setting.js'
 import { OrderedIds } from '../ordered-ids.js'
 import { converge, del, must, patch, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
@@ -73,6 +74,31 @@ describe('forgetting', () => {
     eu.write([patch(2, { b: 1 })])
     time.until(() => all.every((node) => isForgotten(node, 1) && isForgotten(node, 2)), 'all of it is forgotten')
     expect(all.map(blocks)).toEqual([0, 0])
+  })
+
+  test('[FG16] where the content decides, an older content put anew after its delete shows everywhere and stays', () => {
+    const { time, all } = nodes('eu', 'us')
+    const [eu, us] = all as [TestNode, TestNode]
+    eu.link(us)
+    eu.create()
+    const value = { kind: 'content-model', models: { m: 1 } }
+    must(eu.await((done) => eu.replica.changeSettings('c', () => [{ path: POLICY_PATH, value }], done)))
+    const of = (op: RecordOp, version: number): RecordOp => ({ ...op, content: { version, model: 'm' } })
+    eu.write([of(put(1), 5), put(2)])
+    eu.write([del(1), del(2)])
+    // Pledges go on only while there are writes.
+    for (let i = 0; i < 2000 && eu.replica.collection('c').history(1).length > 0; i++) {
+      if (i % 200 === 0) for (const node of all) node.write([put(3)])
+      time.run(5)
+    }
+    eu.write([of(put(1, { is: 'older' }), 1)])
+    const shown = (): unknown[] => all.map((node) => node.read(1))
+    converge(time, ...all)
+    expect(shown()).toEqual([{ is: 'older' }, { is: 'older' }])
+    time.until(() => all.every((node) => isForgotten(node, 2)), 'what has no content is forgotten as ever')
+    for (const node of all) node.restart()
+    expect(shown()).toEqual([{ is: 'older' }, { is: 'older' }])
+    expect(us.digests()).toEqual(eu.digests())
   })
 
   test('[FG4] while a configured region was never heard of nothing is forgotten, and it is named', () => {

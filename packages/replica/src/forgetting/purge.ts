@@ -69,7 +69,7 @@ export class Purge {
   readonly #pledges = new Pledges()
   readonly #blockers: Blockers
   #pledge: Pledge | undefined
-  #waiting: { readonly held: VersionVector; readonly candidates: Candidate[]; readonly foundMs: number } | undefined
+  #waiting: { readonly held: VersionVector; readonly candidates: Candidate[] } | undefined
   /** Where the next look goes on. */
   #at = { view: 0, slot: 0 }
   #round: { readonly sinceMs: number; target: VersionVector | undefined } | undefined
@@ -154,12 +154,10 @@ export class Purge {
     const options = { mine: this.parts.identity.replica, stable: this.parts.stable(), upToMs: this.upToMs() }
     if (this.#waiting === undefined) {
       const candidates = this.#look(options)
-      const foundMs = this.parts.clock.wallMs
-      if (candidates.length > 0) this.#waiting = { held: this.parts.log.vector, candidates, foundMs }
+      if (candidates.length > 0) this.#waiting = { held: this.parts.log.vector, candidates }
     }
     if (this.#waiting === undefined || !this.isHeldByAll(this.#waiting.held)) return
-    const { candidates, foundMs } = this.#waiting
-    if (!this.#isPast(foundMs, options) && candidates.some(({ state }) => state.policy.kind !== 'newest')) return
+    const { candidates } = this.#waiting
     for (const { state, shard, slot, version } of candidates.splice(0, STEP_MAX)) {
       const view = state.views[shard]!
       if (!this.parts.data.isCurrent(state) || !view.isForgettable(slot, options)) continue
@@ -168,14 +166,6 @@ export class Purge {
       this.parts.counters.tombstonesPurged++
     }
     if (candidates.length === 0) this.#waiting = undefined
-  }
-
-  /**
-   * Where not the newest write wins, a delete may hide one that is stamped later: by a member that had not heard of it. All have
-   * when it is found forgettable, so what is stamped safely after that does not depend on it, and the rest must be here.
-   */
-  #isPast(foundMs: number, { upToMs }: ForgettingOptions): boolean {
-    return upToMs > foundMs + this.parts.settings.clockGuardMs
   }
 
   /** Goes on from where the last look ended, over all views in turn, each at most once. */
