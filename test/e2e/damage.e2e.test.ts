@@ -91,8 +91,9 @@ test('[E64] stored blocks that are damaged behind the back of a region are found
     const { damage } = await state(us)
     return damage.found === 1 && damage.repaired === 1 && damage.blocks === 0
   })
-  expect(logged(us, /block block\/\S+ is damaged: .*it is fetched from a peer/)).toBe(true)
-  expect(logged(us, /block block\/\S+ is repaired with the bytes of (eu|ap)/)).toBe(true)
+  // Lines come through a pipe, later than what they tell of.
+  await until('it is logged', () => logged(us, /block block\/\S+ is damaged: .*it is fetched from a peer/))
+  await until('and its repair', () => logged(us, /block block\/\S+ is repaired with the bytes of (eu|ap)/))
   const metrics = await (await fetch(`${us.url}/metrics`)).text()
   expect(metrics).toMatch(/\nblocks_damaged 0\n/)
   expect(metrics).toMatch(/\nblocks_damaged_total 1\n/)
@@ -115,7 +116,7 @@ test('[E64] stored blocks that are damaged behind the back of a region are found
     {},
     () => state(us),
   )
-  expect(logged(us, /block block\/\S+ is damaged: its row is missing/)).toBe(true)
+  await until('it is logged', () => logged(us, /block block\/\S+ is damaged: its row is missing/))
   // Nothing tells of the third but the digest.
   await until(
     'the record is back',
@@ -126,7 +127,9 @@ test('[E64] stored blocks that are damaged behind the back of a region are found
   const counted = await Promise.all([eu, us].map(state))
   expect(counted.reduce((sum, { counters }) => sum + counters.recordsRepaired, 0)).toBeGreaterThan(0)
   expect(counted.reduce((sum, { counters }) => sum + counters.digestsUnequal, 0)).toBeGreaterThan(0)
-  expect(logged(us, /1 points of shard \d of collection c differ from region (eu|ap) .* repaired: 205/)).toBe(true)
+  await until('what differed is logged', () =>
+    logged(us, /1 points of shard \d of collection c differ from region (eu|ap) .* repaired: 205/),
+  )
 
   await cluster.agreed('c')
   for (const region of cluster.regions) expect(await records(region)).toEqual(before)

@@ -293,7 +293,7 @@ export const BROKEN: readonly Broken[] = [
   },
   {
     what: 'a boot number is used again after a crash',
-    noticedBy: ['identity', 'convergence', 'coverage', 'liveness', 'regression'],
+    noticedBy: ['identity', 'convergence', 'coverage', 'liveness', 'regression', 'lost-write'],
     make: () => ({
       sabotage: {
         storage: (storage, node) => {

@@ -14,11 +14,14 @@ export class EventLoopWatch implements Disposable {
     histogram.enable()
   }
 
-  /** To be called about once a second. */
-  look(): void {
+  /**
+   * To be called about once a second. `lateMs`: by how much later than it was due. The histogram forgets when it last ticked as it
+   * is reset, so of a standstill at whose end the look comes before its tick only the look knows.
+   */
+  look(lateMs = 0): void {
     const maxMs = this.#histogram.count === 0 ? 0 : this.#histogram.max / 1e6
     this.#histogram.reset()
-    this.#worst = [...this.#worst.slice(1 - LOOKS), Math.max(0, maxMs - RESOLUTION_MS)]
+    this.#worst = [...this.#worst.slice(1 - LOOKS), Math.max(0, maxMs - RESOLUTION_MS, lateMs)]
   }
 
   /** Longest of the last fifteen looks. */

@@ -1,5 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Agreement, ReplicaStatus } from '@meridian/replica'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import type { HealthView } from './health.js'
 
 /** Lag, loss and degradations, as `/meridian/cluster` and `/health` tell them. */

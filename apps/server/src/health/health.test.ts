@@ -194,6 +194,13 @@ test('[HE33] the worst of fifteen looks counts, and no longer', () => {
   expect(watch.blockedMs).toBe(0)
 })
 
+test('[HE33] a look that comes late itself counts, though the histogram has not ticked since', () => {
+  const histogram = { max: 0, count: 0, reset() {}, enable: () => true, disable: () => true }
+  const watch = new EventLoopWatch(histogram as never)
+  watch.look(3000)
+  expect(watch.blockedMs).toBe(3000)
+})
+
 test('[HE34] little room is less than 5 GiB and less than a twentieth', () => {
   const gib = 1024 ** 3
   expect(isLow({ freeBytes: 6 * gib, totalBytes: 1000 * gib })).toBe(false)

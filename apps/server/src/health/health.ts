@@ -59,14 +59,16 @@ export class Health implements HealthView, Disposable {
   }
 
   #arm(): void {
-    this.#timer = this.#parts.timers.after(LOOK_EVERY_MS, () => {
-      this.look()
+    const { timers } = this.#parts
+    const dueMs = timers.elapsedMs() + LOOK_EVERY_MS
+    this.#timer = timers.after(LOOK_EVERY_MS, () => {
+      this.look(timers.elapsedMs() - dueMs)
       this.#arm()
     })
   }
 
-  look(): void {
-    this.#eventLoop.look()
+  look(lateMs = 0): void {
+    this.#eventLoop.look(lateMs)
     if (this.#looks++ % DISK_EVERY_LOOKS === 0)
       void this.#parts.room().then((room) => {
         this.#room = room
