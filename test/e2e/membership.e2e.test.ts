@@ -186,6 +186,8 @@ test.skipIf(faults)(
       stdout: expect.stringMatching(/us .* is retired/),
     })
     await until('us says so', async () => /retired/.test((await us.client.ready()).reason))
+    // Until it does, it passes on to us what it hears.
+    await until('ap knows', async () => /^us +\d+ +retired/m.test((await cli('region list', ap)).stdout))
     await expect(us.client.upsert('c', [{ id: 5, vector: vectorOf(5, DIMS) }])).rejects.toThrow(/retired/)
     expect((await eu.client.upsert('c', [{ id: FRESH, vector: vectorOf(6, DIMS) }], { concern: 'all' })).status).toBe(
       'completed',
