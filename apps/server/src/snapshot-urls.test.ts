@@ -176,6 +176,7 @@ test('[SN19] an upload may take longer than other requests, as long as it keeps 
     pull: async (controller) => {
       if (at >= whole.length) return controller.close()
       const size = Math.ceil(whole.length / 8)
+      // A sender that is slow, not one that is waited for: in all it takes longer than an ordinary request may.
       await new Promise((resolve) => setTimeout(resolve, 300))
       controller.enqueue(whole.subarray(at, at + size))
       at += size
