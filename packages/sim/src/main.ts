@@ -1,16 +1,24 @@
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { FOR_MS, type SimulationOptions, simulate } from './simulation.js'
+import { flagsOf, outcomeOf, type RunOptions, type SeedOutcome } from './seed-outcome.js'
+import { runInPool } from './seed-pool.js'
+import { startProcess } from './seed-process.js'
+import { SeedTally } from './seed-tally.js'
+import { FOR_MS, simulate } from './simulation.js'
 import { Violation } from './violation.js'
 
 const USAGE =
-  'usage: npm run sim -- [--seeds N] [--from SEED] | --seed N; both with [--for MS] [--members | --no-members]'
+  'usage: npm run sim -- [--seeds N] [--from SEED] [--workers N] | --seed N; both with [--for MS] [--members | --no-members]'
+const WORKERS_MAX = 1024
 
 /**
  * `--seeds N` runs N seeds and prints a line each that fails; `--seed N` replays one with a trace. `--for MS`: virtual time until all
  * faults end. `--members`: operators change the membership in every run, `--no-members`: in none; by default in every other.
+ * `--workers N`: processes that share the seeds, by default one for each processor; what is said is the same for any number.
  */
-const main = (): number => {
-  let values: { seeds?: string; seed?: string; from?: string; for?: string; members?: boolean; 'no-members'?: boolean }
+const main = async (): Promise<number> => {
+  let values: Partial<Record<'seeds' | 'seed' | 'from' | 'for' | 'workers', string>> &
+    Partial<Record<'members' | 'no-members', boolean>>
   try {
     values = parseArgs({
       options: {
@@ -18,30 +26,30 @@ const main = (): number => {
         seed: { type: 'string' },
         from: { type: 'string' },
         for: { type: 'string' },
+        workers: { type: 'string' },
         members: { type: 'boolean' },
         'no-members': { type: 'boolean' },
       },
     }).values
   } catch (error) {
-    console.error(`${(error as Error).message}\n${USAGE}`)
-    return 2
+    return refuse((error as Error).message)
   }
   const number = (text: string | undefined, fallback: number): number => (text === undefined ? fallback : Number(text))
   const [one, seeds, from] = [number(values.seed, -1), number(values.seeds, 200), number(values.from, 1)]
-  const forMs = number(values.for, FOR_MS)
-  if (![one, seeds, from, forMs].every(Number.isInteger)) {
-    console.error(`seeds and times are integers\n${USAGE}`)
-    return 2
-  }
+  const [forMs, workers] = [number(values.for, FOR_MS), number(values.workers, availableParallelism())]
+  if (![one, seeds, from, forMs, workers].every(Number.isSafeInteger))
+    return refuse('seeds, times and workers are integers')
+  if (seeds < 1 || workers < 1 || workers > WORKERS_MAX)
+    return refuse(`--seeds must be at least 1, --workers between 1 and ${WORKERS_MAX}`)
   const members = values.members === true ? true : values['no-members'] === true ? false : undefined
-  const options = { forMs, ...(members === undefined ? {} : { members }) }
-  return values.seed === undefined ? runMany(from, seeds, options) : replay(one, options)
+  const options: RunOptions = { forMs, ...(members === undefined ? {} : { members }) }
+  return values.seed === undefined ? runMany(from, seeds, Math.min(workers, seeds), options) : replay(one, options)
 }
 
-type RunOptions = Pick<SimulationOptions, 'members'> & { readonly forMs: number }
-
-const flagsOf = ({ forMs, members }: RunOptions): string =>
-  `${forMs === FOR_MS ? '' : ` --for ${forMs}`}${members === undefined ? '' : members ? ' --members' : ' --no-members'}`
+const refuse = (why: string): number => {
+  console.error(`${why}\n${USAGE}`)
+  return 2
+}
 
 const replay = (seed: number, options: RunOptions): number => {
   try {
@@ -53,37 +61,24 @@ const replay = (seed: number, options: RunOptions): number => {
   }
 }
 
-const runMany = (from: number, seeds: number, options: RunOptions): number => {
+const runMany = async (from: number, seeds: number, workers: number, options: RunOptions): Promise<number> => {
   const startedAt = performance.now()
-  const totals = {
-    acknowledged: 0,
-    refused: 0,
-    boots: 0,
-    transfers: 0,
-    cleaned: 0,
-    purged: 0,
-    resyncs: 0,
-    framesRefused: 0,
+  const tally = new SeedTally(from, seeds, (seed, problem) => {
+    clearProgress()
+    console.error(`seed ${seed}: ${problem}`)
+    console.error(`  replay: npm run sim -- --seed ${seed}${flagsOf(options)}`)
+  })
+  const take = (outcome: SeedOutcome): void => {
+    tally.add(outcome)
+    showProgress(tally.done, seeds, tally.failures, (performance.now() - startedAt) / 1000)
   }
-  const failed: number[] = []
-  let slowestHealMs = 0
-  for (let seed = from; seed < from + seeds; seed++) {
-    try {
-      const report = simulate({ seed, ...options })
-      for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key]
-      slowestHealMs = Math.max(slowestHealMs, report.healedInMs)
-    } catch (error) {
-      failed.push(seed)
-      clearProgress()
-      console.error(`seed ${seed}: ${error instanceof Violation ? error.message : (error as Error).stack}`)
-      console.error(`  replay: npm run sim -- --seed ${seed}${flagsOf(options)}`)
-    }
-    showProgress(seed - from + 1, seeds, failed.length, (performance.now() - startedAt) / 1000)
-  }
+  // One works in this process, where a debugger or a profiler finds it.
+  if (workers === 1) for (let seed = from; seed < from + seeds; seed++) take(outcomeOf(seed, options))
+  else await runInPool({ from, count: seeds }, workers, startProcess(options), take)
   clearProgress()
   const seconds = Math.round((performance.now() - startedAt) / 100) / 10
-  console.log(JSON.stringify({ seeds, failures: failed.length, failed, ...totals, slowestHealMs, seconds }))
-  return failed.length === 0 ? 0 : 1
+  console.log(JSON.stringify({ ...tally.summary(), seconds }))
+  return tally.failures === 0 ? 0 : 1
 }
 
 /** One line that changes on a terminal, a line every 100 seeds elsewhere. */
@@ -97,4 +92,4 @@ const clearProgress = (): void => {
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
 }
 
-process.exitCode = main()
+process.exitCode = await main()

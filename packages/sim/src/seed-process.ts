@@ -1,0 +1,36 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { RunOptions, SeedOutcome } from './seed-outcome.js'
+import type { SeedWorker, SeedWorkerEvents } from './seed-pool.js'
+
+/** What the parent asks of `seed-worker`; a `SeedOutcome` answers it. */
+export interface SeedRequest {
+  readonly seed: number
+  readonly options: RunOptions
+}
+
+const MAIN = fileURLToPath(new URL('./seed-worker.js', import.meta.url))
+
+/** A process that runs seeds. It ends when this one does. */
+export const startProcess =
+  (options: RunOptions) =>
+  (events: SeedWorkerEvents): SeedWorker => {
+    const child = fork(MAIN, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    let isOver = false
+    const die = (why: string): void => {
+      if (isOver) return
+      isOver = true
+      child.kill('SIGKILL')
+      events.died(why)
+    }
+    child.on('message', (outcome) => events.done(outcome as SeedOutcome))
+    child.on('error', (error) => die(`its process failed: ${error.message}`))
+    child.on('exit', (code, signal) => die(`its process ended with ${signal ?? `code ${code}`}`))
+    return {
+      run: (seed) => child.send({ seed, options } satisfies SeedRequest),
+      stop: () => {
+        isOver = true
+        child.disconnect()
+      },
+    }
+  }
