@@ -142,7 +142,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     if (unservable !== undefined) throw unservable
     using _admitted = route.isProbe ? undefined : gate.enter()
     const hasBody = !route.ignoresBody && ['PUT', 'POST', 'PATCH'].includes(ctx.method)
-    const body = hasBody ? await bodies.json(ctx.req) : undefined
+    const body = hasBody ? await bodies.json(ctx.req, route.hasPoints) : undefined
     // A body may take its time, and an alias be moved meanwhile.
     if (hasBody && !isOpen) checkAccess(grant, route, params.collection, resolve)
     const bodyBytes = ctx.request.length ?? 0

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@meridian/core'
 import { badRequest, formatError } from './errors.js'
 import { type Json, parseJson } from './json-parse.js'
+import { parsePoints } from './points-parse.js'
 
 export interface BodyLimits {
   readonly bodyBytesMax: number
@@ -28,16 +29,18 @@ export class BodyReader {
   }
 
   /**
-   * A JSON body; `undefined` when there is none. Past the limit nothing more is read.
+   * A JSON body; `undefined` when there is none. Past the limit nothing more is read. `hasPoints`: it may bring points.
    * @throws StoreError `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `OVERLOADED`, `MALFORMED_BODY`, `TIMEOUT`, and `BAD_REQUEST`
    * when the client hangs up.
    */
-  async json(request: IncomingMessage): Promise<Json | undefined> {
+  async json(request: IncomingMessage, hasPoints = false): Promise<Json | undefined> {
     refuseForeign(request)
     const announced = Number(request.headers['content-length'] ?? 0)
     if (announced > this.#limits.bodyBytesMax) throw tooLarge(this.#limits.bodyBytesMax)
     const bytes = await this.#collect(request)
     if (bytes.length === 0) return undefined
+    const points = hasPoints ? parsePoints(bytes, this.#limits.jsonDepthMax) : undefined
+    if (points !== undefined) return points
     let text: string
     try {
       // What is all ASCII is copied as it is, and stays one byte a character.

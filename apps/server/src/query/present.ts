@@ -13,7 +13,7 @@ import type { Collection } from '@meridian/replica'
 import { badRequest, formatError } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { Floats } from '../http/json-print.js'
-import { optional, readTexts, wrongType } from '../schema/read.js'
+import { isMap, optional, readTexts, wrongType } from '../schema/read.js'
 import { spaceParams } from '../schema/vector.js'
 import { type Hit, shownScore } from './hit.js'
 import { exclude, include, parseSteps } from './projection.js'
@@ -50,8 +50,7 @@ const whole = (payload: JsonObject): JsonObject => payload
 const readPayloadPart = (value: Json, path: string): Parts['payload'] => {
   if (typeof value === 'boolean') return value ? whole : undefined
   if (Array.isArray(value)) return project(include, value, path)
-  if (value === null || typeof value !== 'object')
-    throw wrongType(path, 'true, false, a list of keys, {include} or {exclude}', value)
+  if (!isMap(value)) throw wrongType(path, 'true, false, a list of keys, {include} or {exclude}', value)
   const names = Object.keys(value)
   if (names.length !== 1 || !['include', 'exclude'].includes(names[0]!))
     throw formatError(`${path}: send either {"include": [keys]} or {"exclude": [keys]}`)

@@ -1,7 +1,7 @@
-import { type JsonObject, type JsonValue, setOwn } from '@meridian/core'
+import { assert, type JsonObject, type JsonValue, setOwn } from '@meridian/core'
 import { formatError } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
-import { readMap } from './read.js'
+import { isMap, readMap } from './read.js'
 
 /** @throws StoreError `MALFORMED_BODY`, also for an integer that JSON numbers of this store cannot hold exactly. */
 export const readPayload = (value: Json | undefined, path: string): JsonObject => {
@@ -22,5 +22,7 @@ const copy = (value: Json, path: string): JsonValue => {
     throw formatError(`${path}: integer ${value} is beyond 2^53 and would lose digits; send it as a string`)
   }
   if (Array.isArray(value)) return value.map((item, i) => copy(item, `${path}[${i}]`))
-  return value !== null && typeof value === 'object' ? copyMap(value, path) : value
+  if (isMap(value)) return copyMap(value, path)
+  assert(!(value instanceof Float32Array), 'only a point has a vector')
+  return value
 }

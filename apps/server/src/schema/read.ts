@@ -11,7 +11,7 @@ const kindOf = (value: Json | undefined): string =>
     ? 'nothing'
     : value === null
       ? 'null'
-      : Array.isArray(value)
+      : Array.isArray(value) || value instanceof Float32Array
         ? 'an array'
         : typeof value === 'object'
           ? 'an object'
@@ -21,7 +21,7 @@ export const wrongType = (path: string, wanted: string, value: Json | undefined)
   formatError(`${path}: expected ${wanted}, got ${kindOf(value)}`)
 
 export const isMap = (value: Json | undefined): value is JsonMap =>
-  value !== null && typeof value === 'object' && !Array.isArray(value)
+  value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Float32Array)
 
 export const readMap = (value: Json | undefined, path: string): JsonMap => {
   if (isMap(value)) return value

@@ -42,15 +42,15 @@ export const readRawVector = (value: Json | undefined, path: string, params: Spa
   refuseInference(value, path)
   if (isSparseSpace(params)) {
     if (isMap(value)) return readSparse(value, path)
-    if (Array.isArray(value))
-      throw wrongInput(`${path}: expected a sparse vector, send {"indices": [...], "values": [...]}`)
+    if (isList(value)) throw wrongInput(`${path}: expected a sparse vector, send {"indices": [...], "values": [...]}`)
     throw wrongType(path, 'an object with indices and values', value)
   }
   if (isMap(value) && 'indices' in value)
     throw wrongInput(`${path}: expected a dense vector, got a sparse one; name a sparse vector of the collection`)
   const items = readNumbersOf(value, path)
   const isNested = Array.isArray(items[0])
-  if (params.multi !== undefined) return readMulti(isNested ? items : [value!], path, isNested, params)
+  if (params.multi !== undefined)
+    return readMulti(isNested ? (items as readonly Json[]) : [value!], path, isNested, params)
   if (isNested)
     throw wrongInput(`${path}: expected one array of numbers, got a multivector, which the space does not hold`)
   return readDense(items, path, params)
@@ -60,8 +60,14 @@ export const readRawVector = (value: Json | undefined, path: string, params: Spa
 export const readVector = (value: Json | undefined, path: string, params: SpaceParams): VectorValue =>
   storedForm(params, readRawVector(value, path, params))
 
-const readNumbersOf = (value: Json | undefined, path: string): readonly Json[] => {
-  if (!Array.isArray(value)) throw wrongType(path, 'an array of numbers', value)
+/** Of a body; the latter is sound. */
+type List = readonly Json[] | Float32Array
+
+const isList = (value: Json | undefined): value is Json[] | Float32Array =>
+  Array.isArray(value) || value instanceof Float32Array
+
+const readNumbersOf = (value: Json | undefined, path: string): List => {
+  if (!isList(value)) throw wrongType(path, 'an array of numbers', value)
   if (value.length === 0) throw invalid(path, 'the vector is empty, send its numbers')
   return value
 }
@@ -71,7 +77,8 @@ const refuseInference = (value: Json | undefined, path: string): void => {
     throw unsupported(`${path}: inference is not supported; embed it first and send an array of numbers`)
 }
 
-const readFloats = (items: readonly Json[], path: string): Float32Array => {
+const readFloats = (items: List, path: string): Float32Array => {
+  if (items instanceof Float32Array) return items
   const vector = new Float32Array(items.length)
   for (let i = 0; i < items.length; i++) {
     const item = items[i]!
@@ -83,7 +90,7 @@ const readFloats = (items: readonly Json[], path: string): Float32Array => {
   return vector
 }
 
-const readDense = (items: readonly Json[], path: string, { size }: VectorParams): Float32Array => {
+const readDense = (items: List, path: string, { size }: VectorParams): Float32Array => {
   if (items.length !== size)
     throw wrongInput(`Vector dimension error: expected dim: ${size}, got ${items.length} (${path})`)
   return readFloats(items, path)
@@ -132,7 +139,7 @@ export const readVectors = (
   path: string,
   config: CollectionConfig,
 ): Map<string, VectorValue> => {
-  if (Array.isArray(value)) return new Map([['', readVector(value, path, spaceParams(config, ''))]])
+  if (isList(value)) return new Map([['', readVector(value, path, spaceParams(config, ''))]])
   if (value === undefined) throw formatError(`${path}: missing field; send the vector, or {} for a point without one`)
   if (!isMap(value)) throw wrongType(path, 'an array of numbers or an object of named vectors', value)
   const names = Object.keys(value)
