@@ -23,17 +23,19 @@ export const PINNED_BARRIER_SEEDS = [7010, 30090, 30094]
  *  11   a slot was let go twice
  *  58   a region that caught up kept a record of which only a patch was left in the lanes
  *  115  a region that caught up let go of a record before what superseded it had come
+ *  643  the same as 895, once more: what was put anew showed in one region alone
  *  895  where the content decides, a region forgot a delete that in others won over what was put later from an older content
  */
-export const PURGE_SEEDS = [11, 58, 115, 895]
+export const PURGE_SEEDS = [11, 58, 115, 643, 895]
 
 /**
  * Seeds that found a bug in changes of the membership when it was there:
  *  159  a region was lost that had told one other of a catalog change, in a transfer without an end; what was built on it waited for ever
  *  231  writes of a retired region that others had refused came in through one that joined, after what they hid had been forgotten
  *  894  a region that joined with a wrong clock went on showing a record whose deletion the others had forgotten
+ *  1578 a change that a joining region alone saw all votes for was forced away by those who did not hear of that
  */
-export const MEMBER_SEEDS = [159, 231, 894]
+export const MEMBER_SEEDS = [159, 231, 894, 1578]
 
 /**
  * Seeds that found a bug in repair when it was there:

@@ -19,8 +19,8 @@ export interface Configuration {
   readonly retired: ReadonlyMap<ReplicaId, number>
   /** Of those whom a proposal retired, by replica. */
   readonly departures: ReadonlyMap<ReplicaId, Departure>
-  /** What led to it; undefined for the founders. */
-  readonly proposal: Proposal | undefined
+  /** What led to it, from the founders on; the last is that of `index`. */
+  readonly steps: readonly Proposal[]
 }
 
 /** Follows the decisions from the founders on. Causal order of the catalog brings a decision before what was proposed on it. */
@@ -30,7 +30,8 @@ export const configurationOf = (state: CatalogState, self: ReplicaId): Configura
   const retired = new Map<ReplicaId, number>()
   for (const { replica, status } of members.values()) if (status === 'retired') retired.set(replica, 0)
   const departures = new Map<ReplicaId, Departure>()
-  let current: Configuration = { index: 0, members: sorted(founders), retired, departures, proposal: undefined }
+  const steps: Proposal[] = []
+  let current: Configuration = { index: 0, members: sorted(founders), retired, departures, steps }
   for (;;) {
     const ballot = ballots.get(current.index + 1)
     const proposal = ballot?.decided(self)
@@ -39,6 +40,7 @@ export const configurationOf = (state: CatalogState, self: ReplicaId): Configura
       retired.set(proposal.replica, proposal.index)
       departures.set(proposal.replica, { proposal, frontier: ballot.frontierOf(proposal) })
     }
-    current = { index: proposal.index, members: outcomeOf(proposal), retired, departures, proposal }
+    steps.push(proposal)
+    current = { index: proposal.index, members: outcomeOf(proposal), retired, departures, steps }
   }
 }

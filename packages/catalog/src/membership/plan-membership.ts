@@ -61,11 +61,8 @@ export const planMembership = (edit: MembershipMutation, state: CatalogState): P
   const { proposal } = edit
   return {
     message: `in effect: ${what}`,
-    write: hasSeen(ballot?.seen, stamp.writer, proposal)
+    write: ballot?.seen.has(stamp.writer)
       ? undefined
       : (document) => put(document, seenKey(index, stamp.writer), proposal.id, stamp),
   }
 }
-
-const hasSeen = (seen: ReadonlyMap<ReplicaId, string> | undefined, writer: ReplicaId, { id }: Proposal): boolean =>
-  seen?.get(writer) === id

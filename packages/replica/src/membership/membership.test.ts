@@ -1,8 +1,9 @@
 import { Catalog } from '@meridian/catalog'
 import { parseRegionId } from '@meridian/core'
 import { expect, test } from 'vitest'
+import type { Erasure } from '../forgetting/erasure.js'
 import type { ChangeAnswer } from './regions.js'
-import { converge, put, TestNode } from '../test-node.js'
+import { converge, must, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
 
 const add = (node: TestNode, region: string) =>
@@ -237,6 +238,71 @@ test('[MB25] force is refused against a region that is linked, and retires one t
   expect(() => eu.replica.regions.retire(parseRegionId('eu'), undefined, {}, () => {})).toThrow(
     /the only active region cannot be retired/,
   )
+})
+
+test('[MB32] a change that only a joining region saw all votes for is not forced away, and the next one comes about', () => {
+  const { time, eu, us, link } = founded()
+  const ap = new TestNode(time, 'ap', 3)
+  const apart = [link, ap.link(eu)]
+  ap.link(us)
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap active')), 'ap founded too')
+  const jo = new TestNode(time, 'jo', 4, { joins: true })
+  const toEu = jo.link(eu)
+  const others = [jo.link(us), jo.link(ap)]
+  time.until(() => [eu, us, ap].every((node) => standings(node).includes('jo joining')), 'all know jo')
+  converge(time, eu, us, ap, jo)
+
+  const configuration = (node: TestNode): number => node.replica.status().configuration
+  const missing = (node: TestNode) => node.replica.regions.status().pending[0]?.missing
+  retire(ap, 'us')
+  // What jo hears it acknowledges, and what it passes on is lost.
+  for (const { near } of others) near.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+  time.until(() => missing(eu)?.join() === 'eu', 'eu has the votes of the others')
+  for (const each of apart) each.cut()
+  time.until(() => configuration(jo) === 1, 'jo sees it in effect')
+  toEu.cut()
+  expect([missing(us), missing(ap)]).toEqual([['eu'], ['eu']])
+
+  // eu is lost, and with it what only jo has heard of its vote.
+  expect(retire(ap, 'eu', true).value).toMatchObject({ state: 'pending' })
+  time.until(() => missing(us)?.join() === 'jo' && missing(ap)?.join() === 'jo', 'us and ap have voted for the other')
+  for (const each of others) each.cut()
+  const toUs = jo.link(us)
+  jo.link(ap)
+  time.until(() => [us, ap, jo].every((node) => configuration(node) === 1), 'what jo saw is in effect')
+  for (const node of [ap, jo]) expect(standings(node)).toBe('eu active, us retired, ap active, jo joining')
+  time.until(() => us.replica.readOnlyReason()?.code === 'IDENTITY_CONFLICT', 'us knows')
+  toUs.cut()
+  retire(ap, 'eu', true)
+  for (const node of [ap, jo])
+    time.until(() => standings(node) === 'eu retired, us retired, ap active, jo joining', 'eu is retired next')
+  add(ap, 'jo')
+  time.until(() => [ap, jo].every((node) => configuration(node) === 3), 'jo is added')
+})
+
+test('[MB22] who is joining turns nobody away as retired, nor forgets what it may need', () => {
+  const { time, eu, us, link } = founded()
+  const jo = new TestNode(time, 'jo', 4, { joins: true })
+  jo.link(eu)
+  const toUs = jo.link(us)
+  time.until(() => [eu, us].every((node) => standings(node).includes('jo joining')), 'both know jo')
+  toUs.cut()
+  link.cut()
+  retire(eu, 'us', true)
+  time.until(() => [eu, jo].every((node) => standings(node).includes('us retired')), 'both know')
+  const asked = (node: TestNode) =>
+    must(node.await<Erasure>((done) => node.replica.erasure('c', 1, 1000, done))).regions.map(({ region }) => region)
+  expect([asked(eu), asked(jo)]).toEqual([
+    ['eu', 'jo'],
+    ['eu', 'jo', 'us'],
+  ])
+  const again = jo.link(us)
+  time.until(() => us.replica.readOnlyReason()?.code === 'IDENTITY_CONFLICT', 'us learns it from jo')
+  expect(again.isOpen).toBe(true)
+  add(eu, 'jo')
+  time.until(() => standings(jo).includes('jo active'), 'jo is added')
+  time.until(() => !again.isOpen, 'jo counts now')
+  expect(asked(jo)).toEqual(['eu', 'jo'])
 })
 
 test('[MB26] ten interruptions of a bootstrap cost less than 1.3 times the bytes of an undisturbed one', () => {

@@ -1,4 +1,4 @@
-import type { Ballot, CatalogMutation, Configuration, Proposal } from '@meridian/catalog'
+import { type Ballot, type CatalogMutation, type Configuration, outcomeOf, type Proposal } from '@meridian/catalog'
 import { type Log, type RegionId, type ReplicaId, type Storage, StoreError, type VersionVector } from '@meridian/core'
 import type { Member } from '../barriers/barriers.js'
 import type { CatalogPlane } from '../catalog-plane.js'
@@ -122,9 +122,13 @@ export class Membership {
     return active.some((member) => member.replica === replica) ? active : [{ replica, region }, ...active]
   }
 
-  /** Those that what may be forgotten has to wait for: joining ones too. */
+  /**
+   * Those that what may be forgotten has to wait for: joining ones too; and while this one is joining the last that was retired, for
+   * another change may turn out to be in effect instead.
+   */
   remembering(): readonly Member[] {
-    return this.all().filter(({ status }) => status !== 'retired')
+    const last = this.standing === 'joining' ? this.configuration.steps.at(-1)?.replica : undefined
+    return this.all().filter(({ replica, status }) => status !== 'retired' || replica === last)
   }
 
   /** Those who have announced themselves and are not added yet. */
@@ -150,10 +154,12 @@ export class Membership {
 
   /**
    * Why a peer may not link, if it may not. Founders are taken in until the first vote: from then on who counts is decided by
-   * votes, and an unknown region that counts itself would be a second cluster.
+   * votes, and an unknown region that counts itself would be a second cluster. One that is joining turns nobody away as retired: of
+   * two changes for one index it may see the one that is given up until it hears of the other's votes. Who was retired learns it
+   * from the catalog.
    */
   refusal(replica: ReplicaId, region: RegionId, joins: boolean): { code: string; refusal: string } | undefined {
-    if (this.configuration.retired.has(replica))
+    if (this.configuration.retired.has(replica) && this.standing !== 'joining')
       return {
         code: 'RETIRED',
         refusal: `region ${region} (replica ${replica}) was retired: start it with an empty data directory, --join and a fresh --replica-number`,
@@ -313,11 +319,9 @@ export class Membership {
   /** What this replica has to say: that it has seen a configuration, before all else; then a vote. */
   #next(stage?: Stage): CatalogMutation | undefined {
     const { catalog, clock, log } = this.parts
-    const { proposal, members } = this.configuration
     const nowMs = clock.wallMs
-    const hasPart = proposal !== undefined && (proposal.voters.includes(this.self) || members.includes(this.self))
-    if (hasPart && catalog.document.ballot(proposal.index)?.seen.get(this.self) !== proposal.id)
-      return { type: 'sawMember', proposal, stamp: clock.next(), nowMs }
+    const unsaid = this.configuration.steps.find((each) => !this.#isSaid(each))
+    if (unsaid !== undefined) return { type: 'sawMember', proposal: unsaid, stamp: clock.next(), nowMs }
     const vote = this.ballot?.next(this.self, (each) => this.obstacle(each) === undefined)
     if (vote === undefined || this.standing === 'retired') return undefined
     const { replica, change } = vote
@@ -333,7 +337,8 @@ export class Membership {
 
   /** Another configuration is in effect. */
   #notice(): void {
-    const { index, retired, proposal } = this.configuration
+    const { index, retired, steps } = this.configuration
+    const proposal = steps.at(-1)
     if (index !== this.#index) {
       this.#index = index
       this.#frontiers.clear()
@@ -346,16 +351,21 @@ export class Membership {
     const { cutOff } = this
     if (cutOff !== undefined) this.parts.fence(cutOff)
     // Its own word on the configuration comes first: others may wait for it.
-    if (retired.has(this.self) && !this.#isEditing && this.#isSaid())
+    if (retired.has(this.self) && !this.#isEditing && steps.every((each) => this.#isSaid(each)))
       this.parts.fence(
         `this replica was retired by configuration ${retired.get(this.self)}: start with an empty data directory, --join and a fresh --replica-number`,
       )
   }
 
-  #isSaid(): boolean {
-    const { proposal } = this.configuration
-    if (proposal === undefined || !proposal.voters.includes(this.self)) return true
-    return this.parts.catalog.document.ballot(proposal.index)?.seen.get(this.self) === proposal.id
+  /**
+   * Whether this replica has said that it saw a change in effect, or need not. Whoever has a vote on any proposal for the index says
+   * it, also one on another that came later: those who vote to force that one may not know of all votes for this one, and wait for
+   * the word of each of its voters.
+   */
+  #isSaid(step: Proposal): boolean {
+    const ballot = this.parts.catalog.document.ballot(step.index)
+    if (ballot === undefined || ballot.seen.has(this.self)) return true
+    return !outcomeOf(step).includes(this.self) && !ballot.proposals.some(({ voters }) => voters.includes(this.self))
   }
 
   #bootstrapped(): void {
