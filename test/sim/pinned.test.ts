@@ -48,5 +48,5 @@ test('[SM15] disks rot, and every row is sound again in the end', () => {
 }, 120_000)
 
 test('[SM19] what the views of a region miss is found by digests and repaired', () => {
-  expect([2, 5, 9].map((seed) => simulate({ seed, amnesia: true, members: false }).seed)).toEqual([2, 5, 9])
+  expect([5, 9, 11].map((seed) => simulate({ seed, amnesia: true, members: false }).seed)).toEqual([5, 9, 11])
 }, 120_000)

@@ -95,18 +95,22 @@ export type StampOrder = (a: Stamp, b: Stamp) => number
  *  1. Of two puts or deletes the whole record is disputed; of a patch and any other write, the cells of the patch.
  *  2. Over a delete no patch shows, whichever is newer.
  *  3. A put that lost to another put is one conflict, not one more for each patch of the winner's side.
+ *  4. What `mayShow` rules out wins nothing: it was cleaned away under another order, and only the list has it still.
  *
  * (Siblings without the false ones: Preguiça et al., "Dotted Version Vectors", 2010.)
  */
 export const conflictsAmong = <W extends KnownWrite>(
   writes: readonly W[],
   order: StampOrder = compareStamps,
+  mayShow: (write: W) => boolean = () => true,
 ): FoundConflict<W>[] => {
   const newest = (of: readonly W[]): W | undefined =>
-    of.reduce<W | undefined>(
-      (best, each) => (best === undefined || order(each.head.stamp, best.head.stamp) > 0 ? each : best),
-      undefined,
-    )
+    of
+      .filter(mayShow)
+      .reduce<W | undefined>(
+        (best, each) => (best === undefined || order(each.head.stamp, best.head.stamp) > 0 ? each : best),
+        undefined,
+      )
   const presence = newest(writes.filter(isWhole))
   if (presence === undefined) return []
   const winnerOf = (cell: ConflictCell): W =>

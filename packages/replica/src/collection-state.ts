@@ -104,6 +104,13 @@ export class CollectionState implements Collection {
     this.#recent.addAll()
   }
 
+  /** All that is stored is in the views. */
+  opened(): void {
+    const points = this.views.map((): PointId[] => [])
+    for (const id of this.conflicts.points()) points[shardOf(id, this.config.shards)]!.push(id)
+    for (const [shard, view] of this.views.entries()) view.opened(points[shard]!)
+  }
+
   get uid(): CollectionUid {
     return this.uids[0]!
   }

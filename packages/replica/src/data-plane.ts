@@ -220,6 +220,7 @@ export class DataPlane {
           this.#fold(state, store, client, clock, bytes, false)
           state.views[store.shard]!.dropHeld({ doc: state.docOf(uid), client, clock }, bytes)
         }
+    state.opened()
     state.openSpaces()
     return state
   }

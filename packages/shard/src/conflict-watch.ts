@@ -53,6 +53,7 @@ const WRITES_OF_RECORD_MAX = 32
  */
 export class ConflictWatch {
   readonly #recent = new Map<PointId, WatchedWrite[]>()
+  #isOpen = false
   #first: ReplicaId | undefined
   #hasSeveral = false
 
@@ -74,8 +75,9 @@ export class ConflictWatch {
     this.#first ??= writer
     this.#hasSeveral ||= writer !== this.#first
     const { id } = head
+    const parties = this.sink.parties(id)
     // Of a single writer nothing is in conflict.
-    if (!this.#hasSeveral) {
+    if (!this.#hasSeveral && parties.length === 0) {
       const write = this.#read(view, ref, head, block)
       if (write !== undefined) this.#remember(id, write)
       return
@@ -86,7 +88,6 @@ export class ConflictWatch {
       again.place = placeOf(view.row(ref.row), ref)
       return
     }
-    const parties = this.sink.parties(id)
     // A party too, which the sink knew from before a restart: it is needed when its conflict is over.
     const write = this.#read(view, ref, head, block) ?? sameWrite(parties, head)
     if (write === undefined) return
@@ -99,15 +100,45 @@ export class ConflictWatch {
     // A write that knew of everything wins what it names, and disputes nothing.
     if (parties.length === 0 && known.every((each) => hasSeen(write, each)) && shown.every(knew)) return
     known.push(write)
+    // Until all is folded any party may be among what is to come.
+    const standing = this.#isOpen ? new Set(known) : undefined
     for (const each of parties) if (sameWrite(known, each.head) === undefined) known.push(each)
     for (const ref of shown) {
       const each = this.#read(view, ref)
-      if (each === undefined || sameWrite(known, each.head) !== undefined) continue
+      if (each === undefined) continue
+      const same = sameWrite(known, each.head)
+      standing?.add(same ?? each)
+      if (same !== undefined) continue
       known.push(each)
       // It may stop to show with this write, and still tell something about the next.
       this.#remember(id, each)
     }
-    this.sink.found(id, conflictsAmong(known, this.order), known)
+    this.sink.found(id, conflictsAmong(known, this.order, standing && ((each) => standing.has(each))), known)
+  }
+
+  /** All that was stored is folded: from now on only what is folded can win. */
+  opened(): void {
+    this.#isOpen = true
+  }
+
+  /** Looks again at the open conflicts of a record, of which the entries at `shown` show. A value that cannot be read leaves them as they are. */
+  review(view: WatchedView, id: PointId, shown: readonly EntryRef[]): void {
+    const known = [...this.sink.parties(id)]
+    const standing = new Set<WatchedWrite>()
+    for (const ref of shown) {
+      const each = this.#read(view, ref)
+      if (each === undefined) return
+      const same = sameWrite(known, each.head)
+      standing.add(same ?? each)
+      if (same === undefined) known.push(each)
+    }
+    if (standing.size === 0 || known.length === standing.size) return
+    for (const each of this.#recent.get(id) ?? []) if (sameWrite(known, each.head) === undefined) known.push(each)
+    this.sink.found(
+      id,
+      conflictsAmong(known, this.order, (each) => standing.has(each)),
+      known,
+    )
   }
 
   /** The window has no room for it any more. */

@@ -129,6 +129,15 @@ export class MergedView {
     return [...changed]
   }
 
+  /** All blocks that were stored are folded: conflicts that are known of `ids` are looked at in the light of what shows. */
+  opened(ids: Iterable<PointId>): void {
+    this.#watch?.opened()
+    for (const id of ids) {
+      const slot = this.#book.find(id)
+      if (slot !== undefined) this.#watch?.review(this.#watched, id, this.#refs(slot))
+    }
+  }
+
   /** Folds the deferred entries stamped at or before `nowMs`. Returns the slots that changed, each once. */
   release(nowMs: number): number[] {
     const changed = new Set<number>()

@@ -5,6 +5,9 @@ import type { SimNode } from './sim-node.js'
 /**
  * From now on the views of one region take nothing in, though its disk, vector and lanes do, as a bug would have it. Returns what
  * ends that. What they missed they do not get any more by themselves.
+ *
+ * Known limit: a view that misses a record which its owner's cleaning has moved takes it for forgotten, and its region then cleans its
+ * own edits of it away. Where that comes before digests are compared, these edits are lost (seeds 2, 14 and 22).
  */
 export const deafen = (node: SimNode): (() => void) => {
   const views = node

@@ -120,6 +120,11 @@ export class ConflictBook implements ConflictSink {
     yield* (state === 'open' ? this.#open : this.#settled).newestFirst(before)
   }
 
+  /** Records with listed conflicts. */
+  points(): readonly PointId[] {
+    return [...this.#byPoint.keys()]
+  }
+
   /** Whether the values of any write of a record are kept here, in open or settled conflicts. */
   names(point: PointId): boolean {
     return this.#byPoint.has(point)

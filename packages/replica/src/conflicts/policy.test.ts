@@ -129,6 +129,37 @@ describe('content-model', () => {
       expect([from(node), open(node)[0]]).toEqual([Array(10).fill('us'), '9: 2 over 1, newest'])
   })
 
+  test('[CO38] what cleaning took away is listed as the loser, whatever policy comes later, and a later write settles it', () => {
+    const { eu, us, time, apart } = pair()
+    apart(() => {
+      for (let id = 0; id < 10; id++) eu.write([of(put(id, { from: 'eu' }), 5)])
+      us.write(Array.from({ length: 10 }, (_, id) => of(put(id, { from: 'us' }), 4)))
+    })
+    time.until(() => eu.replica.status().counters.blocksCleaned > 0, 'eu has cleaned', 200_000)
+    converge(time, eu, us)
+    const ids = [...Array(10).keys()]
+    for (const [policy, writer] of [
+      [CONTENT, us],
+      ['newest', eu],
+      [CONTENT, eu],
+    ] as const) {
+      set(writer, policy)
+      converge(time, eu, us)
+      time.run(50)
+      const rule = policy === CONTENT ? 'content-version' : undefined
+      const shown = ids.map((id) => eu.read(id)?.from)
+      expect(ids.map((id) => us.read(id)?.from)).toEqual(shown)
+      expect(new Set(shown)).toContain('us')
+      const listed = shown.map((from, id) => (from === 'us' ? `${id}: 2 over 1, newest` : `${id}: 1 over 2, ${rule}`))
+      for (const node of [eu, us]) expect(open(node).sort()).toEqual(listed)
+    }
+    us.write([put(1, { from: 'both' })])
+    converge(time, eu, us)
+    for (const node of [eu, us]) expect(open(node)).toHaveLength(9)
+    eu.restart()
+    expect(open(eu)).toEqual(open(us))
+  })
+
   test('[CO34] two regions that write at random converge, whatever they say their writes were made from', () => {
     for (let seed = 1; seed <= 6; seed++) {
       const random = new SeededRandom(seed)
