@@ -161,7 +161,7 @@ test('[TR23] a peer that accepts and says nothing is given up after the dial tim
   const timers = new SteppedTimers()
   const near = dial(`http://127.0.0.1:${(mute.address() as AddressInfo).port}`, { timers })
   await once(mute, 'connection')
-  timers.advance(4_999)
+  timers.advance(2_999)
   expect(near.dialer.state).toEqual({ kind: 'dialing', attempt: 1, sinceMs: 0 })
   timers.advance(1)
   await near.watch.until(() => near.logged.length > 0)

@@ -28,9 +28,9 @@ export interface PeerDialerOptions {
   /** The engine takes over a fresh link. A `StoreError` from it closes the link. */
   onLink(link: PeerLink): LinkHandler
   readonly heartbeat?: HeartbeatOptions
-  /** Default 5 s, from the first packet to the accepted upgrade. */
+  /** Default 3 s, from the first packet to the accepted upgrade: a dial that a cut swallowed is not to keep a healed link waiting. */
   readonly dialTimeoutMs?: number
-  /** Default 200 ms to 2 s: a tried peer costs next to nothing, and a cut that heals is over soon. */
+  /** Default 200 ms to 1 s: a tried peer costs next to nothing, and a cut that heals is over soon. */
   readonly backoff?: BackoffOptions
   /** Default 1 s. */
   readonly recheckMs?: number
@@ -104,7 +104,7 @@ export class PeerDialer {
     if (options.clusterKey !== undefined) parseSecret(options.clusterKey)
     this.url = linkUrl(options.url)
     this.#options = options
-    this.#backoff = options.backoff ?? { minMs: 200, maxMs: 2_000 }
+    this.#backoff = options.backoff ?? { minMs: 200, maxMs: 1_000 }
     this.#next()
   }
 
@@ -123,7 +123,7 @@ export class PeerDialer {
   }
 
   #dial(): void {
-    const { timers, clusterKey, dialTimeoutMs = 5_000, heartbeat = LINK_HEARTBEAT, onLink } = this.#options
+    const { timers, clusterKey, dialTimeoutMs = 3_000, heartbeat = LINK_HEARTBEAT, onLink } = this.#options
     this.#state = { kind: 'dialing', attempt: this.#failures + 1, sinceMs: timers.elapsedMs() }
     const ws = new WebSocket(this.url, [LINK_PROTOCOL], {
       headers: clusterKey === undefined ? {} : { authorization: `Bearer ${clusterKey}` },
