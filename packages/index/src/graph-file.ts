@@ -64,11 +64,13 @@ export const eachVector = (
   const slotBytes = slotBytesOf(shape)
   const vectorAt = slotBytes - 8 - shape.dims * 4
   const perPiece = Math.max(1, Math.floor(PIECE_BYTES / slotBytes))
+  // One for all: what waits for the collector counts as used memory until then.
+  const room = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, slotBytes))
   const vector = new Float32Array(shape.dims)
   const bytes = new Uint8Array(vector.buffer)
   for (let first = 0; first < slots; first += perPiece) {
     const count = Math.min(perPiece, slots - first)
-    const piece = read(fd, HEAD_BYTES + first * slotBytes, count * slotBytes)
+    const piece = read(fd, HEAD_BYTES + first * slotBytes, count * slotBytes, room)
     hash.update(piece)
     for (let i = 0; i < count; i++) {
       const start = i * slotBytes
@@ -79,14 +81,15 @@ export const eachVector = (
   }
   const size = fstatSync(fd).size
   for (let at = HEAD_BYTES + slots * slotBytes; at < size; at += PIECE_BYTES)
-    hash.update(read(fd, at, Math.min(PIECE_BYTES, size - at)))
+    hash.update(read(fd, at, Math.min(PIECE_BYTES, size - at), room))
   return hash.digest()
 }
 
 const slotBytesOf = (shape: GraphShape): number => 4 + shape.hnsw.m * 2 * 4 + shape.dims * 4 + 8
 
-const read = (fd: number, at: number, length: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(length)
+/** `into`, which is long enough, is used where it is given. */
+const read = (fd: number, at: number, length: number, into = Buffer.allocUnsafe(length)): Buffer => {
+  const bytes = into.subarray(0, length)
   for (let done = 0; done < length; ) {
     const count = readSync(fd, bytes, done, length - done, at + done)
     if (count === 0) throw malformed('graph file is cut short')

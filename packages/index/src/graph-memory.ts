@@ -13,4 +13,6 @@ export const graphBytes = (params: VectorParams, slots: number): number => slots
 /** Id, version, ordinal, label and their tables, about. */
 const ROW_EXTRA_BYTES = 160
 
-export const rowsBytes = (params: VectorParams, rows: number): number => rows * (params.size * 4 + ROW_EXTRA_BYTES)
+/** Of so many rows, `held` of them with a vector of their own. */
+export const rowsBytes = (params: VectorParams, rows: number, held: number): number =>
+  held * params.size * 4 + rows * ROW_EXTRA_BYTES

@@ -1,4 +1,4 @@
-import { assert, type HnswParams } from '@meridian/core'
+import { assert, type HnswParams, type Metric } from '@meridian/core'
 import hnswlib from 'hnswlib-node'
 import { type Addon, type Engine, engineOf, type NativeGraph } from './native-graph.js'
 
@@ -49,6 +49,8 @@ export class Graph {
     readonly shape: GraphShape,
     native: NativeGraph,
     slots: number,
+    /** Whether `vector` and `score` work. */
+    readonly keepsVectors: boolean,
   ) {
     this.#native = native
     this.#slots = slots
@@ -58,7 +60,7 @@ export class Graph {
   static create(shape: GraphShape, engine: Engine = ENGINE): Graph {
     const native = engine.create(shape)
     native.init(CAPACITY_MIN, shape.hnsw.m, shape.hnsw.efConstruct)
-    return new Graph(shape, native, 0)
+    return new Graph(shape, native, 0, engine.keepsVectors)
   }
 
   /**
@@ -69,7 +71,7 @@ export class Graph {
     const native = engine.create(shape)
     native.read(path)
     assert(native.count === slots, 'a checked graph file holds what its header says')
-    const graph = new Graph(shape, native, slots)
+    const graph = new Graph(shape, native, slots, engine.keepsVectors)
     for (const label of dead) {
       graph.#isDead[label] = 1
       graph.#dead++
@@ -95,7 +97,7 @@ export class Graph {
     assert(this.#slots < LABELS_MAX, 'labels left')
     this.#check(vector)
     const { capacity } = this.#native
-    if (this.#slots === capacity) this.#grow(Math.ceil(capacity * 1.5))
+    if (this.#slots === capacity) this.#grow(capacity + Math.max(CAPACITY_MIN, capacity >> 3))
     const label = this.#slots
     this.#native.add(vector, label)
     this.#slots++
@@ -119,6 +121,17 @@ export class Graph {
     if (count === 0) return []
     this.#check(vector)
     return this.#native.search(vector, count, Math.max(1, ef, count), allowed)
+  }
+
+  /** Copies the first elements of a label's vector, as many as there is room for. */
+  vector(label: number, into: Float32Array): void {
+    assert(label < this.#slots && into.length <= this.shape.dims, 'a label that there is')
+    this.#native.vector(label, into)
+  }
+
+  /** Scores the first elements of the vectors of labels, as many as the query has; see `ScoreVectors`. */
+  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
+    this.#native.score(metric, query, labels, scores)
   }
 
   /** Without the patch, hnswlib reports success on a full disk: the caller must check what was written before relying on it. */

@@ -1,18 +1,16 @@
-import type { Trace, VectorParams } from '@meridian/core'
+import type { Metric, Trace, VectorParams } from '@meridian/core'
 import { Buried, UNKNOWN_ID } from './buried.js'
 import { Embedding } from './embedding.js'
 import { Graph } from './graph.js'
+import { type Keeper, NO_LABEL, NO_ROW } from './keeper.js'
 import type { Rows } from './rows.js'
-
-export const NO_ROW = 0xffffffff
-export const NO_LABEL = 0xffffffff
 
 /**
  * One generation of a space's graph and what ties it to the rows. Invariants, for every row that a record owns:
  *  1. It is in exactly one of: the graph (under one living label), `missing`, `loose`.
  *  2. A label whose row was dropped is dead and leads to no row.
  */
-export class Layer {
+export class Layer implements Keeper {
   /** By row; `NO_LABEL` where it is not in the graph. */
   #labelOf: Uint32Array
   /** By label. */
@@ -44,6 +42,23 @@ export class Layer {
     const layer = new Layer(embedding, Graph.create(embedding.shape))
     for (const row of rows.taken()) layer.enlist(row, rows)
     return layer
+  }
+
+  /** The layer, where its graph can keep the vectors of the rows. */
+  get keeper(): Keeper | undefined {
+    return this.graph.keepsVectors ? this : undefined
+  }
+
+  get end(): number {
+    return this.graph.slots
+  }
+
+  read(label: number, into: Float32Array): void {
+    this.graph.vector(label, into)
+  }
+
+  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
+    this.graph.score(metric, query, labels, scores)
   }
 
   /** How many rows are scanned that a graph built anew might take. */
@@ -94,6 +109,7 @@ export class Layer {
     this.#rowOf[label] = row
     this.#setLabel(row, label)
     this.missing.delete(row)
+    rows.keptBy(this, row)
     this.revision++
   }
 
@@ -130,7 +146,7 @@ export class Layer {
 
 /** Long enough for `index`, filled up with `empty`. */
 const grown = (from: Uint32Array, index: number, empty: number): Uint32Array => {
-  const wider = new Uint32Array(Math.max(index + 1, Math.ceil(from.length * 1.5))).fill(empty)
+  const wider = new Uint32Array(Math.max(index + 1, from.length + (from.length >> 3))).fill(empty)
   wider.set(from)
   return wider
 }

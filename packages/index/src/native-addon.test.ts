@@ -3,10 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { METRICS } from '@meridian/core'
 import hnswlib from 'hnswlib-node'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ENGINE, Graph } from './graph.js'
 import { clustered, randomOf } from './testing/data.js'
+import { NATIVE_METRICS, scoreInJs } from './vector-scan.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'meridian-addon-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -301,6 +303,82 @@ abuse('thrown by a getter', 'dot', query, Object.defineProperty([], 0, { get() {
 scoreVectors('dot', query, blocks, 4, new Uint32Array(0), scores)
 console.log(JSON.stringify({ accepted, refused }))
 `
+
+test.each(METRICS)(
+  '[NA12] %s: the vectors of labels are scored where they lie, to the bits of the plain loop',
+  (metric) => {
+    const random = randomOf(41)
+    for (const dims of [1, 3, 16, 33, 300]) {
+      const graph = new hnswlib.HierarchicalNSW('l2', dims)
+      graph.initIndex(10)
+      const vectors = Array.from({ length: 400 }, () => new Float32Array(dims).map(() => random() * 4 - 2))
+      for (const [label, vector] of vectors.entries()) {
+        if (label === graph.getMaxElements()) graph.resizeIndex(label + 37)
+        // Labels in order, and from some point on others than those of the elements.
+        graph.addPoint(vector, label < 300 ? label : label * 10)
+      }
+      for (let label = 0; label < 300; label += 4) graph.markDelete(label)
+      const labelled = Uint32Array.from({ length: 700 }, () => Math.floor(random() * 400))
+      const labels = labelled.map((at) => (at < 300 ? at : at * 10))
+      for (const length of new Set([dims, Math.ceil(dims / 2)])) {
+        const query = new Float32Array(length).map(() => random() - 0.5)
+        const blocks = vectors.map((vector) => vector.subarray(0, length))
+        const expected = new Float32Array(700)
+        scoreInJs(metric, query, blocks, 1, labelled, expected)
+        for (const isPlain of [false, true]) {
+          const found = new Float32Array(700)
+          graph.scoreLabels!(NATIVE_METRICS[metric], query, labels, found, isPlain)
+          expect([...new Uint32Array(found.buffer)]).toEqual([...new Uint32Array(expected.buffer)])
+        }
+      }
+      for (const at of [0, 4, 17, 299, 300, 399]) {
+        const into = new Float32Array(Math.ceil(dims / 2))
+        graph.readPoint(at < 300 ? at : at * 10, into)
+        expect(into).toEqual(vectors[at]!.subarray(0, into.length))
+      }
+    }
+  },
+)
+
+test('[NA5] labels that there are not, and arrays that do not fit, are exceptions', () => {
+  const graph = new hnswlib.HierarchicalNSW('l2', 3)
+  const query = Float32Array.of(1, 2, 3)
+  const scores = new Float32Array(2)
+  const detached = new Float32Array(3)
+  structuredClone(detached, { transfer: [detached.buffer] })
+  expect(() => graph.readPoint(0, new Float32Array(3))).toThrow(RangeError)
+  expect(() => graph.scoreLabels!('dot', query, Uint32Array.of(0), scores)).toThrow(RangeError)
+  graph.initIndex(5)
+  graph.addPoint(query, 0)
+  for (const [label, into] of [
+    [1, new Float32Array(3)],
+    [-1, new Float32Array(3)],
+    [0.5, new Float32Array(3)],
+    [2 ** 32, new Float32Array(3)],
+    [0, new Float32Array(4)],
+    [0, [1, 2, 3]],
+    ['0', new Float32Array(3)],
+  ])
+    expect(() => graph.readPoint(label as number, into as Float32Array)).toThrow()
+  for (const args of [
+    ['cosine', query, Uint32Array.of(0), scores],
+    [null, query, Uint32Array.of(0), scores],
+    ['dot', new Float32Array(4), Uint32Array.of(0), scores],
+    ['dot', new Float32Array(0), Uint32Array.of(0), scores],
+    ['dot', detached, Uint32Array.of(0), scores],
+    ['dot', [1, 2, 3], Uint32Array.of(0), scores],
+    ['dot', query, Uint32Array.of(1), scores],
+    ['dot', query, Uint32Array.of(0, 4294967295), scores],
+    ['dot', query, [0], scores],
+    ['dot', query, Uint32Array.of(0, 0, 0), scores],
+    ['dot', query, Uint32Array.of(0), new Float64Array(2)],
+    ['dot', query, Uint32Array.of(0)],
+  ])
+    expect(() => (graph.scoreLabels as (...args: unknown[]) => void)(...args), String(args[0])).toThrow()
+  graph.scoreLabels!('dot', query, Uint32Array.of(0, 0), scores)
+  expect([...scores]).toEqual([14, 14])
+  graph.scoreLabels!('dot', query, new Uint32Array(0), scores)
+})
 
 test('[NA11] a thread that is ended within a call does not take the process along', () => {
   const addon = createRequire(import.meta.url).resolve('hnswlib-node')

@@ -1,6 +1,13 @@
-import type { Log } from '@meridian/core'
+import type { Log, Metric } from '@meridian/core'
 import type { GraphShape } from './graph.js'
-import { type NativeScoreVectors, scoreInJs, scoreNatively, type ScoreVectors } from './vector-scan.js'
+import {
+  NATIVE_METRICS,
+  type NativeMetric,
+  type NativeScoreVectors,
+  scoreInJs,
+  scoreNatively,
+  type ScoreVectors,
+} from './vector-scan.js'
 
 /** What a graph needs of hnswlib, called one way whatever the installed addon can do. Vectors are read during the call. */
 export interface NativeGraph {
@@ -14,6 +21,10 @@ export interface NativeGraph {
   search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
   read(path: string): void
   write(path: string): void
+  /** Copies the first elements of a label's vector, dead or alive. Only of an engine that `keepsVectors`. */
+  vector(label: number, into: Float32Array): void
+  /** As `ScoreVectors`, of the first elements of the vectors of labels. Only of an engine that `keepsVectors`. */
+  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void
 }
 
 /** A way to make native graphs. */
@@ -22,6 +33,8 @@ export interface Engine {
   readonly kernel: string | undefined
   /** The exact scan. */
   readonly scoreVectors: ScoreVectors
+  /** Whether the vectors in a graph can be read and scored: then nobody else needs a copy. */
+  readonly keepsVectors: boolean
   create(shape: GraphShape): NativeGraph
 }
 
@@ -45,6 +58,14 @@ export interface AddonGraph {
     k: number,
     filter?: Uint8Array | ((label: number) => boolean),
   ): { readonly neighbors: ArrayLike<number> }
+  readonly readPoint?: (label: number, into: Float32Array) => void
+  readonly scoreLabels?: (
+    metric: NativeMetric,
+    query: Float32Array,
+    labels: Uint32Array,
+    scores: Float32Array,
+    plain?: boolean,
+  ) => void
   readIndexSync(path: string): void
   writeIndexSync(path: string): void
 }
@@ -91,6 +112,14 @@ abstract class AddonBacked implements NativeGraph {
     this.addon.writeIndexSync(path)
   }
 
+  vector(label: number, into: Float32Array): void {
+    this.addon.readPoint!(label, into)
+  }
+
+  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
+    this.addon.scoreLabels!(NATIVE_METRICS[metric], query, labels, scores)
+  }
+
   abstract add(vector: Float32Array, label: number): void
   abstract search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
 }
@@ -132,7 +161,10 @@ export const engineOf = (addon: Addon): Engine => {
   const kernel = addon.simdKernel?.()
   const Backed = kernel === undefined ? StockGraph : PatchedGraph
   const scoreVectors = addon.scoreVectors === undefined ? scoreInJs : scoreNatively(addon.scoreVectors)
-  return { kernel, scoreVectors, create: (shape) => new Backed(addon, shape) }
+  const { prototype } = addon.HierarchicalNSW as { readonly prototype: AddonGraph }
+  const keepsVectors =
+    Backed === PatchedGraph && prototype.readPoint !== undefined && prototype.scoreLabels !== undefined
+  return { kernel, scoreVectors, keepsVectors, create: (shape) => new Backed(addon, shape) }
 }
 
 /** Says at start what searches run on. */

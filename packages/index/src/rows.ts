@@ -1,49 +1,49 @@
 import { assert, type Metric } from '@meridian/core'
 import { ABSENT, OrdinalMap } from './ordinal-map.js'
 import { ENGINE } from './graph.js'
+import { type Keeper, NO_LABEL, NO_ROW } from './keeper.js'
+import { ScanBatch } from './scan-batch.js'
 import { isFinite32, normalize } from './scoring.js'
+import { Slab } from './slab.js'
 import type { TopK } from './top-k.js'
 import type { ScoreVectors } from './vector-scan.js'
 
 /** Ordinal of a row that is free, or that no record has claimed. */
 export const NO_ORDINAL = 0xffffffff
-const CHUNK_BYTES = 128 * 1024
-/** Rows scored in one go: the way into native code is paid once for all of them. */
-const BATCH_ROWS = 2048
-
-/** Stands where every row of a chunk is free. */
-const DROPPED = new Float32Array(0)
+/** Of a row whose vector is the keeper's. */
+const NO_SLOT = 0xffffffff
 
 /** Shared by all: a scan is over before the next begins. */
-const batch = new Uint32Array(BATCH_ROWS)
-const scores = new Float32Array(BATCH_ROWS)
+const own = new ScanBatch()
+const kept = new ScanBatch()
 
 /**
- * The vectors of a space as float32 rows in fixed-size chunks, and the exact scan over them. Invariants:
+ * The vectors of a space as float32 rows, and the exact scan over them. Invariants:
  *  1. `rowOf(o) = r` exactly when `ordinalAt(r) = o`.
  *  2. A row's floats never change while it is taken: an update takes a new row.
  *  3. `Cosine` rows are normalised, whatever was handed in.
- *  4. A chunk that has no taken row takes no memory, but for one that is kept for the next: updates must not allocate one each.
+ *  4. A taken row's vector lies in one place: here, or with the keeper under a living label.
  */
 export class Rows {
   readonly #byOrdinal = new OrdinalMap()
-  readonly #chunks: Float32Array[] = []
-  /** Taken rows of each. */
-  readonly #takenOf: number[] = []
-  #spare: Float32Array | undefined
-  #droppedCount = 0
-  readonly #chunkRows: number
+  readonly #slab: Slab
   readonly #free: number[] = []
-  #ordinals = new Uint32Array(64).fill(NO_ORDINAL)
+  readonly #scratch: Float32Array
+  #keeper: Keeper | undefined
+  /** By row. */
+  #ordinals: Uint32Array = new Uint32Array(64).fill(NO_ORDINAL)
+  /** By row; in the slab. */
+  #slots: Uint32Array = new Uint32Array(64).fill(NO_SLOT)
   /** Rows ever taken; every row number is below it. */
   #end = 0
 
   constructor(
     readonly dims: number,
     readonly metric: Metric,
-    readonly scoreVectors: ScoreVectors = ENGINE.scoreVectors,
+    scoreVectors: ScoreVectors = ENGINE.scoreVectors,
   ) {
-    this.#chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / (4 * dims)))
+    this.#slab = new Slab(dims, scoreVectors)
+    this.#scratch = new Float32Array(dims)
   }
 
   /** Rows that a record owns. */
@@ -56,10 +56,9 @@ export class Rows {
     return this.#end
   }
 
-  /** Rows whose memory is held, free ones among them. */
+  /** Vectors that memory is held for here, beside what the keeper has. */
   get held(): number {
-    const beyond = this.#chunks.at(-1) === DROPPED ? this.#chunks.length * this.#chunkRows - this.#end : 0
-    return this.#end - this.#droppedCount * this.#chunkRows + beyond
+    return this.#slab.held
   }
 
   rowOf(ordinal: number): number | undefined {
@@ -84,18 +83,18 @@ export class Rows {
   /** Copies `vector` into a row that belongs to nobody yet. */
   take(vector: Float32Array): number {
     assert(this.accepts(vector), 'a row holds finite numbers of the right count')
+    const row = this.takeKept()
+    this.#slots[row] = this.#slab.take(this.metric === 'Cosine' ? normalize(vector) : vector)
+    return row
+  }
+
+  /** A row that belongs to nobody yet, of which the next keeper has the vector. */
+  takeKept(): number {
     const row = this.#free.pop() ?? this.#end++
-    const chunk = Math.floor(row / this.#chunkRows)
-    this.#hold(chunk)
     if (row >= this.#ordinals.length) {
-      const grown = new Uint32Array(this.#ordinals.length * 2).fill(NO_ORDINAL)
-      grown.set(this.#ordinals)
-      this.#ordinals = grown
+      this.#ordinals = longer(this.#ordinals, NO_ORDINAL)
+      this.#slots = longer(this.#slots, NO_SLOT)
     }
-    this.#chunks[chunk]!.set(
-      this.metric === 'Cosine' ? normalize(vector) : vector,
-      (row - chunk * this.#chunkRows) * this.dims,
-    )
     return row
   }
 
@@ -122,18 +121,35 @@ export class Rows {
   free(row: number): void {
     this.unassign(row)
     this.#free.push(row)
-    const chunk = Math.floor(row / this.#chunkRows)
-    if (--this.#takenOf[chunk]! > 0) return
-    this.#spare ??= this.#chunks[chunk]!
-    this.#chunks[chunk] = DROPPED
-    this.#droppedCount++
+    this.#drop(row)
   }
 
-  /** A view; valid while the row is taken. */
+  /** `by` keeps the vector of the row from now on. Nothing happens where it is not the keeper. */
+  keptBy(by: Keeper, row: number): void {
+    if (by === this.#keeper) this.#drop(row)
+  }
+
+  /**
+   * Every vector that `next` has is its to keep, and what it lacks comes from the keeper before, which is of no use afterwards.
+   * All taken rows are owned, or `next` has them.
+   */
+  handTo(next: Keeper | undefined): void {
+    if (next === this.#keeper) return
+    for (const row of this.taken()) {
+      if (next !== undefined && next.labelOf(row) !== NO_LABEL) this.#drop(row)
+      else if (this.#slots[row] === NO_SLOT) this.#slots[row] = this.#slab.take(this.vectorAt(row))
+    }
+    this.#keeper = next
+  }
+
+  /** Valid until the next call, and while the row is taken. */
   vectorAt(row: number): Float32Array {
-    const chunk = Math.floor(row / this.#chunkRows)
-    const start = (row - chunk * this.#chunkRows) * this.dims
-    return this.#chunks[chunk]!.subarray(start, start + this.dims)
+    const slot = this.#slots[row]!
+    if (slot !== NO_SLOT) return this.#slab.at(slot)
+    const keeper = this.#keeper
+    assert(keeper, 'a vector is here or with the keeper')
+    keeper.read(keeper.labelOf(row), this.#scratch)
+    return this.#scratch
   }
 
   /** A query as the kernel wants it. */
@@ -143,61 +159,75 @@ export class Rows {
 
   /** Scores those of `rows` that a record owns; returns how many. */
   offerRows(query: Float32Array, rows: Iterable<number>, best: TopK): number {
-    let count = 0
+    this.#begin()
     let offered = 0
-    for (const row of rows) {
-      if (this.#ordinals[row] === NO_ORDINAL) continue
-      batch[count++] = row
-      if (count < BATCH_ROWS) continue
-      offered += this.#offerBatch(query, count, best)
-      count = 0
-    }
-    return offered + this.#offerBatch(query, count, best)
+    for (const row of rows) offered += this.#offer(query, row, best)
+    return offered + this.#finish(query, best)
   }
 
   /** Scores every owned row, in memory order; returns how many. */
   offerAll(query: Float32Array, best: TopK): number {
-    let count = 0
+    this.#begin()
+    const keeper = this.#keeper
     let offered = 0
-    for (let row = 0; row < this.#end; row++) {
-      if (this.#ordinals[row] === NO_ORDINAL) continue
-      batch[count++] = row
-      if (count < BATCH_ROWS) continue
-      offered += this.#offerBatch(query, count, best)
-      count = 0
+    for (let label = 0; label < (keeper?.end ?? 0); label++) {
+      const row = keeper!.rowOf(label)
+      if (row !== NO_ROW) offered += this.#offer(query, row, best)
     }
-    return offered + this.#offerBatch(query, count, best)
+    for (let row = 0; this.#slab.size > 0 && row < this.#end; row++)
+      if (this.#slots[row] !== NO_SLOT) offered += this.#offer(query, row, best)
+    return offered + this.#finish(query, best)
   }
 
   /** Scores the rows of those `ordinals` that there are; returns how many. */
   offerAmong(query: Float32Array, ordinals: Uint32Array, best: TopK): number {
-    let count = 0
+    this.#begin()
     let offered = 0
     for (let i = 0; i < ordinals.length; i++) {
       const row = this.#byOrdinal.get(ordinals[i]!)
-      if (row === ABSENT) continue
-      batch[count++] = row
-      if (count < BATCH_ROWS) continue
-      offered += this.#offerBatch(query, count, best)
-      count = 0
+      if (row !== ABSENT) offered += this.#offer(query, row, best)
     }
-    return offered + this.#offerBatch(query, count, best)
+    return offered + this.#finish(query, best)
   }
 
-  /** Makes room for one more row of a chunk. */
-  #hold(chunk: number): void {
-    if (this.#takenOf[chunk] === undefined) this.#takenOf[chunk] = 0
-    else if (this.#takenOf[chunk] === 0) this.#droppedCount--
-    if (this.#takenOf[chunk]++ > 0) return
-    this.#chunks[chunk] = this.#spare ?? new Float32Array(this.#chunkRows * this.dims)
-    this.#spare = undefined
+  #begin(): void {
+    own.clear()
+    kept.clear()
   }
 
-  /** The first `count` of the batch; returns `count`. */
-  #offerBatch(query: Float32Array, count: number, best: TopK): number {
-    const rows = batch.subarray(0, count)
-    this.scoreVectors(this.metric, query, this.#chunks, this.#chunkRows, rows, scores)
-    for (let i = 0; i < count; i++) best.offer(this.#ordinals[rows[i]!]!, scores[i]!)
-    return count
+  /** Returns how many were scored now. */
+  #offer(query: Float32Array, row: number, best: TopK): number {
+    const ordinal = this.#ordinals[row]!
+    if (ordinal === NO_ORDINAL) return 0
+    const slot = this.#slots[row]!
+    if (slot !== NO_SLOT) return own.add(slot, ordinal) ? this.#offerOwn(query, best) : 0
+    return kept.add(this.#keeper!.labelOf(row), ordinal) ? this.#offerKept(query, best) : 0
   }
+
+  #finish(query: Float32Array, best: TopK): number {
+    return this.#offerOwn(query, best) + this.#offerKept(query, best)
+  }
+
+  #offerOwn(query: Float32Array, best: TopK): number {
+    return own.offer((slots, scores) => this.#slab.score(this.metric, query, slots, scores), best)
+  }
+
+  #offerKept(query: Float32Array, best: TopK): number {
+    return kept.offer((labels, scores) => this.#keeper!.score(this.metric, query, labels, scores), best)
+  }
+
+  /** Gives the row's slot back, if it has one. */
+  #drop(row: number): void {
+    const slot = this.#slots[row]!
+    if (slot === NO_SLOT) return
+    this.#slots[row] = NO_SLOT
+    this.#slab.free(slot)
+  }
+}
+
+/** By an eighth, filled up with `empty`. */
+const longer = (from: Uint32Array, empty: number): Uint32Array => {
+  const grown = new Uint32Array(from.length + Math.max(1024, from.length >> 3)).fill(empty)
+  grown.set(from)
+  return grown
 }

@@ -64,7 +64,7 @@ class DenseSpace implements ScannedSpace {
   }
 
   get bytes(): number {
-    return rowsBytes(this.params, this.#rows.end)
+    return rowsBytes(this.params, this.#rows.end, this.#rows.held)
   }
 
   put(ordinal: number, value: VectorValue): boolean {

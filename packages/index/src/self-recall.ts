@@ -1,4 +1,5 @@
-import { type Layer, NO_ROW } from './layer.js'
+import { NO_ROW } from './keeper.js'
+import type { Layer } from './layer.js'
 import { EF_DEFAULT } from './query.js'
 import type { Rows } from './rows.js'
 
@@ -72,7 +73,7 @@ export class SelfRecall {
   /** The vector itself or one that equals it. */
   #finds(row: number, rows: Rows): boolean {
     const { layer } = this
-    const vector = rows.vectorAt(row)
+    const vector = rows.vectorAt(row).slice()
     const own = layer.labelOf(row)
     const found = layer.graph.search(layer.embedding.row(vector), EF_DEFAULT, EF_DEFAULT)
     for (let i = 0; i < found.length; i++) if (found[i] === own) return true

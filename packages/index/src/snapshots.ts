@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { type Log, malformed, type SpaceRef, StoreError, type VectorParams } from '@meridian/core'
 import { Buried, idHash } from './buried.js'
 import { Embedding } from './embedding.js'
-import { Graph } from './graph.js'
+import { ENGINE, Graph } from './graph.js'
 import { checkGraphFile, eachVector } from './graph-file.js'
-import { Layer, NO_ROW } from './layer.js'
+import { NO_ROW } from './keeper.js'
+import { Layer } from './layer.js'
 import { decodeHead, encodeHead, type SnapshotHead, type SnapshotLabel } from './snapshot-codec.js'
 import { Space } from './space.js'
 
@@ -137,8 +138,10 @@ export class Snapshots {
       checkGraphFile(fd, shape, slots)
       const digest = eachVector(fd, shape, slots, (label, vector) => {
         const known = head.labels[label]
-        if (typeof known === 'object') rowOf[label] = space.park(known.id, known.version, embedding.original(vector))
-        else {
+        if (typeof known === 'object') {
+          const own = ENGINE.keepsVectors ? undefined : embedding.original(vector)
+          rowOf[label] = space.park(known.id, known.version, own)
+        } else {
           dead.push(label)
           buried.add(label, known!)
         }

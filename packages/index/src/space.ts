@@ -3,7 +3,8 @@ import { idHash } from './buried.js'
 import { fitsGraph } from './graph.js'
 import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
 import { graphBytes, rowsBytes } from './graph-memory.js'
-import { Layer, NO_LABEL, NO_ROW } from './layer.js'
+import { NO_LABEL, NO_ROW } from './keeper.js'
+import { Layer } from './layer.js'
 import { FILTERED_WIDTH, PLANNER, type Planner } from './planner.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
 import { Rebuild } from './rebuild.js'
@@ -50,12 +51,13 @@ export class Space {
   /** Starts from a snapshot: `layer` over rows that `park` laid. */
   adopt(layer: Layer): void {
     this.#current = layer
+    this.rows.handTo(layer.keeper)
     this.#selfRecall = new SelfRecall(layer, false)
   }
 
-  /** Lays a row for a record that may claim it. */
-  park(id: string, version: string, vector: Float32Array): number {
-    const row = this.rows.take(vector)
+  /** Lays a row for a record that may claim it; without a vector where the graph that is adopted has it. */
+  park(id: string, version: string, vector: Float32Array | undefined): number {
+    const row = vector === undefined ? this.rows.takeKept() : this.rows.take(vector)
     this.#ids[row] = id
     this.#versions[row] = version
     this.#unclaimed.set(id, row)
@@ -166,6 +168,7 @@ export class Space {
     }
     if (this.#current === undefined) {
       this.#current = Layer.create(this.params, this.rows)
+      this.rows.handTo(this.#current.keeper)
       this.#selfRecall = new SelfRecall(this.#current, true)
     }
     const next = this.#rebuild?.layer
@@ -230,7 +233,7 @@ export class Space {
       pending: layer ? layer.missing.size : this.hasWork ? live : 0,
       dead: layer?.graph.dead ?? 0,
       state: this.#rebuild ? 'rebuilding' : 'ready',
-      bytes: rowsBytes(params, rows.held) + graphBytes(params, slots + next),
+      bytes: rowsBytes(params, rows.end, rows.held) + graphBytes(params, slots + next),
       ...(layer && {
         graph: {
           slots,
@@ -262,7 +265,10 @@ export class Space {
 
   /** Gives the memory of its graphs back now. It must not be used any more. */
   close(): void {
-    this.#serve(undefined)
+    this.#rebuild?.layer.graph.release()
+    this.#current?.graph.release()
+    this.#rebuild = undefined
+    this.#current = undefined
   }
 
   /** Lacks more than it may. */
@@ -281,6 +287,8 @@ export class Space {
 
   /** In one step: every search before it walked the old graph, every one after it the new. */
   #serve(layer: Layer | undefined): void {
+    // Before the old graph goes: what the new one lacks is read from it.
+    this.rows.handTo(layer?.keeper)
     this.#current?.graph.release()
     if (this.#rebuild && this.#rebuild.layer !== layer) this.#rebuild.layer.graph.release()
     this.#rebuild = undefined

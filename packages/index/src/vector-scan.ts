@@ -27,7 +27,7 @@ export const scoreInJs: ScoreVectors = (metric, query, blocks, perBlock, positio
 
 /** What the patched addon exports, where it has a kernel. It makes the sums of `scoreInJs`, to the last bit. */
 export type NativeScoreVectors = (
-  metric: 'dot' | 'euclid' | 'manhattan',
+  metric: NativeMetric,
   query: Float32Array,
   blocks: readonly Float32Array[],
   perBlock: number,
@@ -36,7 +36,14 @@ export type NativeScoreVectors = (
   plain?: boolean,
 ) => void
 
-const NATIVE_METRICS = { Cosine: 'dot', Dot: 'dot', Euclid: 'euclid', Manhattan: 'manhattan' } as const
+export type NativeMetric = 'dot' | 'euclid' | 'manhattan'
+
+export const NATIVE_METRICS: Readonly<Record<Metric, NativeMetric>> = {
+  Cosine: 'dot',
+  Dot: 'dot',
+  Euclid: 'euclid',
+  Manhattan: 'manhattan',
+}
 
 export const scoreNatively =
   (native: NativeScoreVectors): ScoreVectors =>

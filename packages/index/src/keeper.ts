@@ -1,0 +1,20 @@
+import type { Metric } from '@meridian/core'
+
+/** Where no row is. */
+export const NO_ROW = 0xffffffff
+/** Where no label is. */
+export const NO_LABEL = 0xffffffff
+
+/** Keeps the vectors of rows for them, so that there is one copy of each: a graph, whose elements have them anyway. */
+export interface Keeper {
+  /** Every label is below it. */
+  readonly end: number
+  /** `NO_LABEL` for a row that it does not keep. */
+  labelOf(row: number): number
+  /** `NO_ROW` for a label that is dead. */
+  rowOf(label: number): number
+  /** Copies the vector of a label. */
+  read(label: number, into: Float32Array): void
+  /** As `ScoreVectors`, of the vectors of labels. */
+  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void
+}
