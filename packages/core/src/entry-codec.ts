@@ -43,6 +43,12 @@ const CELLS_MAX = 100_000
 /** @throws StoreError `VALIDATION` if the payload is nested deeper than `JSON_DEPTH_MAX`: nobody could read it. */
 export const encodeEntry = (entry: Entry): Uint8Array => {
   const out = new ByteWriter(512)
+  writeEntry(out, entry)
+  return out.finish()
+}
+
+/** As `encodeEntry`, behind what was written before; after a throw what stands there is of no use. */
+export const writeEntry = (out: ByteWriter, entry: Entry): void => {
   const { content } = entry.stamp
   out.u8(KIND[entry.kind] + (content === undefined ? 0 : MARKED))
   writeStamp(out, entry.stamp)
@@ -58,7 +64,6 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
     writeObject(out, entry.set)
     writeTexts(out, entry.unset)
   }
-  return out.finish()
 }
 
 /**

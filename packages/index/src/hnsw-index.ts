@@ -7,6 +7,7 @@ import {
   type IndexQuery,
   type IndexTraces,
   isDense,
+  isFinite32,
   isSparseSpace,
   type Log,
   type RebuildReason,
@@ -28,7 +29,6 @@ import { Handover } from './handover.js'
 import { LocalSpace } from './local-space.js'
 import { OrdinalSet } from './ordinal-set.js'
 import { checkQuery, denseVector, spaceKey } from './query.js'
-import { isFinite32 } from './scoring.js'
 import { Rebuilds } from './rebuilds.js'
 import type { StartWorker } from './worker-link.js'
 import { Snapshots } from './snapshots.js'

@@ -1,4 +1,4 @@
-import type { Changes, IndexRequest, SpaceNumber } from './worker-protocol.js'
+import { type Changes, type IndexRequest, type SpaceNumber, TRANSFER_BYTES_MIN } from './worker-protocol.js'
 
 /** A batch of changes is closed at this size. */
 const BATCH_BYTES = 1024 * 1024
@@ -80,8 +80,11 @@ class Batch {
       ordinals: Uint32Array.from(this.#ordinals),
       ids: this.#ids,
       versions: this.#versions,
-      // A view would take all of the buffer behind it along.
-      vectors: this.#floats === this.#vectors.length ? this.#vectors : this.#vectors.slice(0, this.#floats),
+      // What is handed over goes with the buffer behind it, what is copied would take all of that along.
+      vectors:
+        this.#floats * 4 < TRANSFER_BYTES_MIN
+          ? this.#vectors.slice(0, this.#floats)
+          : this.#vectors.subarray(0, this.#floats),
     }
   }
 }

@@ -143,9 +143,3 @@ export const maxSim = (metric: Metric, query: MultiVector, other: MultiVector): 
   }
   return Math.fround(metric === 'Euclid' ? Math.sqrt(sum) : sum)
 }
-
-/** Whether every element is a finite number. */
-export const isFinite32 = (vector: Float32Array): boolean => {
-  for (let i = 0; i < vector.length; i++) if (!Number.isFinite(vector[i])) return false
-  return true
-}

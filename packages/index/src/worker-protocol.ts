@@ -97,4 +97,4 @@ export const transfersOf = (requests: readonly IndexRequest[]): ArrayBuffer[] =>
 }
 
 /** Copying less is cheaper than handing it over. */
-const TRANSFER_BYTES_MIN = 16 * 1024
+export const TRANSFER_BYTES_MIN = 16 * 1024

@@ -1,6 +1,6 @@
 import {
+  ByteWriter,
   type Entry,
-  encodeEntry,
   isNoMark,
   type RecordOp,
   type ReplicaId,
@@ -9,6 +9,7 @@ import {
   spaceNamed,
   spaceProblem,
   valueProblem,
+  writeEntry,
 } from '@meridian/core'
 import type { Done, ResolveOps, WriteReceipt, WriteRequest } from './api.js'
 import type { CollectionState } from './collection-state.js'
@@ -34,8 +35,11 @@ interface Waiting {
   readonly done: Done<WriteReceipt>
 }
 
-/** A commit takes requests until they come to this; the rest waits for the next, so that no commit takes seconds. */
-const REQUEST_BYTES_MAX = 16 << 20
+/**
+ * A commit takes requests until they come to this; the rest waits for the next. Encoding them, and showing them afterwards, takes
+ * some milliseconds each, in which nobody is answered.
+ */
+const REQUEST_BYTES_MAX = 2 << 20
 const RESOLVER_BYTES = 1024
 
 /**
@@ -176,20 +180,25 @@ class WriteJob implements Job {
       if (hole !== undefined) throw hole
       const ops = resolved(request.ops, collection, staging)
       if (collection.keys !== request.keys) for (const op of ops) checkOp(collection, op)
+      // All in one piece of memory: one for each costs more than what is in it.
+      const out = new ByteWriter(typeof request.ops === 'function' ? RESOLVER_BYTES : request.bytes)
       const encoded = ops.map((op) => {
         const content = staging.mark(collection, op)
         const stamp = content === undefined || isNoMark(content) ? clock.next() : { ...clock.next(), content }
-        const bytes = encodeEntry({ ...collection.keys.stored(op), stamp } as Entry)
-        if (bytes.length > settings.entryBytesMax)
+        const from = out.length
+        writeEntry(out, { ...collection.keys.stored(op), stamp } as Entry)
+        const length = out.length - from
+        if (length > settings.entryBytesMax)
           throw new StoreError(
             'VALIDATION',
-            `point ${op.id}: ${bytes.length} bytes is above the limit of ${settings.entryBytesMax} a point`,
+            `point ${op.id}: ${length} bytes is above the limit of ${settings.entryBytesMax} a point`,
           )
         const store = data.store(collection.uid, shardOf(op.id, collection.config.shards))!
-        return { store, bytes, ms: stamp.ms }
+        return { store, from, length, ms: stamp.ms }
       })
       staging.add(collection, ops)
-      return encoded
+      const written = out.peek()
+      return encoded.map(({ store, from, length, ms }) => ({ store, bytes: written.subarray(from, from + length), ms }))
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       request.done({ ok: false, error })

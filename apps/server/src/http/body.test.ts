@@ -40,3 +40,47 @@ test('[HT15] a body that does not end is refused when its time is over', async (
   slow.write('[1')
   await expect(reader.json(slow)).rejects.toMatchObject({ code: 'TIMEOUT', message: expect.stringContaining('5 ms') })
 })
+
+test('[HT26] of large bodies that are there at once, one is read in a turn of the event loop', async () => {
+  const reader = new BodyReader({ bodyBytesMax: 1e6, jsonDepthMax: 8, requestTimeoutMs: 60_000 })
+  let turn = 0
+  let isOver = false
+  const count = (): void => {
+    turn++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  const read = [1, 2, 3].map(async (number) => {
+    const request = incoming()
+    const body = reader.json(request)
+    request.end(`${' '.repeat(70_000)}${number}`)
+    expect(await body).toBe(number)
+    return turn
+  })
+  const turns = await Promise.all(read)
+  isOver = true
+  expect(new Set(turns).size).toBe(3)
+  const small = ['4', '5'].map((text) => {
+    const request = incoming()
+    const body = reader.json(request)
+    request.end(text)
+    return body
+  })
+  expect(await Promise.all(small)).toEqual([4, 5])
+})
+
+test('[HT15] a body that waits to be read counts', async () => {
+  const reader = new BodyReader({ bodyBytesMax: 100_000, jsonDepthMax: 8, requestTimeoutMs: 60_000 }, 220_000)
+  const send = (text: string): Promise<unknown> => {
+    const request = incoming()
+    const body = reader.json(request)
+    request.end(text.padStart(70_000))
+    return body
+  }
+  const [one, two, three] = [send('1'), send('2'), send('3')]
+  expect(await one).toBe(1)
+  const more = [send('4'), send('5')]
+  await expect(more[1]).rejects.toMatchObject({ code: 'OVERLOADED' })
+  expect(await Promise.all([two, three, more[0]])).toEqual([2, 3, 4])
+  expect(await send('6')).toBe(6)
+})

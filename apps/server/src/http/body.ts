@@ -17,11 +17,16 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 /** Bodies being read, all together; more at a time are refused, so that many large ones cannot take the process down. */
 const BUFFERED_BYTES_MAX = 512 * 1024 * 1024
 
+/** Reading a larger one takes a while. */
+const LARGE_BYTES = 64 * 1024
+
 /** Reads the bodies of one server. */
 export class BodyReader {
   readonly #limits: BodyLimits
   readonly #bufferedBytesMax: number
   #bufferedBytes = 0
+  /** Of the large body that is read last of those that have come in. */
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(limits: BodyLimits, bufferedBytesMax = Math.max(BUFFERED_BYTES_MAX, 2 * limits.bodyBytesMax)) {
     this.#limits = limits
@@ -39,6 +44,7 @@ export class BodyReader {
     if (announced > this.#limits.bodyBytesMax) throw tooLarge(this.#limits.bodyBytesMax)
     const bytes = await this.#collect(request)
     if (bytes.length === 0) return undefined
+    if (bytes.length > LARGE_BYTES) await this.#wait(bytes.length)
     const points = hasPoints ? parsePoints(bytes, this.#limits.jsonDepthMax) : undefined
     if (points !== undefined) return points
     let text: string
@@ -49,6 +55,14 @@ export class BodyReader {
       throw formatError('the body is not UTF-8; encode it as such')
     }
     return parseJson(text, this.#limits.jsonDepthMax)
+  }
+
+  /** Large bodies are read one in a turn of the event loop, so that what came in meanwhile, like a search, waits for one of them. */
+  async #wait(bytes: number): Promise<void> {
+    this.#bufferedBytes += bytes
+    this.#turn = this.#turn.then(() => new Promise((resolve) => setImmediate(resolve)))
+    await this.#turn
+    this.#bufferedBytes -= bytes
   }
 
   #collect(request: IncomingMessage): Promise<Buffer> {

@@ -1,4 +1,4 @@
-import { isFinite32 } from '@meridian/index'
+import { isFinite32 } from '@meridian/core'
 
 /** Numbers of one array, inclusive: the longest dense vector there is. */
 const COUNT_MAX = 65_536
@@ -23,6 +23,9 @@ const COMMA = 0x2c
 const CLOSE = 0x5d
 const LOWER_E = 0x65
 
+/** Arrays of a body share memory in pieces of so many numbers: one allocation each would cost more than what is in it. */
+const PIECE = 16_384
+
 /** Shared by all: an array is read before the next begins. */
 const numbers = new Float32Array(COUNT_MAX)
 
@@ -38,6 +41,8 @@ const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte ===
  */
 export class NumberRuns {
   readonly #bytes: Buffer
+  #piece = new Float32Array(0)
+  #taken = 0
   /** Where the last array that was read ended: behind its bracket. */
   end = 0
 
@@ -117,8 +122,21 @@ export class NumberRuns {
       if (bytes[at] === COMMA) continue
       if (bytes[at] !== CLOSE) return undefined
       this.end = at + 1
-      const read = numbers.slice(0, count)
-      return isFinite32(read) ? read : undefined
+      const read = numbers.subarray(0, count)
+      return isFinite32(read) ? this.#keep(read) : undefined
     }
+  }
+
+  #keep(read: Float32Array): Float32Array {
+    if (this.#taken + read.length > this.#piece.length) {
+      // A number takes two bytes at least.
+      const left = Math.ceil((this.#bytes.length - this.end) / 2) + read.length
+      this.#piece = new Float32Array(Math.max(read.length, Math.min(PIECE, left)))
+      this.#taken = 0
+    }
+    const kept = this.#piece.subarray(this.#taken, this.#taken + read.length)
+    this.#taken += read.length
+    kept.set(read)
+    return kept
   }
 }

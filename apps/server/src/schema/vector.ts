@@ -1,6 +1,7 @@
 import {
   type CollectionConfig,
   isDense,
+  isFinite32,
   isMulti,
   isSparseSpace,
   MULTI_LENGTH_MAX,
@@ -12,7 +13,7 @@ import {
   type VectorParams,
   type VectorValue,
 } from '@meridian/core'
-import { isFinite32, normalize, normalizeRows } from '@meridian/index'
+import { normalize, normalizeRows } from '@meridian/index'
 import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { isMap, readArray, wrongType } from './read.js'
