@@ -71,12 +71,11 @@ export const runMemory = async (args: readonly string[]): Promise<Report> => {
   }
   const vectorBytes = rows * dims * 4
   const { anonymous, files } = figures.at(-1)!.resident
+  const limit = SHARE * vectorBytes + BASE_BYTES
   const goals = [
-    atMost(
-      'resident bytes over 1.35 of the vectors and 150 MB',
-      1,
-      (anonymous + files) / (SHARE * vectorBytes + BASE_BYTES),
-    ),
+    atMost('own bytes over 1.35 of the vectors and 150 MB', 1, anonymous / limit),
+    // The harder reading: with pages of the store that the system keeps for whoever has looked at them, and takes back.
+    atMost('own bytes and file pages over the same', 1, (anonymous + files) / limit),
   ]
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
   const lines = figures.map(({ what, resident }) => [

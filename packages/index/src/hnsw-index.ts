@@ -32,6 +32,7 @@ import { checkQuery, denseVector, spaceKey } from './query.js'
 import { Rebuilds } from './rebuilds.js'
 import type { StartWorker } from './worker-link.js'
 import { Snapshots } from './snapshots.js'
+import { collectGarbage, Tidier } from './tidier.js'
 import { type IndexWorker, WorkerPool, workersDefault } from './worker-pool.js'
 import type { IndexReply, SpaceNumber } from './worker-protocol.js'
 
@@ -108,6 +109,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   readonly #loadingWaitMs: number
   readonly #timers: Timers
   readonly #rebuilds: Rebuilds<Open>
+  readonly #tidier: Tidier
   readonly #open = new Map<string, Open>()
   /** Spaces of sparse vectors and multivectors: the worker does not hear of them. */
   readonly #local = new Map<string, LocalSpace>()
@@ -131,6 +133,11 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         lost: (worker) => this.#lost(worker),
         started: (worker) => this.#started(worker),
       },
+    )
+    this.#tidier = new Tidier(
+      this.#timers,
+      () => this.#isQuiet(),
+      () => this.#tidy(),
     )
     this.#rebuilds = new Rebuilds({
       timers: this.#timers,
@@ -178,6 +185,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
       stats: { live: 0, pending: 0, dead: 0, state: 'loading', bytes: 0 },
     }
     for (const ordinal of handover.ordinals) opened.live.add(ordinal)
+    this.#tidier.note(opened.live.size * params.size * 4)
     this.#open.set(key, opened)
     this.#byNumber.set(opened.number, opened)
     worker.link.outbox.push({ type: 'open', space: opened.number, ref, params, fresh: before?.isDistrusted ?? false })
@@ -221,6 +229,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     if (opened.isLost && !this.#onReset) throw died()
     if (this.#pool.waiting >= SEARCHES_MAX) throw new StoreError('OVERLOADED', `${SEARCHES_MAX} searches are waiting`)
     const { replies } = opened.worker
+    this.#tidier.note(0)
     const { id, answer } = replies.expect(signal)
     // Copies: a view would take its whole buffer along, and the caller may go on using its own.
     const among = query.among && { among: query.among.slice() }
@@ -327,6 +336,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#rebuilds[Symbol.dispose]()
+    this.#tidier[Symbol.dispose]()
     for (const local of this.#local.values()) local.close(new StoreError('SHUTTING_DOWN', 'the index is closed'))
     for (const opened of this.#open.values()) {
       opened.handover = undefined
@@ -345,6 +355,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     }
     opened.live.add(ordinal)
     opened.sent++
+    this.#tidier.note(opened.params.size * 4)
     const { link } = opened.worker
     link.flush(link.outbox.set(opened.number, ordinal, id, version, vector))
   }
@@ -365,6 +376,22 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         if (each.worker === worker) floats += (each.live.size + 1) * each.params.size
       return floats
     })
+  }
+
+  #isQuiet(): boolean {
+    if (this.#pool.waiting > 0) return false
+    for (const { handover, isLost, sent, applied, stats } of this.#open.values())
+      if (handover || isLost || sent > applied || stats.pending > 0 || stats.state !== 'ready') return false
+    return true
+  }
+
+  /** The workers are told afterwards: what this thread frees is given back by them, too. */
+  #tidy(): void {
+    collectGarbage()
+    for (const { link } of this.#pool.workers) {
+      link.outbox.push({ type: 'tidy' })
+      link.flush()
+    }
   }
 
   /** Spaces whose worker has all of them. */

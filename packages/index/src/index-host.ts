@@ -12,8 +12,10 @@ import {
 import type { Layer } from './layer.js'
 import { spaceKey } from './query.js'
 import { idHash, UNKNOWN_ID } from './buried.js'
+import { ENGINE } from './graph.js'
 import { type Contents, Snapshots } from './snapshots.js'
 import { Space } from './space.js'
+import { collectGarbage } from './tidier.js'
 import type { Changes, IndexReply, IndexRequest, Offer, SpaceNumber } from './worker-protocol.js'
 
 /**
@@ -217,6 +219,10 @@ export class IndexHost {
           () => this.post({ type: 'done', id: request.id }),
           (error: unknown) => this.post(failure(request.id, error)),
         )
+        break
+      case 'tidy':
+        collectGarbage()
+        ENGINE.trimMemory()
         break
       case 'close':
         this.#isClosed = true

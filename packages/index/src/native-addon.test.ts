@@ -380,6 +380,57 @@ test('[NA5] labels that there are not, and arrays that do not fit, are exception
   graph.scoreLabels!('dot', query, new Uint32Array(0), scores)
 })
 
+test.each(hnswlib.simdKernels())(
+  '[NA13] kernel %s: a graph of bytes has exact distances, and finds what lies next',
+  (kernel) => {
+    const random = randomOf(43)
+    const byte = (): number => Math.floor(random() * 256) - 128
+    for (const dims of [1, 2, 15, 16, 17, 31, 33, 63, 64, 65, 255, 256, 257, 784, 1100]) {
+      const graph = new hnswlib.HierarchicalNSW('l2-int8', dims, kernel)
+      graph.initIndex(60, 8, 40)
+      const vectors = Array.from({ length: 60 }, () => new Int8Array(dims).map(byte))
+      // The largest sum that there can be.
+      vectors[0]!.fill(-128)
+      vectors[1]!.fill(127)
+      for (const [label, vector] of vectors.entries()) graph.addPoint(vector, label)
+      const query = vectors[1]!
+      const truth = vectors.map((vector) => vector.reduce((sum, value, i) => sum + (value - query[i]!) ** 2, 0))
+      const scores = new Float32Array(60)
+      graph.scoreLabels!('euclid', query, Uint32Array.from(vectors.keys()), scores)
+      expect([...scores]).toEqual(truth.map((sum) => Math.fround(Math.sqrt(Math.fround(sum)))))
+      graph.setEf(20)
+      const { neighbors, distances } = graph.searchKnn(query, 10)
+      expect([...distances]).toEqual(Array.from(neighbors, (label) => truth[label]))
+      expect(distances[0]).toBe(0)
+      const into = new Int8Array(Math.ceil(dims / 2))
+      graph.readPoint(7, into)
+      expect(into).toEqual(vectors[7]!.subarray(0, into.length))
+    }
+  },
+)
+
+test('[NA13] the longest vectors of bytes do not overflow, longer ones and others are exceptions', () => {
+  const graph = new hnswlib.HierarchicalNSW('l2-int8', 65_536)
+  graph.initIndex(2, 2, 4)
+  graph.addPoint(new Int8Array(65_536).fill(-128), 0)
+  expect(graph.searchKnn(new Int8Array(65_536).fill(127), 1).distances[0]).toBe(65_536 * 255 ** 2)
+  expect(() => new hnswlib.HierarchicalNSW('l2-int8', 65_537)).toThrow('dimensions')
+  const small = new hnswlib.HierarchicalNSW('l2-int8', 3)
+  small.initIndex(2)
+  small.addPoint(new Int8Array(3), 0)
+  const scores = new Float32Array(1)
+  for (const wrong of [[1, 2, 3], new Float32Array(3), new Uint8Array(3), new Int8Array(4)]) {
+    expect(() => small.addPoint(wrong as Int8Array, 1)).toThrow()
+    expect(() => small.searchKnn(wrong as Int8Array, 1)).toThrow()
+    expect(() => small.scoreLabels!('euclid', wrong as Int8Array, Uint32Array.of(0), scores)).toThrow()
+  }
+  expect(() => small.scoreLabels!('dot', new Int8Array(3), Uint32Array.of(0), scores)).toThrow(RangeError)
+  expect(() => small.scoreLabels!('euclid', new Int8Array(2), Uint32Array.of(0), scores)).toThrow(RangeError)
+  expect(() => small.readPoint(0, new Float32Array(3))).toThrow(TypeError)
+  expect(() => small.getPoint(0)).toThrow('readPoint')
+  expect(() => small.getPoint(0, true)).toThrow('readPoint')
+})
+
 test('[NA11] a thread that is ended within a call does not take the process along', () => {
   const addon = createRequire(import.meta.url).resolve('hnswlib-node')
   const child = spawnSync(process.execPath, ['-e', ENDED, addon], { encoding: 'utf8' })

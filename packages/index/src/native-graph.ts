@@ -35,6 +35,8 @@ export interface Engine {
   readonly scoreVectors: ScoreVectors
   /** Whether the vectors in a graph can be read and scored: then nobody else needs a copy. */
   readonly keepsVectors: boolean
+  /** Gives freed memory back to the system, if the addon can. */
+  trimMemory(): void
   create(shape: GraphShape): NativeGraph
 }
 
@@ -42,6 +44,7 @@ export interface Engine {
 export interface Addon {
   readonly HierarchicalNSW: new (distance: 'l2' | 'ip', dims: number) => AddonGraph
   readonly simdKernel?: () => string
+  readonly trimMemory?: () => void
   readonly scoreVectors?: NativeScoreVectors
 }
 
@@ -164,7 +167,13 @@ export const engineOf = (addon: Addon): Engine => {
   const { prototype } = addon.HierarchicalNSW as { readonly prototype: AddonGraph }
   const keepsVectors =
     Backed === PatchedGraph && prototype.readPoint !== undefined && prototype.scoreLabels !== undefined
-  return { kernel, scoreVectors, keepsVectors, create: (shape) => new Backed(addon, shape) }
+  return {
+    kernel,
+    scoreVectors,
+    keepsVectors,
+    trimMemory: () => addon.trimMemory?.(),
+    create: (shape) => new Backed(addon, shape),
+  }
 }
 
 /** Says at start what searches run on. */

@@ -9,7 +9,13 @@ export type StartWorker = (data: WorkerData) => Worker
 /** Node 20 loads no TypeScript in a worker: from the sources, the built file is started. */
 const startWorker: StartWorker = (workerData) => {
   const file = import.meta.url.endsWith('.ts') ? '../dist/worker-main.js' : './worker-main.js'
-  return new Worker(new URL(file, import.meta.url), { workerData, execArgv: [], name: 'index' })
+  return new Worker(new URL(file, import.meta.url), {
+    workerData,
+    execArgv: [],
+    name: 'index',
+    // Its young objects are messages, which die at once: the default keeps 33 MB for them.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  })
 }
 
 export interface LinkHandler {

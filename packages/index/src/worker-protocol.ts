@@ -35,6 +35,8 @@ export type IndexRequest =
   | { readonly type: 'drop'; readonly space: SpaceNumber; readonly ref: SpaceRef }
   /** Answered by `done` or `failed` once every changed space is on disk. */
   | { readonly type: 'flush'; readonly id: number }
+  /** Things are quiet: time to collect garbage and to give memory back. */
+  | { readonly type: 'tidy' }
   /** Answered by `closed` once writes under way have ended. */
   | { readonly type: 'close' }
 
