@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Feed } from './feed.js'
 import { IndexHost } from './index-host.js'
 import { clustered, paramsOf } from './testing/data.js'
 import type { Changes, IndexReply, IndexRequest } from './worker-protocol.js'
@@ -15,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }))
 
 /** A host without a thread; each look at its clock takes a millisecond. */
-const hosted = () => {
+const hosted = (isShared = false) => {
   const replies: IndexReply[] = []
   let heard: (reply: IndexReply) => void = () => {}
   let ms = 0
@@ -26,6 +27,7 @@ const hosted = () => {
       heard(reply)
     },
     () => ++ms,
+    isShared,
   )
   const next = (type: IndexReply['type']): Promise<IndexReply> =>
     new Promise((resolve) => {
@@ -266,4 +268,61 @@ test('[IX17] a space opened anew while it is rebuilt gives the rebuild up, and i
   expect(replies.findLast((reply) => reply.type === 'hits')!.ordinals).toEqual(Uint32Array.of(3000))
   host.serve([{ type: 'drop', space: 2, ref: { collection: 'c', vector: '' } }])
   expect(host.work()).toBeUndefined()
+})
+
+test('[IX56] where processors are shared, building rests while vectors keep coming, and is done when they have come', () => {
+  const part = (from: number, count: number): Changes => ({
+    ordinals: all.ordinals.slice(from, from + count),
+    ids: all.ids.slice(from, from + count),
+    versions: all.versions.slice(from, from + count),
+    vectors: all.vectors.slice(from * 8, (from + count) * 8),
+  })
+  const shareOf = (isShared: boolean) => {
+    const { host, replies, advance } = hosted(isShared)
+    host.serve([
+      { type: 'open', space: 1, ref: { collection: 'c', vector: '' }, params: paramsOf(8, 'Euclid'), fresh: true },
+      { type: 'settle', space: 1 },
+      { type: 'change', space: 1, changes: part(0, 2000) },
+    ])
+    let slices = 0
+    let restedMs = 0
+    for (let from = 2000; from < 4000; from += 10) {
+      host.serve([{ type: 'change', space: 1, changes: part(from, 10) }])
+      const restMs = host.work(10)!
+      if (restMs === 0) slices++
+      advance(restMs)
+      restedMs += restMs
+    }
+    host.serve([{ type: 'search', id: 1, space: 1, query: { vector: VECTORS[3999]!, limit: 1 } }])
+    expect(replies.findLast((reply) => reply.type === 'hits')!.ordinals).toEqual(Uint32Array.of(3999))
+    const { pending } = replies.findLast((reply) => reply.type === 'stats')!.stats
+    expect(pending).toBeGreaterThan(0)
+    advance(50)
+    let left = 0
+    while (host.work(10) === 0) left++
+    expect(replies.findLast((reply) => reply.type === 'stats')!.stats).toMatchObject({ live: 4000, pending: 0 })
+    expect(left).toBeGreaterThan(0)
+    return restedMs / (restedMs + slices * 10)
+  }
+  expect(shareOf(false)).toBe(0)
+  expect(shareOf(true)).toBeGreaterThan(0.6)
+  expect(shareOf(true)).toBeLessThan(0.8)
+})
+
+test('[IX56] the more vectors are in no graph, the shorter building rests', () => {
+  const feed = new Feed(true)
+  feed.came(1000)
+  const restOf = (numbers: number): number => {
+    feed.built(1000, 2, numbers)
+    return feed.restMs(1000)
+  }
+  expect(restOf(1000)).toBe(6)
+  expect(restOf(4_000_000)).toBe(2)
+  expect(restOf(8_000_000)).toBe(0)
+  expect(restOf(80_000_000)).toBe(0)
+  feed.built(1000, 2, 1000)
+  expect(feed.restMs(1004)).toBe(2)
+  feed.built(1000, 40, 1000)
+  expect(feed.restMs(1049)).toBe(71)
+  expect(feed.restMs(1050)).toBe(0)
 })

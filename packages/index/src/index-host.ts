@@ -9,6 +9,7 @@ import {
   unreachable,
   type VectorParams,
 } from '@meridian/core'
+import { Feed } from './feed.js'
 import type { Layer } from './layer.js'
 import { spaceKey } from './query.js'
 import { idHash, UNKNOWN_ID } from './buried.js'
@@ -55,6 +56,7 @@ export class IndexHost {
   readonly #spaces = new Map<SpaceNumber, Hosted>()
   readonly #changed = new Set<SpaceNumber>()
   readonly #snapshots: Snapshots
+  readonly #feed: Feed
   #saving: Promise<unknown> = Promise.resolve()
   #isSaving = false
   #searchedAtMs = Number.NEGATIVE_INFINITY
@@ -69,7 +71,9 @@ export class IndexHost {
     directory: string,
     readonly post: (reply: IndexReply) => void,
     readonly elapsedMs: () => number,
+    isShared = false,
   ) {
+    this.#feed = new Feed(isShared)
     this.#snapshots = new Snapshots(directory, logTo(post))
   }
 
@@ -88,23 +92,34 @@ export class IndexHost {
     const restMs = this.#rebuildRestMs()
     const isRebuildsTurn = restMs === 0 && !this.#wasRebuild
     this.#wasRebuild = false
-    if (!isRebuildsTurn && this.#build(sliceMs)) return 0
+    const feedMs = this.#feed.restMs(this.elapsedMs())
+    if (!isRebuildsTurn && feedMs === 0 && this.#build(sliceMs)) return 0
     if (restMs === 0) {
       this.#wasRebuild = true
       this.#rebuildSlice(Math.min(sliceMs, this.#isServing ? REBUILD_SERVING_MS : sliceMs))
       return 0
     }
+    if (feedMs > 0 && this.#next() !== undefined) return Math.min(feedMs, restMs ?? feedMs)
     if (this.#build(sliceMs)) return 0
     return this.#idle() ? 0 : restMs
   }
 
+  /** The space that has the next slice. */
+  #next(): [SpaceNumber, Hosted] | undefined {
+    const working = [...this.#spaces].filter(([, { settled, space }]) => settled && space.hasWork)
+    return working.find(([each]) => each > this.#lastServed) ?? working[0]
+  }
+
   /** One slice of bringing a graph up to date. */
   #build(sliceMs: number): boolean {
-    const working = [...this.#spaces].filter(([, { settled, space }]) => settled && space.hasWork)
-    const [number, hosted] = working.find(([each]) => each > this.#lastServed) ?? working[0] ?? []
-    if (number === undefined || hosted === undefined) return false
+    const next = this.#next()
+    if (next === undefined) return false
+    const [number, hosted] = next
     this.#lastServed = number
+    const startedMs = this.elapsedMs()
     hosted.space.step(this.#during(sliceMs))
+    const endedMs = this.elapsedMs()
+    this.#feed.built(endedMs, endedMs - startedMs, hosted.space.tail * hosted.space.params.size)
     this.#changed.add(number)
     if (!hosted.space.hasWork) this.#saveIfDue(hosted)
     this.#report()
@@ -279,6 +294,7 @@ export class IndexHost {
   #change(number: SpaceNumber, { ordinals, ids, versions, vectors }: Changes): void {
     const hosted = this.#hosted(number)
     const dims = hosted.space.params.size
+    if (vectors.length > 0) this.#feed.came(this.elapsedMs())
     let at = 0
     for (let i = 0; i < ordinals.length; i++) {
       const id = ids[i]

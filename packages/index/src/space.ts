@@ -148,6 +148,11 @@ export class Space {
     return this.#unclaimed.size === 0
   }
 
+  /** Vectors that a search scans because no graph has them yet. */
+  get tail(): number {
+    return this.#current?.missing.size ?? this.rows.live
+  }
+
   /** Whether `step` has anything to do. An opening comes first: a layer never has to know of unclaimed rows it lacks. */
   get hasWork(): boolean {
     if (this.params.metric === 'Manhattan' || !this.isSettled) return false

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '@meridian/core'
 import { ENGINE } from './graph.js'
@@ -48,7 +49,9 @@ const work = (): void => {
   else if (waitMs !== undefined) later = setTimeout(schedule, waitMs)
 }
 
-const host = new IndexHost(directory, post, () => performance.now())
+/** One is the main thread's: with no other but this thread's, every message that is taken in waits for building or makes it wait. */
+const isShared = availableParallelism() <= 2
+const host = new IndexHost(directory, post, () => performance.now(), isShared)
 if (announces) announce(ENGINE, logTo(post))
 
 /** Without anything to wait for, the thread ends. */
