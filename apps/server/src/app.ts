@@ -4,11 +4,14 @@ import Koa from 'koa'
 import { Guarantees, type Told } from './guarantees/guarantees.js'
 import { checkAccess } from './http/access.js'
 import { type Grant, Keyring, keyOf } from './http/auth.js'
+import { byRoute } from './http/by-route.js'
 import { BodyReader } from './http/body.js'
+import { goneSignal } from './http/client-gone.js'
 import { Cors } from './http/cors.js'
 import { type Answer, failure, plain, success } from './http/envelope.js'
 import { asStoreError, unsupported } from './http/errors.js'
 import { type Call, type Match, type Route, Router, Whole } from './http/router.js'
+import { sendAnswer } from './http/send-answer.js'
 import { WrongKeys } from './http/wrong-keys.js'
 import { HEADERS_MAX } from './http-server.js'
 import type { ServerLog } from './logging.js'
@@ -65,6 +68,7 @@ const TOO_MANY_HEADERS: Answer = {
   ...plain(`Send fewer than ${HEADERS_MAX} headers`, 431),
   headers: { connection: 'close' },
 }
+const NO_QUERY = new URLSearchParams()
 /** On a route that is open. */
 const NOBODY: Grant = { name: 'nobody', access: 'read-only', collections: [] }
 const GONE: Answer = { status: 499, contentType: 'text/plain', body: '' }
@@ -89,27 +93,20 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     const seconds = (): number => Math.round((performance.now() - started) * 1000) / 1e6
     const given = ctx.get('x-request-id')
     const requestId = REQUEST_ID.test(given) ? given : randomUUID()
-    const gone = new AbortController()
-    ctx.res.on('close', () => {
-      if (!ctx.res.writableFinished) gone.abort()
-    })
+    const gone = goneSignal(ctx.req.socket)
     const told: Told = {}
     let answer: Answer
     let failed: StoreError | undefined
     try {
-      answer = await serveRoute(ctx, gone.signal, seconds, told)
+      answer = await serveRoute(ctx, gone, seconds, told)
     } catch (thrown) {
       failed = asStoreError(thrown)
-      answer = gone.signal.aborted ? GONE : failure(failed, seconds())
+      answer = gone.aborted ? GONE : failure(failed, seconds())
     }
-    ctx.status = answer.status
-    ctx.set('x-request-id', requestId)
-    ctx.set('content-type', answer.contentType)
-    for (const [name, value] of Object.entries({ ...told, ...answer.headers })) ctx.set(name, value)
-    for (const [name, value] of Object.entries(cors.headers(ctx.req.headers))) ctx.set(name, value)
-    if (failed?.code === 'RATE_LIMITED') ctx.set('connection', 'close')
-    if (gate.isClosing) ctx.set('connection', 'close')
-    ctx.body = answer.body
+    const headers: Record<string, string> = { 'x-request-id': requestId }
+    Object.assign(headers, told, answer.headers, cors.headers(ctx.req.headers))
+    if (failed?.code === 'RATE_LIMITED' || gate.isClosing) headers.connection = 'close'
+    sendAnswer(ctx, answer, headers)
     region.metrics.responded(answer.status)
     report(
       log,
@@ -146,7 +143,7 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
     // A body may take its time, and an alias be moved meanwhile.
     if (hasBody && !isOpen) checkAccess(grant, route, params.collection, resolve)
     const bodyBytes = ctx.request.length ?? 0
-    const query = new URLSearchParams(ctx.querystring)
+    const query = ctx.querystring === '' ? NO_QUERY : new URLSearchParams(ctx.querystring)
     const call: Call = { params, query, body, bodyBytes, grant, signal, told, request: ctx.req }
     const result = await withReadLimits(region.config, () => {
       strict.check(route, call)
@@ -168,8 +165,9 @@ export const createApp = (region: Region, gate: Gate, log: ServerLog): Koa => {
 }
 
 /** Reads and writes of what is stored; the rest is for operators and probes. */
-const isOfData = ({ path }: Route): boolean =>
-  ['/collections', '/aliases', '/snapshots', '/meridian/collections'].some((prefix) => path.startsWith(prefix))
+const isOfData = byRoute(({ path }: Route): boolean =>
+  ['/collections', '/aliases', '/snapshots', '/meridian/collections'].some((prefix) => path.startsWith(prefix)),
+)
 
 /** An unknown route is told only to those who hold the key. */
 const found = (match: () => Match): Match | { readonly error: unknown } => {

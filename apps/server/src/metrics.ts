@@ -28,6 +28,8 @@ export class Metrics {
     buckets: LATENCY_BUCKETS,
     registers: [this.#registry],
   })
+  /** Answers by status: counted here, where it costs next to nothing, and shown by the counter. */
+  readonly #responded = new Map<number, number>()
   readonly #responses = new Counter({
     name: 'http_responses_total',
     help: 'Answers by status',
@@ -78,7 +80,7 @@ export class Metrics {
   }
 
   responded(status: number): void {
-    this.#responses.inc({ status: String(status) })
+    this.#responded.set(status, (this.#responded.get(status) ?? 0) + 1)
   }
 
   /** The exposition text, with the gauges as of now. */
@@ -97,6 +99,8 @@ export class Metrics {
       this.#indexPending.set({ collection: collection.name }, live - indexed)
       if (isWithoutRoom(collection)) this.#payloadIndexScanned.set({ collection: collection.name }, 1)
     }
+    this.#responses.reset()
+    for (const [code, count] of this.#responded) this.#responses.inc({ status: String(code) }, count)
     advance(this.#purged, status.counters.tombstonesPurged)
     advance(this.#unequal, status.counters.digestsUnequal)
     advance(this.#recordsRepaired, status.counters.recordsRepaired)

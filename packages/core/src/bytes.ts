@@ -5,6 +5,8 @@ const LAST_SCALE = 2 ** 49
 
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** Bytes of a text that is quicker put together here than handed to the decoder: names of vectors, most of all. */
+const SHORT_TEXT = 16
 
 /** Growable little encoder. Integers are LEB128 unless the name says otherwise. `finish` hands over the bytes. */
 export class ByteWriter {
@@ -179,18 +181,46 @@ export class ByteReader {
     return this.source.subarray(at, at + count)
   }
 
+  /** A copy, in a buffer of its own. */
+  copy(count: number): ArrayBuffer {
+    const at = this.#take(count)
+    const { buffer, byteOffset } = this.source
+    return buffer.slice(byteOffset + at, byteOffset + at + count) as ArrayBuffer
+  }
+
+  /** Passes over bytes. */
+  skip(count: number): void {
+    this.#take(count)
+  }
+
   /** Length-prefixed bytes, at most `max` of them; a view on the source. */
   bytes(max: number = Number.MAX_SAFE_INTEGER): Uint8Array {
     return this.raw(this.varuint(max))
   }
 
   text(maxBytes: number = Number.MAX_SAFE_INTEGER): string {
+    const length = this.varuint(maxBytes)
+    const short = length <= SHORT_TEXT ? this.#ascii(length) : undefined
+    if (short !== undefined) return short
+    const bytes = this.raw(length)
     try {
-      return strictUtf8.decode(this.bytes(maxBytes))
-    } catch (error) {
-      if (error instanceof StoreError) throw error
+      return strictUtf8.decode(bytes)
+    } catch {
       throw malformed('text is not UTF-8')
     }
+  }
+
+  /** The next `length` bytes as text, if they are there and all ASCII; else nothing is taken. */
+  #ascii(length: number): string | undefined {
+    if (length > this.remaining) return undefined
+    let text = ''
+    for (let at = this.#at; at < this.#at + length; at++) {
+      const byte = this.source[at]!
+      if (byte > 0x7f) return undefined
+      text += String.fromCharCode(byte)
+    }
+    this.#at += length
+    return text
   }
 
   /** @throws StoreError `DECODE_FAILED` if anything is left. */

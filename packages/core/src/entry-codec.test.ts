@@ -6,7 +6,7 @@ import {
   decodeEntry,
   decodeEntryHead,
   decodeEntryPayload,
-  decodeEntryVectors,
+  decodeEntryVector,
   encodeEntry,
   VECTOR_DIMS_MAX,
   VECTOR_NAME_BYTES_MAX,
@@ -14,7 +14,7 @@ import {
 import type { ReplicaId } from './ids.js'
 import { JSON_DEPTH_MAX, type JsonObject } from './json.js'
 import { anyEntry } from './testing/arbitraries.js'
-import { MULTI_LENGTH_MAX, SPARSE_LENGTH_MAX } from './vector-value.js'
+import { MULTI_LENGTH_MAX, SPARSE_LENGTH_MAX, type VectorValue } from './vector-value.js'
 
 const refused = expect.objectContaining({ code: 'DECODE_FAILED' })
 const stamp = { ms: 1, counter: 2, writer: 3 as ReplicaId }
@@ -61,7 +61,9 @@ describe('entry codec', () => {
         expect(decodeEntryHead(bytes)).toEqual({ kind, id, stamp, ...none, vectors: names, ...patch })
         const payload = entry.kind === 'put' ? entry.payload : entry.kind === 'patch' ? entry.set : {}
         expect(decodeEntryPayload(bytes)).toEqual(payload)
-        expect(decodeEntryVectors(bytes)).toEqual(entry.kind === 'delete' ? new Map() : entry.vectors)
+        const vectors: ReadonlyMap<string, VectorValue> = entry.kind === 'delete' ? new Map() : entry.vectors
+        for (const name of ['absent', ...vectors.keys()])
+          expect(decodeEntryVector(bytes, name)).toEqual(vectors.get(name))
       }),
       { numRuns: 500 },
     )
@@ -73,7 +75,7 @@ describe('entry codec', () => {
       const buffer = Buffer.alloc(bytes.length + 8, 0xff)
       buffer.set(bytes, offset)
       const view = buffer.subarray(offset, offset + bytes.length)
-      const vector = decodeEntryVectors(view).get('v')
+      const vector = decodeEntryVector(view, 'v')
       const entry = decodeEntry(view)
       buffer.fill(0)
       expect(vector).toEqual(Float32Array.of(1, 2, 3))
@@ -146,11 +148,11 @@ describe('entry codec', () => {
           .varuint(rows)
           .raw(floats(...values))
       })
-    expect(decodeEntryVectors(sparse([1, 5], [2, 3])).get('v')).toEqual({
+    expect(decodeEntryVector(sparse([1, 5], [2, 3]), 'v')).toEqual({
       ...{ indices: Uint32Array.of(1, 5), values: Float32Array.of(2, 3) },
     })
-    expect(decodeEntryVectors(multi(2, 2, 1, 2, 3, 4)).get('v')).toEqual({ dims: 2, data: Float32Array.of(1, 2, 3, 4) })
-    expect(decodeEntryVectors(sparse([], [])).get('v')).toMatchObject({ indices: new Uint32Array() })
+    expect(decodeEntryVector(multi(2, 2, 1, 2, 3, 4), 'v')).toEqual({ dims: 2, data: Float32Array.of(1, 2, 3, 4) })
+    expect(decodeEntryVector(sparse([], []), 'v')).toMatchObject({ indices: new Uint32Array() })
     const bad: Record<string, Uint8Array> = {
       descending: sparse([5, 1], [1, 1]),
       repeated: sparse([5, 5], [1, 1]),

@@ -131,13 +131,18 @@ export const decodeEntryPayload = (bytes: Uint8Array): JsonObject => {
   return parseObject(input.text())
 }
 
-/** The vectors of an entry; the payload is not parsed. */
-export const decodeEntryVectors = (bytes: Uint8Array): Map<string, VectorValue> => {
+/** One vector of an entry, if it has it; nothing else is decoded. For bytes that were checked. */
+export const decodeEntryVector = (bytes: Uint8Array, name: string): VectorValue | undefined => {
   const input = new ByteReader(bytes)
   const { kind } = readPrefix(input)
-  if (kind === 'delete') return new Map()
+  if (kind === 'delete') return undefined
   if (kind === 'patch') readFlags(input)
-  return readVectors(input)
+  for (let left = input.varuint(CELLS_MAX); left > 0; left--) {
+    const head = readVectorHead(input, NONE_SEEN)
+    if (head.name === name) return readNumbers(input, head)
+    input.skip(numberBytes(head))
+  }
+  return undefined
 }
 
 const readPrefix = (input: ByteReader): { kind: Entry['kind']; stamp: Stamp; id: PointId } => {
@@ -193,6 +198,10 @@ interface VectorHead {
   readonly count: number
 }
 
+const numberBytes = ({ form, count }: VectorHead): number => count * (form === FORM.sparse ? 8 : 4)
+
+const NONE_SEEN: ReadonlySet<string> = new Set()
+
 const readVectorHead = (input: ByteReader, seen: { has(name: string): boolean }): VectorHead => {
   const name = input.text(VECTOR_NAME_BYTES_MAX)
   if (seen.has(name)) throw malformed('vector named twice')
@@ -206,13 +215,17 @@ const readVectorHead = (input: ByteReader, seen: { has(name: string): boolean })
   return { name, form, dims, count: rows * dims }
 }
 
+const readNumbers = (input: ByteReader, { form, dims, count }: Omit<VectorHead, 'name'>): VectorValue => {
+  const indices = form === FORM.sparse ? new Uint32Array(input.copy(count * 4)) : undefined
+  const numbers = new Float32Array(input.copy(count * 4))
+  return indices ? { indices, values: numbers } : form === FORM.multi ? { dims, data: numbers } : numbers
+}
+
 const readVectors = (input: ByteReader): Map<string, VectorValue> => {
   const vectors = new Map<string, VectorValue>()
   for (let left = input.varuint(CELLS_MAX); left > 0; left--) {
     const { name, form, dims, count } = readVectorHead(input, vectors)
-    const indices = form === FORM.sparse ? new Uint32Array(input.raw(count * 4).slice().buffer) : undefined
-    const numbers = new Float32Array(input.raw(count * 4).slice().buffer)
-    const value = indices ? { indices, values: numbers } : form === FORM.multi ? { dims, data: numbers } : numbers
+    const value = readNumbers(input, { form, dims, count })
     const problem = valueProblem(value)
     if (problem !== undefined) throw malformed(`vector: ${problem}`)
     vectors.set(name, value)
@@ -223,9 +236,9 @@ const readVectors = (input: ByteReader): Map<string, VectorValue> => {
 const skipVectors = (input: ByteReader): string[] => {
   const names = new Set<string>()
   for (let left = input.varuint(CELLS_MAX); left > 0; left--) {
-    const { name, form, count } = readVectorHead(input, names)
-    input.raw(count * (form === FORM.sparse ? 8 : 4))
-    names.add(name)
+    const head = readVectorHead(input, names)
+    input.skip(numberBytes(head))
+    names.add(head.name)
   }
   return [...names]
 }

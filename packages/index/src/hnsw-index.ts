@@ -478,12 +478,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         break
       }
       case 'hits': {
-        const { ordinals, scores, work } = reply
-        const hits = (): Found => ({
-          hits: Array.from(ordinals, (ordinal, i) => ({ ordinal, score: scores[i]! })),
-          work,
-        })
-        replies.resolve(reply.id, hits)
+        replies.resolve(reply.id, () => foundIn(reply))
         break
       }
       case 'traces':
@@ -531,6 +526,12 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     for (const opened of [...this.#open.values()])
       if (opened.isLost && opened.worker === worker) this.#onReset?.(opened.ref)
   }
+}
+
+const foundIn = ({ ordinals, scores, work }: Extract<IndexReply, { type: 'hits' }>): Found => {
+  const hits: IndexHit[] = []
+  for (let i = 0; i < ordinals.length; i++) hits.push({ ordinal: ordinals[i]!, score: scores[i]! })
+  return { hits, work }
 }
 
 /** Nothing here keeps a process alive. */

@@ -51,17 +51,19 @@ const all: Changes = {
 test('[IX25] a slice of building ends on time, and a search between two slices is answered in full', () => {
   const { host, replies } = hosted()
   const ref = { collection: 'c', vector: '' }
-  host.serve([
+  const bringsWork = host.serve([
     { type: 'open', space: 1, ref, params: paramsOf(8, 'Euclid'), fresh: false },
     { type: 'settle', space: 1 },
     { type: 'change', space: 1, changes: all },
   ])
+  expect(bringsWork).toBe(true)
   for (let slice = 1; slice <= 20; slice++) {
     expect(host.work(10)).toBe(0)
     const inGraph = 6000 - replies.findLast((reply) => reply.type === 'stats')!.stats.pending
     expect(inGraph).toBeGreaterThanOrEqual(slice)
     expect(inGraph).toBeLessThanOrEqual(slice * 10)
-    host.serve([{ type: 'search', id: slice, space: 1, query: { vector: VECTORS[slice * 200]!, limit: 1 } }])
+    const ask = { type: 'search', id: slice, space: 1, query: { vector: VECTORS[slice * 200]!, limit: 1 } } as const
+    expect(host.serve([ask])).toBe(false)
     const hits = replies.findLast((reply) => reply.type === 'hits')!
     expect([hits.id, ...hits.ordinals]).toEqual([slice, slice * 200])
   }
@@ -173,7 +175,7 @@ test('[IX52] while searches keep coming, a snapshot is put off', async () => {
     return readdirSync(directory)
   }
   host.serve(opening(1, 'c'))
-  const search = (): void => host.serve([{ type: 'search', id: 1, space: 1, query: { vector: VECTORS[0]!, limit: 1 } }])
+  const search = () => host.serve([{ type: 'search', id: 1, space: 1, query: { vector: VECTORS[0]!, limit: 1 } }])
   do search()
   while (host.work(500) === 0)
   search()

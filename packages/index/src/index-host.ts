@@ -77,15 +77,21 @@ export class IndexHost {
     this.#snapshots = new Snapshots(directory, logTo(post))
   }
 
-  serve(requests: readonly IndexRequest[]): void {
-    for (const request of requests) this.#serve(request)
+  /** Whether there may be work now: questions alone bring none. */
+  serve(requests: readonly IndexRequest[]): boolean {
+    let bringsWork = false
+    for (const request of requests) {
+      this.#serve(request)
+      bringsWork ||= request.type !== 'search' && request.type !== 'traces'
+    }
     this.#report()
+    return bringsWork
   }
 
   /**
    * Builds graphs for one short slice, each space and the rebuild in turn; or measures a graph; or takes a snapshot that is due.
-   * Returns when to call it again: after so many milliseconds, or (`undefined`) after the next request. To be called now and
-   * then even so: a snapshot may wait for searches to cease.
+   * Returns when to call it again: after so many milliseconds, or (`undefined`) when `serve` says so. To be called now and then
+   * even so: a snapshot may wait for searches to cease.
    */
   work(sliceMs = this.#sliceMs()): number | undefined {
     if (this.#isClosed) return undefined
@@ -315,8 +321,13 @@ export class IndexHost {
         work = told
       })
       assert(work, 'a search tells how it was done')
-      const ordinals = Uint32Array.from(hits, (hit) => hit.ordinal)
-      this.post({ type: 'hits', id, ordinals, scores: Float32Array.from(hits, (hit) => hit.score), work })
+      const ordinals = new Uint32Array(hits.length)
+      const scores = new Float32Array(hits.length)
+      for (let i = 0; i < hits.length; i++) {
+        ordinals[i] = hits[i]!.ordinal
+        scores[i] = hits[i]!.score
+      }
+      this.post({ type: 'hits', id, ordinals, scores, work })
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.post(failure(id, error))

@@ -62,8 +62,8 @@ const end = (): void => {
 }
 
 port.on('message', (requests: IndexRequest[]) => {
-  host.serve(requests)
+  const bringsWork = host.serve(requests)
   if (isScheduled && performance.now() - workedAtMs > PATIENCE_MS) work()
-  schedule()
+  if (bringsWork) schedule()
 })
 const look = setInterval(schedule, LOOK_MS)

@@ -119,6 +119,7 @@ export class Replica {
   readonly #counters: Counters
   #timers: Disposable[] = []
   #indexed: VersionVector
+  #token: { readonly vector: VersionVector; readonly version: number; readonly text: string } | undefined
   #hasRemote = false
   #isReleasing = false
   #isWritingConflicts = false
@@ -405,7 +406,11 @@ export class Replica {
 
   /** A session's token of a vector: opaque text of some 40 characters. */
   token(vector: VersionVector): string {
-    return formatToken(vector, (replica) => this.#storeOf(replica))
+    const { version } = this.#catalog.document
+    // Every answer has one, and most have the same as the one before.
+    if (this.#token?.vector !== vector || this.#token.version !== version)
+      this.#token = { vector, version, text: formatToken(vector, (replica) => this.#storeOf(replica)) }
+    return this.#token.text
   }
 
   /** @throws StoreError `BAD_REQUEST`: damaged, of another cluster, or of a future that cannot be. */

@@ -1,6 +1,7 @@
 import { type ClientId, type CollectionUid, type Storage, type StorageOp, StoreError } from '@meridian/core'
 import {
-  blockKey,
+  blockKeyBelow,
+  clientBlockPrefix,
   type ClockRange,
   compactRanges,
   decodeGone,
@@ -21,6 +22,8 @@ export class ShardStore {
   readonly doc: ShardDoc
   readonly #storage: Storage
   readonly #cache: ByteCache<string, Uint8Array>
+  /** What the keys of a client's blocks begin with: one for each writer that there ever was. */
+  readonly #prefixes = new Map<number, string>()
 
   private constructor(
     readonly uid: CollectionUid,
@@ -102,7 +105,12 @@ export class ShardStore {
   }
 
   key(client: number, clock: number): string {
-    return blockKey(this.uid, this.shard, client, clock)
+    let prefix = this.#prefixes.get(client)
+    if (prefix === undefined) {
+      prefix = clientBlockPrefix(this.uid, this.shard, client)
+      this.#prefixes.set(client, prefix)
+    }
+    return blockKeyBelow(prefix, clock)
   }
 
   /** Bytes of a live block. @throws StoreError `STORAGE_CORRUPT` if its row is damaged or missing. */

@@ -45,7 +45,12 @@ export class SpaceKeys {
 
   /** Of those keys that are of the collection: the rest was dropped, or its addition has not come yet. */
   names(keys: readonly string[]): string[] {
-    return keys.flatMap((key) => this.name(key) ?? [])
+    const names: string[] = []
+    for (const key of keys) {
+      const name = this.name(key)
+      if (name !== undefined) names.push(name)
+    }
+    return names
   }
 
   /** What is written for an operation, whose names are all of the collection. */

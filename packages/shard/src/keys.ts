@@ -17,7 +17,9 @@ export const shardBlockPrefix = (uid: CollectionUid, shard: number): string => `
 export const clientBlockPrefix = (uid: CollectionUid, shard: number, client: number): string =>
   `${shardBlockPrefix(uid, shard)}${hex(client, 8)}/`
 export const blockKey = (uid: CollectionUid, shard: number, client: number, clock: number): string =>
-  `${clientBlockPrefix(uid, shard, client)}${hex(clock, 8)}`
+  blockKeyBelow(clientBlockPrefix(uid, shard, client), clock)
+/** `prefix` is that of the client. */
+export const blockKeyBelow = (prefix: string, clock: number): string => prefix + hex(clock, 8)
 
 export interface BlockKey extends ItemId {
   readonly uid: CollectionUid

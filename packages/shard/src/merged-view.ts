@@ -8,7 +8,7 @@ import {
   decodeBlockHead,
   decodeEntryHead,
   decodeEntryPayload,
-  decodeEntryVectors,
+  decodeEntryVector,
   type EntryHead,
   formatStamp,
   type Hash64,
@@ -437,13 +437,16 @@ export class MergedView {
     if (!this.isLive(slot)) return undefined
     const cell = this.#patches.get(slot)?.vectors.get(name)
     if (cell?.isRemoved) return undefined
-    return decodeEntryVectors(this.#entry(cell?.ref ?? this.#columns.ref(slot))).get(name)
+    return decodeEntryVector(this.#entry(cell?.ref ?? this.#columns.ref(slot)), name)
   }
 
   vectorNames(slot: number): string[] {
     if (!this.isLive(slot)) return []
-    const names = new Set(this.#shapes.names(this.#columns.shape(slot)))
-    for (const [name, cell] of this.#patches.get(slot)?.vectors ?? []) {
+    const put = this.#shapes.names(this.#columns.shape(slot))
+    const patched = this.#patches.get(slot)?.vectors
+    if (patched === undefined) return [...put]
+    const names = new Set(put)
+    for (const [name, cell] of patched) {
       if (cell.isRemoved) names.delete(name)
       else names.add(name)
     }

@@ -16,6 +16,8 @@ export type Told = Record<string, string>
 
 /** Around every route that reads or writes what is replicated: waits before a read, and after a write. */
 export class Guarantees {
+  #indexed: { readonly vector: VersionVector; readonly text: string } | undefined
+
   constructor(readonly region: Region) {}
 
   /** @throws StoreError `BAD_REQUEST` for what cannot be promised, `TIMEOUT` when a barrier is late, and what `handle` throws. */
@@ -43,15 +45,12 @@ export class Guarantees {
     const isLinearizable = consistency === 'linearizable'
     const ids = isLinearizable ? linearizableIds(route, call, config.limitMax) : []
     const until = performance.now() + timeoutMs
-    const reached = await this.#barrier(
-      call,
-      { ...demand, consistency: isLinearizable ? 'local' : consistency },
-      session,
-    )
+    const reached = isOfNow(demand)
+      ? []
+      : await this.#barrier(call, { ...demand, consistency: isLinearizable ? 'local' : consistency }, session)
     const look = (more: readonly string[] = []): unknown => {
       const level = [...reached, ...more].join('+') || 'local'
-      const vector = replica.vectors.indexed.entries().map(([origin, seq]) => `${origin}:${seq}`)
-      told['meridian-served-by'] = `region=${config.region}; level=${level}; vector=${vector.join(',')}`
+      told['meridian-served-by'] = `region=${config.region}; level=${level}; vector=${this.#indexedText()}`
       return route.handle(call)
     }
     if (!isLinearizable) return look()
@@ -66,6 +65,16 @@ export class Guarantees {
       if (error instanceof StoreError && UNREACHED.includes(error.code) && demand.mayBeStale) return look()
       throw error
     }
+  }
+
+  /** The vector that searches here cover, as `origin:seq`, joined by commas. */
+  #indexedText(): string {
+    const { indexed } = this.region.replica.vectors
+    if (this.#indexed?.vector !== indexed) {
+      const text = indexed.entries().map(([origin, seq]) => `${origin}:${seq}`)
+      this.#indexed = { vector: indexed, text: text.join(',') }
+    }
+    return this.#indexed.text
   }
 
   /** Waits for all that was asked for. @returns the levels that were reached */
@@ -188,6 +197,10 @@ export class Guarantees {
     return lacking.every(([origin]) => linked.has(origin))
   }
 }
+
+/** Whether a read asks for what is here now and no more, as most do. */
+const isOfNow = ({ consistency, token, stalenessMaxMs }: Demand): boolean =>
+  consistency === 'local' && token === undefined && stalenessMaxMs === undefined
 
 /** How long a write that says all itself waits for what its session has seen. */
 const BLIND_WAIT_MS = 1000

@@ -1,4 +1,5 @@
 import { needOf } from '../http/access.js'
+import { byRoute } from '../http/by-route.js'
 import type { Route } from '../http/router.js'
 
 /** Whether a route reads or writes what is replicated; `other` does neither, and no guarantee has a meaning for it. */
@@ -7,12 +8,12 @@ export type Kind = 'read' | 'write' | 'other'
 const REPLICATED = /^(?:\/meridian)?\/(?:collections|aliases)(?:\/|$)/
 const RESTORES = /\/snapshots\/(?:recover|upload)$/
 
-export const kindOf = (route: Route): Kind => {
+export const kindOf = byRoute((route: Route): Kind => {
   if (route.isOpen || route.isProbe || route.doc?.isRefused) return 'other'
   if (route.path.includes('/snapshots')) return RESTORES.test(route.path) ? 'write' : 'other'
   if (!REPLICATED.test(route.path)) return 'other'
   return needOf(route) === 'read' || route.method === 'GET' ? 'read' : 'write'
-}
+})
 
 type Meanings = Readonly<Record<string, string>>
 

@@ -32,6 +32,11 @@ export const printJson = (value: unknown, before = '', after = ''): string | Buf
   return before + text + after
 }
 
+/** A name of an answer's own fields, printed as it is. */
+const PLAIN_KEY = /^\w{1,16}$/
+
+const keyText = (key: string): string => (PLAIN_KEY.test(key) ? `"${key}":` : `${JSON.stringify(key)}:`)
+
 /** Printing is over before the next begins, so one buffer serves all; a larger one than this is not kept. */
 const KEPT_MAX = 4 * 1024 * 1024
 let scratch = Buffer.allocUnsafeSlow(64 * 1024)
@@ -77,9 +82,10 @@ class BytePrinter {
 
   #object(map: object): void {
     let separator = '{'
-    for (const [key, member] of Object.entries(map)) {
+    for (const key of Object.keys(map)) {
+      const member = (map as Record<string, unknown>)[key]
       if (member === undefined) continue
-      this.#text += `${separator}${JSON.stringify(key)}:`
+      this.#text += separator + keyText(key)
       separator = ','
       this.print(member)
     }

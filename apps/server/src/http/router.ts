@@ -9,6 +9,7 @@ import type { Json } from './json-parse.js'
 /** One request, as a route sees it. */
 export interface Call {
   readonly params: Readonly<Record<string, string>>
+  /** Not to be changed: requests without one share it. */
   readonly query: URLSearchParams
   /** `undefined` when the request has none. */
   readonly body: Json | undefined
@@ -18,7 +19,7 @@ export interface Call {
   readonly bodyBytes: number
   /** What the request's key may do; checked for the route and its `collection`, not for names in the body. */
   readonly grant: Grant
-  /** Aborts when the client is gone. */
+  /** Aborts when the client is gone; of all requests of a connection, so a listener must be removed when it is done. */
   readonly signal: AbortSignal
   /** Headers of the answer; a route may add some. */
   readonly told: Record<string, string>
@@ -95,8 +96,14 @@ export class Router {
 
 const split = (path: string): string[] => path.replace(/\/+$/, '').split('/').slice(1)
 const parameters = (segments: readonly string[]): number => segments.filter((segment) => segment.startsWith(':')).length
-const fits = (pattern: readonly string[], segments: readonly string[]): boolean =>
-  pattern.every((part, i) => part === segments[i] || (part.startsWith(':') && segments[i] !== ''))
+const fits = (pattern: readonly string[], segments: readonly string[]): boolean => {
+  // From the end: that is where routes of one length differ.
+  for (let i = pattern.length - 1; i >= 0; i--) {
+    const part = pattern[i]!
+    if (part !== segments[i] && (part[0] !== ':' || segments[i] === '')) return false
+  }
+  return true
+}
 
 const decode = (segment: string): string => {
   try {

@@ -97,17 +97,19 @@ export const showHits = (collection: Collection, hits: readonly Hit[], parts: Pa
   hits.flatMap(({ id, score, orderValue }) => {
     const ordinal = collection.find(id)
     if (ordinal === undefined) return []
-    return {
-      id,
-      version: collection.version(ordinal),
-      score: shownScore(score),
-      ...(orderValue === undefined ? {} : { order_value: orderValue }),
-      ...show(collection, ordinal, parts),
-    }
+    const shown: Record<string, unknown> = { id, version: collection.version(ordinal), score: shownScore(score) }
+    if (orderValue !== undefined) shown.order_value = orderValue
+    if (parts.payload !== undefined) shown.payload = parts.payload(collection.payload(ordinal))
+    if (parts.vectors !== false) shown.vector = showVectors(collection, ordinal, parts.vectors)
+    return shown
   })
 
 const showVectors = (collection: Collection, ordinal: number, wanted: true | readonly string[]): unknown => {
   const names = wanted === true ? collection.vectorNames(ordinal) : wanted
+  if (names.length === 1 && names[0] === '') {
+    const vector = collection.vector(ordinal, '')
+    return vector === undefined ? {} : shownVector(vector)
+  }
   const shown: Record<string, unknown> = {}
   for (const name of names) {
     const vector = collection.vector(ordinal, name)

@@ -65,10 +65,10 @@ const current = (
   changed: ReadonlySet<number> | undefined,
 ): Hit[] => {
   const { target, vector: asked } = stage
-  const scoreOf = nearestScoring(target.params)
   const again = (ordinal: number): number | undefined => {
     const vector = collection.isLive(ordinal) ? comparable(collection, ordinal, target) : undefined
-    return vector !== undefined && passes(collection, ordinal, filter) ? scoreOf(asked, vector) : undefined
+    if (vector === undefined || !passes(collection, ordinal, filter)) return undefined
+    return nearestScoring(target.params)(asked, vector)
   }
   const hits: Hit[] = []
   for (const { ordinal, score: found } of raw) {

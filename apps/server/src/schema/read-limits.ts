@@ -8,6 +8,7 @@ export interface ReadLimits {
 }
 
 const DEFAULTS: ReadLimits = { areTextIdsTaken: true, filterConditionsMax: 1000, dimensionsMax: 65_536 }
+const NAMES = Object.keys(DEFAULTS) as (keyof ReadLimits)[]
 const scope = new AsyncLocalStorage<ReadLimits>()
 
 /** Those of the request that is being read. */
@@ -15,6 +16,5 @@ export const readLimits = (): ReadLimits => scope.getStore() ?? DEFAULTS
 
 /** Runs under `limits`. Tracking them through awaits costs a little, so a region that keeps the defaults does not. */
 export const withReadLimits = <T>(limits: ReadLimits, run: () => T): T => {
-  const names = Object.keys(DEFAULTS) as (keyof ReadLimits)[]
-  return names.every((name) => limits[name] === DEFAULTS[name]) ? run() : scope.run(limits, run)
+  return NAMES.every((name) => limits[name] === DEFAULTS[name]) ? run() : scope.run(limits, run)
 }
