@@ -99,4 +99,14 @@ describe('byte reader and writer', () => {
     const text = '\uFEFFa\u0000é漢😀'
     expect(new ByteReader(new ByteWriter(1).text(text).finish()).text()).toBe(text)
   })
+
+  it('[BY6] short text and long are written alike, ASCII or not', () => {
+    for (let length = 0; length < 150; length++)
+      for (const text of ['a'.repeat(length), `${'a'.repeat(length)}é`, `ä${'~'.repeat(length)}`]) {
+        const encoded = new TextEncoder().encode(text)
+        expect(new ByteWriter(1).u8(7).text(text).u8(9).finish()).toEqual(
+          new ByteWriter(1).u8(7).bytes(encoded).u8(9).finish(),
+        )
+      }
+  })
 })

@@ -5,7 +5,7 @@ const LAST_SCALE = 2 ** 49
 
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-/** Bytes of a text that is quicker put together here than handed to the decoder: names of vectors, most of all. */
+/** Bytes of ASCII that are quicker put together here than by encoder or decoder: names of vectors, most of all. One byte tells its length. */
 const SHORT_TEXT = 16
 
 /** Growable little encoder. Integers are LEB128 unless the name says otherwise. `finish` hands over the bytes. */
@@ -91,7 +91,23 @@ export class ByteWriter {
 
   /** Length-prefixed UTF-8. The text must be well-formed: lone surrogates are refused at the door. */
   text(text: string): this {
-    return this.bytes(utf8.encode(text))
+    return this.#shortText(text) ? this : this.bytes(utf8.encode(text))
+  }
+
+  /** Names, ids and empty payloads: for them the way into the encoder takes longer than writing. */
+  #shortText(text: string): boolean {
+    if (text.length > SHORT_TEXT) return false
+    const at = this.#reserve(text.length + 1)
+    this.#bytes[at] = text.length
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit > 0x7f) {
+        this.#length = at
+        return false
+      }
+      this.#bytes[at + 1 + i] = unit
+    }
+    return true
   }
 
   /** What is written so far, as a view that is good until the next write. */

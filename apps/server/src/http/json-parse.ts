@@ -18,7 +18,7 @@ const WIDE_INTEGER = /(?:^|[:,[\s-])\d{16,}(?![\d.eE])/
 const LARGE = 1e15
 /** Members of one object, and UTF-16 units of a key: each top-level key of a payload is a cell with a stamp of its own. */
 export const KEYS_MAX = 10_000
-export const KEY_LENGTH_MAX = 4096
+const KEY_LENGTH_MAX = 4096
 const SURROGATE = /\p{Surrogate}/u
 
 /** @throws StoreError `MALFORMED_BODY`. */

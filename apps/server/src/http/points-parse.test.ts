@@ -120,6 +120,8 @@ const BODIES = [
   `{"batch":{"ids":[1],"vectors":{"a":[${VECTOR}],"b":[1,2]}}}`,
   `{"operations":[{"upsert":{"points":[{"id":1,"vector":${VECTOR}}]}},{"delete":{"points":[1,2]}},{"set_payload":{"payload":{"a":1e3},"points":[7]}}]}`,
   `{"points":[{"id":1,"vector":[0.5],"vector":[1.5,2.5]}],"points":[{"vector":[3]}],"":{},"a":[true,false,null]}`,
+  `{"points":[{"id":999999999999999,"vector":[1]},{"id":1234567890123456,"vector":[1]},{"id":0,"vector":[-1]},{"id":7 ,"vector":[1e1]}],"k":[1.5,12e3,-4,18446744073709551615]}`,
+  `{"points":[{"id":"0f8fad5b-d9cb-469f-a165-70867728950e","vector":[1],"payload":{}},{"id":"é","vector":[2]},{"id":"a\\u0041","vector":[3]}]}`,
 ]
 
 test('[HT25] a body that brings points reads as every body does, its vectors as float32', () => {

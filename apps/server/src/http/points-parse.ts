@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer'
-import { type Json, KEY_LENGTH_MAX, KEYS_MAX, parseJson } from './json-parse.js'
+import { type Json, KEYS_MAX, parseJson } from './json-parse.js'
 import { NumberRuns } from './number-run.js'
 
 const OPEN_MAP = 0x7b
@@ -10,6 +10,10 @@ const COMMA = 0x2c
 const COLON = 0x3a
 const QUOTE = 0x22
 const ESCAPE = 0x5c
+const ZERO = 0x30
+
+/** Characters of a text that is plain enough to be read here, keys among them. */
+const TEXT_MAX = 256
 
 /** What walking on its own goes down: operations, operation, points, point, vectors, vector. */
 const DEPTH_MIN = 10
@@ -65,6 +69,8 @@ class PointsParser {
   }
 
   readonly #any: Read = (at, depthLeft) => {
+    const simple = this.#integer(at) ?? this.#text(at)
+    if (simple !== undefined) return simple
     const end = this.#endOf(at)
     const part = this.bytes.subarray(at, end)
     let value: Json
@@ -145,18 +151,33 @@ class PointsParser {
     return members
   }
 
-  /** Plain ones only: ASCII without escapes. */
   #key(start: number): string {
+    const key = this.#text(start)
+    if (key === undefined || key === '__proto__') throw UNUSUAL
+    return key
+  }
+
+  /** ASCII without escapes. */
+  #text(start: number): string | undefined {
     const { bytes } = this
-    if (bytes[start] !== QUOTE) throw UNUSUAL
+    if (bytes[start] !== QUOTE) return undefined
     let at = start + 1
     for (let byte = bytes[at]; byte !== QUOTE; byte = bytes[++at])
-      if (byte === undefined || byte < 0x20 || byte > 0x7e || byte === ESCAPE) throw UNUSUAL
-    if (at - start > KEY_LENGTH_MAX) throw UNUSUAL
-    const key = bytes.toString('latin1', start + 1, at)
-    if (key === '__proto__') throw UNUSUAL
+      if (byte === undefined || byte < 0x20 || byte > 0x7e || byte === ESCAPE || at - start > TEXT_MAX) return undefined
     this.#at = at + 1
-    return key
+    return bytes.toString('latin1', start + 1, at)
+  }
+
+  /** From 1 to 15 digits, as most ids have. */
+  #integer(start: number): number | undefined {
+    const { bytes } = this
+    let value = bytes[start]! - ZERO
+    if (!(value >= 1 && value <= 9)) return undefined
+    let at = start + 1
+    for (; isDigit(bytes[at]!); at++) value = value * 10 + (bytes[at]! - ZERO)
+    if (at - start > 15 || isScalar(bytes[at])) return undefined
+    this.#at = at
+    return value
   }
 
   #space(from: number): number {
