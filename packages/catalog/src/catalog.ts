@@ -40,6 +40,12 @@ export interface CatalogDraft {
   abort(): void
 }
 
+/** One change, and a document that holds it. */
+interface Edit {
+  readonly document: Doc<CatalogDocument>
+  readonly change: Change
+}
+
 /**
  * The control plane: collections and members, in one Automerge document that every region edits. Pure and synchronous.
  *
@@ -113,29 +119,52 @@ export class Catalog {
   propose(mutation: CatalogMutation): CatalogDraft {
     if (this.#draft !== undefined) throw new StoreError('OVERLOADED', 'another catalog change is being made durable')
     const { message, write } = planEdit(mutation, this.#state, this.#resolution)
-    const changes: Uint8Array[] = []
-    if (write !== undefined) {
-      const time = Math.floor(mutation.nowMs / 1000)
-      const staged = changeDocument(clone(this.#document, { actor: this.#actor }), { time, message }, write)
-      const bytes = getLastLocalChange(staged)
-      free(staged)
-      assert(bytes !== undefined, 'an edit makes a change')
-      checkSize(bytes)
-      changes.push(bytes)
+    const before = this.#document
+    const edit = write === undefined ? undefined : this.#edit(Math.floor(mutation.nowMs / 1000), message, write)
+    const end = (): void => {
+      this.#draft = undefined
     }
     const draft: CatalogDraft = {
-      changes,
+      changes: edit === undefined ? [] : [edit.change.bytes],
       commit: () => {
         assert(this.#draft === draft, 'a draft is committed once')
-        this.#draft = undefined
-        this.apply(changes)
+        end()
+        if (edit === undefined) return
+        if (this.#document === before && this.#adopt(edit)) return
+        free(edit.document)
+        this.#integrate([edit.change])
       },
       abort: () => {
-        if (this.#draft === draft) this.#draft = undefined
+        if (this.#draft !== draft) return
+        end()
+        if (edit !== undefined) free(edit.document)
       },
     }
     this.#draft = draft
     return draft
+  }
+
+  /** The document with an edit in it, which nobody sees. */
+  #edit(time: number, message: string, write: (document: CatalogDocument) => void): Edit {
+    const document = changeDocument(clone(this.#document, { actor: this.#actor }), { time, message }, write)
+    const bytes = getLastLocalChange(document)
+    assert(bytes !== undefined, 'an edit makes a change')
+    try {
+      return { document, change: parseChange(bytes) }
+    } catch (error) {
+      free(document)
+      // What others would refuse must not be logged.
+      throw new StoreError('VALIDATION', 'the edit is too large for one change of the catalog', { cause: error })
+    }
+  }
+
+  /** Shows the document that an edit was made in, which saves making it again; `false` if something else waits for the edit. */
+  #adopt({ document, change }: Edit): boolean {
+    const plan = this.#ledger.plan([change], new Map())
+    if (plan.ready.length !== 1 || plan.refused.length > 0) return false
+    this.#show(document)
+    this.#ledger.accept(plan)
+    return true
   }
 
   /**
@@ -258,14 +287,5 @@ export class Catalog {
     this.#stateText = text
     this.#resolution = resolve(state.collections.values(), state.details)
     this.#version += 1
-  }
-}
-
-/** What others would refuse must not be logged. */
-const checkSize = (bytes: Uint8Array): void => {
-  try {
-    parseChange(bytes)
-  } catch (error) {
-    throw new StoreError('VALIDATION', 'the edit is too large for one change of the catalog', { cause: error })
   }
 }

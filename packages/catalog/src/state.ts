@@ -120,7 +120,10 @@ const quote = (text: string): string => JSON.stringify(text.slice(0, 64))
  */
 const memberSiblings = (document: Doc<CatalogDocument>, key: string): unknown[] => {
   const handle = getBackend(document)
-  return handle.getAll('/members', key).map((value) => (value[0] === 'map' ? handle.materialize(value[1]) : undefined))
+  const all = handle.getAll('/members', key)
+  // One alone is what the document shows.
+  if (all.length === 1 && all[0]![0] === 'map') return [document.members[key]]
+  return all.map((value) => (value[0] === 'map' ? handle.materialize(value[1]) : undefined))
 }
 
 /**

@@ -11,26 +11,23 @@ const SHORT_TEXT = 16
 /** Growable little encoder. Integers are LEB128 unless the name says otherwise. `finish` hands over the bytes. */
 export class ByteWriter {
   #bytes: Uint8Array
-  #view: DataView
   #length = 0
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity)
-    this.#view = new DataView(this.#bytes.buffer)
   }
 
   get length(): number {
     return this.#length
   }
 
-  /** May replace `#bytes` and `#view`: call it in a statement of its own, before either is read. */
+  /** May replace `#bytes`: call it in a statement of its own, before that is read. */
   #reserve(count: number): number {
     const at = this.#length
     if (at + count > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(this.#bytes.length * 2, at + count))
       grown.set(this.#bytes.subarray(0, at))
       this.#bytes = grown
-      this.#view = new DataView(grown.buffer)
     }
     this.#length = at + count
     return at
@@ -44,22 +41,25 @@ export class ByteWriter {
 
   u16(value: number): this {
     const at = this.#reserve(2)
-    this.#view.setUint16(at, value)
+    const bytes = this.#bytes
+    bytes[at] = value >>> 8
+    bytes[at + 1] = value
     return this
   }
 
   u32(value: number): this {
     const at = this.#reserve(4)
-    this.#view.setUint32(at, value)
+    const bytes = this.#bytes
+    bytes[at] = value >>> 24
+    bytes[at + 1] = value >>> 16
+    bytes[at + 2] = value >>> 8
+    bytes[at + 3] = value
     return this
   }
 
   /** Big-endian, so that byte order is time order. */
   u48(value: number): this {
-    const at = this.#reserve(6)
-    this.#view.setUint16(at, Math.floor(value / 0x100000000))
-    this.#view.setUint32(at + 2, value >>> 0)
-    return this
+    return this.u16(Math.floor(value / 0x100000000)).u32(value)
   }
 
   /** Any integer from 0 to `Number.MAX_SAFE_INTEGER`. */
@@ -73,9 +73,7 @@ export class ByteWriter {
   }
 
   u64(value: bigint): this {
-    const at = this.#reserve(8)
-    this.#view.setBigUint64(at, value)
-    return this
+    return this.u32(Number((value >> 32n) & 0xffffffffn)).u32(Number(value & 0xffffffffn))
   }
 
   raw(bytes: Uint8Array): this {
@@ -129,13 +127,11 @@ export class ByteWriter {
 export class ByteReader {
   /** What is read. Never a Buffer, whose `slice` makes a view: a `slice` of what is read here is always a copy. */
   readonly source: Uint8Array
-  readonly #view: DataView
   #at = 0
 
   constructor(source: Uint8Array) {
-    const { buffer, byteOffset, byteLength } = source
-    this.source = source instanceof Buffer ? new Uint8Array(buffer, byteOffset, byteLength) : source
-    this.#view = new DataView(buffer, byteOffset, byteLength)
+    this.source =
+      source instanceof Buffer ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength) : source
   }
 
   get offset(): number {
@@ -158,20 +154,28 @@ export class ByteReader {
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2))
+    return this.#number(this.#take(2), 2)
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4))
+    return this.#number(this.#take(4), 4)
   }
 
   u48(): number {
-    const at = this.#take(6)
-    return this.#view.getUint16(at) * 0x100000000 + this.#view.getUint32(at + 2)
+    return this.#number(this.#take(6), 6)
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8))
+    const at = this.#take(8)
+    return (BigInt(this.#number(at, 4)) << 32n) | BigInt(this.#number(at + 4, 4))
+  }
+
+  /** Big-endian, at most 6 bytes. (A `DataView` costs more to make than the few numbers of an entry to read.) */
+  #number(at: number, count: number): number {
+    const { source } = this
+    let value = 0
+    for (let i = at; i < at + count; i++) value = value * 0x100 + source[i]!
+    return value
   }
 
   /** At most `max` (inclusive); over-long encodings of a value are refused, so that each value has one encoding. */

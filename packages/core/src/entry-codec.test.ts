@@ -8,6 +8,7 @@ import {
   decodeEntryPayload,
   decodeEntryVector,
   encodeEntry,
+  headOf,
   VECTOR_DIMS_MAX,
   VECTOR_NAME_BYTES_MAX,
 } from './entry-codec.js'
@@ -59,6 +60,7 @@ describe('entry codec', () => {
           ...{ clear: entry.clear, dropVectors: entry.dropVectors, set: Object.keys(entry.set), unset: entry.unset },
         }
         expect(decodeEntryHead(bytes)).toEqual({ kind, id, stamp, ...none, vectors: names, ...patch })
+        expect(headOf(entry)).toEqual(decodeEntryHead(bytes))
         const payload = entry.kind === 'put' ? entry.payload : entry.kind === 'patch' ? entry.set : {}
         expect(decodeEntryPayload(bytes)).toEqual(payload)
         const vectors: ReadonlyMap<string, VectorValue> = entry.kind === 'delete' ? new Map() : entry.vectors

@@ -145,6 +145,17 @@ export const decodeEntryVector = (bytes: Uint8Array, name: string): VectorValue 
   return undefined
 }
 
+/** What `decodeEntryHead` reads of the entry's bytes. */
+export const headOf = (entry: Entry): EntryHead => {
+  const { kind, id, stamp } = entry
+  const none = { clear: false, vectors: [], dropVectors: [], set: [], unset: [] }
+  if (kind === 'delete') return { kind, id, stamp, ...none }
+  const vectors = [...entry.vectors.keys()]
+  if (kind === 'put') return { kind, id, stamp, ...none, vectors }
+  const { clear, dropVectors, set, unset } = entry
+  return { kind, id, stamp, clear, vectors, dropVectors, set: Object.keys(set), unset }
+}
+
 const readPrefix = (input: ByteReader): { kind: Entry['kind']; stamp: Stamp; id: PointId } => {
   const first = input.u8()
   const tag = first & ~MARKED

@@ -108,5 +108,11 @@ describe('hybrid logical clock', () => {
     const stamp = { ms: Date.UTC(2026, 0, 2, 3, 4, 5, 678), counter: 3, writer: 7 as ReplicaId }
     expect(formatStamp(stamp)).toBe('2026-01-02T03:04:05.678Z/3@7')
     expect(formatStamp({ ...stamp, ms: MS_MAX })).toBe('+010889-08-02T05:31:50.655Z/3@7')
+    fc.assert(
+      fc.property(fc.nat(MS_MAX), fc.array(fc.nat(3000), { maxLength: 5 }), (ms, later) => {
+        for (const each of [ms, ...later.map((add) => Math.min(ms + add, MS_MAX))])
+          expect(formatStamp({ ...stamp, ms: each })).toBe(`${new Date(each).toISOString()}/3@7`)
+      }),
+    )
   })
 })

@@ -50,8 +50,18 @@ export const observe = (last: HlcState, seen: HlcState): HlcState =>
     : last
 
 /** Readable form for logs and answers: `2026-01-02T03:04:05.678Z/3@7`. */
-export const formatStamp = (stamp: Stamp): string =>
-  `${new Date(Math.min(stamp.ms, 8.64e15)).toISOString()}/${stamp.counter}@${stamp.writer}`
+export const formatStamp = (stamp: Stamp): string => `${isoOf(stamp.ms)}/${stamp.counter}@${stamp.writer}`
+
+const SECOND_MS = 1000
+/** The last second that was written out: most stamps that are formatted together are of the same. */
+let lastSecond = { ms: 0, text: '1970-01-01T00:00:00' }
+
+const isoOf = (ms: number): string => {
+  const wholeMs = Math.min(ms, 8.64e15)
+  const secondMs = wholeMs - (wholeMs % SECOND_MS)
+  if (lastSecond.ms !== secondMs) lastSecond = { ms: secondMs, text: new Date(secondMs).toISOString().slice(0, -5) }
+  return `${lastSecond.text}.${String(Math.floor(wholeMs % SECOND_MS)).padStart(3, '0')}Z`
+}
 
 export const writeStamp = (out: ByteWriter, stamp: Stamp): void => {
   out.u48(stamp.ms).u16(stamp.counter).u8(stamp.writer)

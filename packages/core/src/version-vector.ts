@@ -15,6 +15,7 @@ export interface Dot {
 export class VersionVector {
   static readonly ZERO = new VersionVector(new Map())
   readonly #seqs: ReadonlyMap<ReplicaId, number>
+  #entries: readonly (readonly [ReplicaId, number])[] | undefined
 
   private constructor(seqs: ReadonlyMap<ReplicaId, number>) {
     this.#seqs = seqs
@@ -29,8 +30,9 @@ export class VersionVector {
   }
 
   /** Ascending by replica. */
-  entries(): [ReplicaId, number][] {
-    return [...this.#seqs].sort(([a], [b]) => a - b)
+  entries(): readonly (readonly [ReplicaId, number])[] {
+    this.#entries ??= [...this.#seqs].sort(([a], [b]) => a - b)
+    return this.#entries
   }
 
   covers(dot: Dot): boolean {

@@ -99,8 +99,12 @@ export class BarrierWatch {
   }
 
   #knowsAll(node: SimNode): boolean {
-    const { members, standing, configuration } = node.replica!.status()
-    if (standing !== 'active') return false
-    return configuration > 0 || members.filter(({ status }) => status === 'active').length >= this.nodes.length
+    const { membership } = node.replica!.regions
+    if (membership.standing !== 'active') return false
+    return membership.configuration.index > 0 || activeCount(node) >= this.nodes.length
   }
 }
+
+/** How many members the node takes for active. */
+export const activeCount = (node: SimNode): number =>
+  node.replica!.regions.membership.all().reduce((count, { status }) => count + (status === 'active' ? 1 : 0), 0)

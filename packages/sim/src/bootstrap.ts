@@ -21,10 +21,11 @@ export class Bootstrap {
   isOver(merged: VersionVector): boolean {
     if (this.#isOver) return true
     for (const other of this.#unaware) {
-      const status = other.replica?.status()
-      if (status === undefined) continue
-      this.#frontier = this.#frontier.join(status.vectors.merged)
-      if (status.members.some(({ region }) => region === this.node.region)) this.#unaware.delete(other)
+      const { replica } = other
+      if (replica === undefined) continue
+      this.#frontier = this.#frontier.join(replica.vectors.merged)
+      if (replica.regions.membership.all().some(({ region }) => region === this.node.region))
+        this.#unaware.delete(other)
     }
     this.#isOver = this.#unaware.size === 0 && merged.dominates(this.#frontier)
     return this.#isOver

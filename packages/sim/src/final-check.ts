@@ -1,8 +1,9 @@
-import { canonicalJson, compareStamps, type PointId, type Stamp } from '@meridian/core'
+import { canonicalJson, compareStamps, type PointId, type Stamp, type VisibleRecord } from '@meridian/core'
 import type { Collection } from '@meridian/replica'
 import { checkConflicts } from './conflict-check.js'
 import { type Oracle, type Remains, stampKey } from './oracle.js'
-import { describe, describeRecord } from './record-watch.js'
+import { isSameRecord } from './record-equality.js'
+import { describe, recordOf } from './record-watch.js'
 import type { SimNode } from './sim-node.js'
 import type { Acknowledged } from './workload.js'
 import { Violation } from './violation.js'
@@ -15,12 +16,20 @@ export const checkConverged = (
   areConflictsExact = false,
 ): void => {
   const [first] = nodes
+  const wanted = first === undefined ? '' : catalogOf(first)
+  const visible = new Map<string, ReturnType<Oracle['visible']>>()
+  const expected = (node: SimNode, collection: Collection): ReturnType<Oracle['visible']> => {
+    const uids = node.replica!.incarnationsOf(collection.name)
+    const records = visible.get(uids.join()) ?? oracle.visible(uids, remains)
+    visible.set(uids.join(), records)
+    return records
+  }
   for (const node of nodes) {
-    const [known, wanted] = [catalogOf(node), catalogOf(first!)]
+    const known = node === first ? wanted : catalogOf(node)
     if (known !== wanted)
       throw new Violation('convergence', `catalogs differ: ${first!.region} has ${wanted}, ${node.region} has ${known}`)
     for (const collection of node.replica!.collections()) {
-      checkRecords(node, collection, oracle, remains)
+      checkRecords(node, collection, expected(node, collection))
       checkConflicts(node, collection, oracle, areConflictsExact ? remains : undefined)
       const other = first!.replica!.collection(collection.name)
       const digests = (of: Collection): string =>
@@ -49,15 +58,14 @@ const catalogOf = ({ replica }: SimNode): string => {
     .join(' | ')
 }
 
-const checkRecords = (node: SimNode, collection: Collection, oracle: Oracle, remains: Remains): void => {
-  const expected = oracle.visible(node.replica!.incarnationsOf(collection.name), remains)
+const checkRecords = (node: SimNode, collection: Collection, expected: ReadonlyMap<PointId, VisibleRecord>): void => {
   const where = `${node.region}, ${collection.name}`
   for (const [id, record] of expected) {
     const ordinal = collection.find(id)
     if (ordinal === undefined) throw new Violation('convergence', `${where}: record ${id} is missing`)
-    const found = describeRecord(collection, ordinal)
-    const wanted = describe(record)
-    if (found !== wanted) throw new Violation('convergence', `${where}: record ${id} is ${found}, expected ${wanted}`)
+    const found = recordOf(collection, ordinal)
+    if (!isSameRecord(found, record))
+      throw new Violation('convergence', `${where}: record ${id} is ${describe(found)}, expected ${describe(record)}`)
   }
   if (collection.liveCount !== expected.size)
     throw new Violation('convergence', `${where}: ${collection.liveCount} records, ${expected.size} expected`)

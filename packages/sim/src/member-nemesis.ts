@@ -97,7 +97,7 @@ export class MemberNemesis {
   goOnWithout(nodes: readonly SimNode[] = this.nodes): void {
     for (const lost of this.lost)
       for (const node of nodes) {
-        if (node === lost || node.replica?.status().standing !== 'active') continue
+        if (node === lost || node.replica?.regions.membership.standing !== 'active') continue
         if (!this.#areAll(node.replica.regions.status().members)) continue
         this.#try(() => node.replica!.regions.retire(lost.region, undefined, { force: true }, () => {}))
         return

@@ -51,7 +51,7 @@ export class MemberWatch {
     const index = status.configuration
     if (!members.includes(node.number + 1) || (index === 0 && members.length < this.founders)) {
       // It knows that it is no member: it counts nobody.
-      if (replica.status().standing !== 'active') this.#inUse.delete(node)
+      if (replica.regions.membership.standing !== 'active') this.#inUse.delete(node)
       return
     }
     const before = this.#inUse.get(node)

@@ -13,6 +13,7 @@ import {
 import { Bootstrap } from './bootstrap.js'
 import type { Collection } from '@meridian/replica'
 import { type Oracle, stampKey } from './oracle.js'
+import { isSameRecord, isSameStamp, isSameState } from './record-equality.js'
 import { Shadow } from './shadow.js'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
@@ -20,10 +21,12 @@ import { Violation } from './violation.js'
 /** A stamp whose time has come shows after this long at the latest: a release waits for the disk, which may be full. */
 const RELEASE_WITHIN_MS = 3000
 
+type History = ReturnType<Collection['history']>
+
 interface Seen {
   /** The state that the node last showed. */
   readonly state: RecordState
-  readonly key: string
+  readonly history: History
   /** What it had to show at least when that was checked. */
   readonly atLeast: RecordState | undefined
 }
@@ -66,17 +69,16 @@ export class RecordWatch {
       this.#seen.set(name, seen)
       const states = this.#shadow.states(uids)
       const waiting = this.#shadow.waiting(uids)
-      for (const id of new Set([...states.keys(), ...seen.keys()]))
-        seen.set(
-          id,
-          this.#checkRecord(
-            collection,
-            id,
-            seen.get(id),
-            !isWhole || waiting.has(id) ? undefined : states.get(id),
-            waiting.has(id) ? this.#shadow.withWaiting(uids, id) : (states.get(id) ?? EMPTY_STATE),
-          ),
-        )
+      const check = (id: PointId): void => {
+        const before = seen.get(id)
+        const isWaiting = waiting.has(id)
+        const atLeast = !isWhole || isWaiting ? undefined : states.get(id)
+        const covered = isWaiting ? this.#shadow.withWaiting(uids, id) : (states.get(id) ?? EMPTY_STATE)
+        const now = this.#checkRecord(collection, id, before, atLeast, covered)
+        if (now !== before) seen.set(id, now)
+      }
+      for (const id of states.keys()) check(id)
+      for (const id of seen.keys()) if (!states.has(id)) check(id)
     }
   }
 
@@ -90,10 +92,7 @@ export class RecordWatch {
   ): Seen {
     const where = `${this.node.region}, ${collection.name}, record ${id}`
     const history = collection.history(id)
-    const key = history
-      .map(({ what, stamp, seq, origin }) => `${what} ${stampKey(stamp)} in ${origin}/${seq}`)
-      .join(', ')
-    if (before !== undefined && before.key === key && before.atLeast === atLeast) return before
+    if (before !== undefined && before.atLeast === atLeast && isSameHistory(before.history, history)) return before
     let state = EMPTY_STATE
     for (const { stamp } of history) {
       const entry = this.oracle.written(stamp)
@@ -109,18 +108,22 @@ export class RecordWatch {
     const isKept = [shown, merge(covered, shown)].some((known) =>
       covers(merge, withForgotten(merge, state, known), shown),
     )
-    if (!isKept) throw new Violation('regression', `${where}: showed ${before!.key}; now ${key || 'nothing'}`)
+    if (!isKept)
+      throw new Violation(
+        'regression',
+        `${where}: showed ${describeHistory(before!.history)}; now ${describeHistory(history)}`,
+      )
     if (atLeast !== undefined && !covers(merge, withForgotten(merge, state, atLeast), atLeast))
       throw new Violation(
         'coverage',
-        `${where}: shows ${key || 'nothing'}; its vector covers ${describeState(atLeast)}`,
+        `${where}: shows ${describeHistory(history)}; its vector covers ${describeState(atLeast)}`,
       )
     const ordinal = collection.find(id)
-    const found = ordinal === undefined ? 'absent' : describeRecord(collection, ordinal)
-    const record = visible(state)
-    const wanted = record === undefined ? 'absent' : describe(record)
-    if (found !== wanted) throw new Violation('coverage', `${where}: is ${found}, written was ${wanted}`)
-    return { state: withForgotten(merge, state, merge(atLeast ?? EMPTY_STATE, shown)), key, atLeast }
+    const found = ordinal === undefined ? undefined : recordOf(collection, ordinal)
+    const wanted = visible(state)
+    if (!isSameShown(found, wanted))
+      throw new Violation('coverage', `${where}: is ${describeShown(found)}, written was ${describeShown(wanted)}`)
+    return { state: withForgotten(merge, state, merge(atLeast ?? EMPTY_STATE, shown)), history, atLeast }
   }
 }
 
@@ -130,14 +133,22 @@ type Merge = Oracle['merge']
 const withForgotten = (merge: Merge, state: RecordState, covered: RecordState): RecordState => {
   if (visible(covered) !== undefined) return state
   const whole = merge(state, covered)
-  const shows = (of: RecordState): string =>
-    JSON.stringify(visible(of) === undefined ? undefined : describe(visible(of)!))
-  return shows(whole) === shows(state) ? whole : state
+  return isSameShown(visible(whole), visible(state)) ? whole : state
 }
 
+const isSameHistory = (a: History, b: History): boolean =>
+  a.length === b.length &&
+  a.every((each, i) => {
+    const { what, stamp, seq, origin } = b[i]!
+    return each.what === what && each.seq === seq && each.origin === origin && isSameStamp(each.stamp, stamp)
+  })
+
+const describeHistory = (history: History): string =>
+  history.map(({ what, stamp, seq, origin }) => `${what} ${stampKey(stamp)} in ${origin}/${seq}`).join(', ') ||
+  'nothing'
+
 /** Whether merging `less` into `state` changes nothing. */
-const covers = (merge: Merge, state: RecordState, less: RecordState): boolean =>
-  describeState(merge(state, less)) === describeState(state)
+const covers = (merge: Merge, state: RecordState, less: RecordState): boolean => isSameState(merge(state, less), state)
 
 const describeState = ({ presence, cleared, vectors, payload }: RecordState): string => {
   const stamp = (of: Stamp | undefined): string => (of === undefined ? '-' : stampKey(of))
@@ -149,13 +160,20 @@ const describeState = ({ presence, cleared, vectors, payload }: RecordState): st
   return `${presence?.alive === false ? 'delete' : 'put'} ${stamp(presence?.stamp)} cleared ${stamp(cleared)} [${cells(vectors)}] {${cells(payload)}}`
 }
 
-/** A live record as text, to the last float. */
-export const describeRecord = (collection: Collection, ordinal: number): string => {
+/** A live record as its node reads it. */
+export const recordOf = (collection: Collection, ordinal: number): VisibleRecord => {
   const names = collection.vectorNames(ordinal)
   const vectors = new Map(names.map((name) => [name, collection.vector(ordinal, name)!]))
-  return describe({ vectors, payload: collection.payload(ordinal) })
+  return { vectors, payload: collection.payload(ordinal) }
 }
 
+type Shown = VisibleRecord | undefined
+
+const isSameShown = (a: Shown, b: Shown): boolean => (a === undefined || b === undefined ? a === b : isSameRecord(a, b))
+
+const describeShown = (record: Shown): string => (record === undefined ? 'absent' : describe(record))
+
+/** As text, to the last float. */
 export const describe = ({ vectors, payload }: VisibleRecord): string =>
   `${[...vectors]
     .sort(([a], [b]) => (a < b ? -1 : 1))

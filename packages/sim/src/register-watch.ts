@@ -1,6 +1,7 @@
 import { type CollectionConfig, HNSW_DEFAULT, type PointId, StoreError } from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
 import type { RegisterWrite } from '@meridian/replica'
+import { activeCount } from './barrier-watch.js'
 import { isLinearizable, type Operation } from './linearizability.js'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
@@ -139,6 +140,6 @@ export class RegisterWatch {
   }
 
   #knowsAll(node: SimNode): boolean {
-    return node.replica!.status().members.filter(({ status }) => status === 'active').length >= this.nodes.length
+    return activeCount(node) >= this.nodes.length
   }
 }

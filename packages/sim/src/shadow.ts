@@ -9,12 +9,16 @@ import {
 } from '@meridian/core'
 import type { Oracle, Written } from './oracle.js'
 
+const NONE: ReadonlySet<PointId> = new Set()
+
 /**
  * What one node must show at least: the fold of exactly the writes that its merged vector covers, as the oracle knows them.
  * Writes stamped in its future wait here as they do there.
  */
 export class Shadow {
   readonly #states = new Map<CollectionUid, Map<PointId, RecordState>>()
+  /** Of collections that have several incarnations, by their uids. */
+  readonly #joined = new Map<string, { uids: readonly CollectionUid[]; states: Map<PointId, RecordState> }>()
   readonly #taken = new Map<ReplicaId, number>()
   #waiting: Written[] = []
 
@@ -43,7 +47,8 @@ export class Shadow {
   }
 
   /** Records of which a write waits. Writes that it supersedes may be gone from their lanes before it shows. */
-  waiting(uids: readonly CollectionUid[]): Set<PointId> {
+  waiting(uids: readonly CollectionUid[]): ReadonlySet<PointId> {
+    if (this.#waiting.length === 0) return NONE
     return new Set(this.#waiting.filter(({ uid }) => uids.includes(uid)).map(({ entry }) => entry.id))
   }
 
@@ -51,15 +56,23 @@ export class Shadow {
     const records = this.#states.get(uid) ?? new Map<PointId, RecordState>()
     this.#states.set(uid, records)
     records.set(entry.id, this.oracle.merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+    for (const { uids, states } of this.#joined.values())
+      if (uids.includes(uid)) states.set(entry.id, this.#join(uids, entry.id))
+  }
+
+  #join(uids: readonly CollectionUid[], id: PointId): RecordState {
+    return uids.reduce((all, uid) => this.oracle.merge(all, this.#states.get(uid)?.get(id) ?? EMPTY_STATE), EMPTY_STATE)
   }
 
   /** States of a collection that has these incarnations. */
   states(uids: readonly CollectionUid[]): ReadonlyMap<PointId, RecordState> {
     if (uids.length === 1) return this.#states.get(uids[0]!) ?? new Map()
+    const known = this.#joined.get(uids.join())
+    if (known !== undefined) return known.states
     const states = new Map<PointId, RecordState>()
     for (const uid of uids)
-      for (const [id, state] of this.#states.get(uid) ?? [])
-        states.set(id, this.oracle.merge(states.get(id) ?? EMPTY_STATE, state))
+      for (const id of this.#states.get(uid)?.keys() ?? []) if (!states.has(id)) states.set(id, this.#join(uids, id))
+    this.#joined.set(uids.join(), { uids, states })
     return states
   }
 }

@@ -16,7 +16,8 @@ export type DurableListener = (ops: readonly StorageOp[]) => void
  */
 export class SimDisk {
   readonly #rows = new Map<string, Uint8Array>()
-  #sorted: string[] | undefined = []
+  /** The keys of all rows, ascending. */
+  #sorted: string[] = []
   #pending: { readonly ops: readonly StorageOp[]; readonly finish: () => void }[] = []
   /** Rows that fail their checksum, or are gone though nobody deleted them. */
   readonly #damaged = new Set<string>()
@@ -91,29 +92,32 @@ export class SimDisk {
         if (op.type !== 'deletePrefix') this.#damaged.delete(op.key)
         else for (const key of this.#damaged) if (key.startsWith(op.prefix)) this.#damaged.delete(key)
       if (op.type === 'put') {
-        if (!this.#rows.has(op.key)) this.#sorted = undefined
+        if (!this.#rows.has(op.key)) this.#sorted.splice(lowerBound(this.#sorted, op.key), 0, op.key)
         this.#rows.set(op.key, op.value)
-      } else if (op.type === 'delete') {
-        if (this.#rows.delete(op.key)) this.#sorted = undefined
-      } else {
-        for (const key of [...this.#rows.keys()]) if (key.startsWith(op.prefix)) this.#rows.delete(key)
-        this.#sorted = undefined
+      } else if (op.type === 'delete') this.#remove(op.key)
+      else {
+        const [first, end] = this.#range(op.prefix)
+        for (const key of this.#sorted.splice(first, end - first)) this.#rows.delete(key)
       }
     }
     this.onDurable(ops)
   }
 
+  #remove(key: string): void {
+    if (this.#rows.delete(key)) this.#sorted.splice(lowerBound(this.#sorted, key), 1)
+  }
+
+  /** Where the keys that begin with `prefix` and are not below `from` stand; the end is exclusive. */
+  #range(prefix: string, from = prefix): [number, number] {
+    const first = lowerBound(this.#sorted, from > prefix ? from : prefix)
+    return [first, lowerBound(this.#sorted, `${prefix}\uffff`, first)]
+  }
+
   #keys(prefix: string, options: { from?: string; reverse?: boolean; limit?: number } = {}): string[] {
-    this.#sorted ??= [...this.#rows.keys()].sort()
-    const from = options.from !== undefined && options.from > prefix ? options.from : prefix
-    const found: string[] = []
-    for (let i = lowerBound(this.#sorted, from); i < this.#sorted.length; i++) {
-      const key = this.#sorted[i]!
-      if (!key.startsWith(prefix)) break
-      found.push(key)
-    }
-    if (options.reverse === true) found.reverse()
-    return options.limit === undefined ? found : found.slice(0, options.limit)
+    const { from, reverse = false, limit = Number.POSITIVE_INFINITY } = options
+    const [first, end] = this.#range(prefix, from)
+    const count = Math.max(0, Math.min(limit, end - first))
+    return reverse ? this.#sorted.slice(end - count, end).reverse() : this.#sorted.slice(first, first + count)
   }
 
   /** Keys of rows that are sound. */
@@ -129,7 +133,7 @@ export class SimDisk {
   /** A row rots: its checksum fails from now on, or it is not there any more. */
   rot(key: string, how: 'checksum' | 'missing'): void {
     this.#damaged.add(key)
-    if (how === 'missing' && this.#rows.delete(key)) this.#sorted = undefined
+    if (how === 'missing') this.#remove(key)
   }
 
   rows(prefix: string): (readonly [string, Uint8Array])[] {
@@ -148,8 +152,8 @@ export class SimDisk {
   }
 }
 
-const lowerBound = (sorted: readonly string[], key: string): number => {
-  let low = 0
+const lowerBound = (sorted: readonly string[], key: string, from = 0): number => {
+  let low = from
   let high = sorted.length
   while (low < high) {
     const middle = (low + high) >>> 1

@@ -403,14 +403,14 @@ class Simulation {
     const start = this.#time.nowMs
     for (;;) {
       const [first] = this.#remaining()
-      if (late.replica!.status().standing === 'active' && this.#isSettled()) break
+      if (late.replica!.regions.membership.standing === 'active' && this.#isSettled()) break
       if (this.#time.nowMs > start + HEAL_WITHIN_MS)
         throw new Violation(
           'liveness',
           `${LATE_REGION} was not added: ${JSON.stringify(first!.replica!.regions.status())}`,
         )
       for (const node of this.#remaining())
-        if (node.replica!.status().standing === 'active') {
+        if (node.replica!.regions.membership.standing === 'active') {
           node.replica!.regions.add(LATE_REGION, undefined, () => {})
           break
         }

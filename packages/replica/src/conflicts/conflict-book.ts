@@ -25,6 +25,7 @@ import {
   encodeConflict,
   type NotedWrite,
   type Resolution,
+  sidesOf,
 } from './conflict-note.js'
 import { NoteList } from './note-list.js'
 import { conflictKey, type ConflictRows } from './conflict-rows.js'
@@ -155,22 +156,21 @@ export class ConflictBook implements ConflictSink {
   found(point: PointId, open: readonly FoundConflict<WatchedWrite>[], among: readonly WatchedWrite[]): void {
     const known = this.#byPoint.get(point) ?? []
     if (open.length === 0 && known.length === 0) return
-    const wanted = new Map<string, FoundConflict<WatchedWrite>>()
-    for (const each of open)
-      wanted.set(conflictIdOf(point, each.cell, each.winner.head.stamp, each.loser.head.stamp), each)
-    const fresh: ConflictRow[] = []
-    for (const [id, each] of wanted) {
-      const before = known.find((note) => note.id === id)
+    const wanted = new Set<ConflictNote>()
+    const fresh = new Map<string, ConflictRow>()
+    for (const each of open) {
+      const before = known.find((note) => isOf(note, each))
       if (before !== undefined) {
+        wanted.add(before)
         // The same write wins for another reason: the policy was changed.
         if (before.settledBy === undefined && before.rule !== each.rule) this.#update(before, { rule: each.rule })
         continue
       }
-      const row = this.#rowOf(id, point, each)
-      if (row !== undefined) fresh.push(row)
+      const row = this.#rowOf(point, each)
+      if (row !== undefined) fresh.set(row.note.id, row)
     }
     for (const note of [...known]) {
-      if (note.settledBy !== undefined || wanted.has(note.id)) continue
+      if (note.settledBy !== undefined || wanted.has(note)) continue
       // Against another winner, or, under another policy, as the winner.
       const isStillLost = open.some(
         ({ cell, winner, loser }) =>
@@ -180,7 +180,7 @@ export class ConflictBook implements ConflictSink {
       if (isStillLost) this.#remove(note)
       else this.#settle(note, among)
     }
-    for (const row of fresh) this.#add(row)
+    for (const row of fresh.values()) this.#add(row)
     this.#bound()
   }
 
@@ -191,11 +191,12 @@ export class ConflictBook implements ConflictSink {
   }
 
   /** `undefined` when the two say the same, or when one of them is gone. */
-  #rowOf(id: string, point: PointId, { cell, winner, loser, rule }: FoundConflict<WatchedWrite>) {
+  #rowOf(point: PointId, { cell, winner, loser, rule }: FoundConflict<WatchedWrite>): ConflictRow | undefined {
     const a = this.#side(point, winner)
     const b = this.#side(point, loser)
     if (a === undefined || b === undefined) return undefined
     if (isSameValue(cellValue(decodeEntry(a.bytes), cell), cellValue(decodeEntry(b.bytes), cell))) return undefined
+    const id = conflictIdOf(point, cell, winner.head.stamp, loser.head.stamp)
     const noted = ({ head, dot, seen }: KnownWrite, { uid }: Side): NotedWrite => ({ uid, head, dot, seen })
     const note: ConflictNote = {
       ...{ id, point, cell, rule, winner: noted(winner, a), loser: noted(loser, b) },
@@ -260,7 +261,7 @@ export class ConflictBook implements ConflictSink {
       )
     const bytes = this.rows.get(this.#key(id))
     if (bytes === undefined) throw new StoreError('STORAGE_CORRUPT', `conflict row ${this.#key(id)} is missing`)
-    return { ...decodeConflict(bytes), note }
+    return { ...sidesOf(bytes), note }
   }
 
   #add(row: ConflictRow): void {
@@ -305,3 +306,9 @@ export class ConflictBook implements ConflictSink {
       this.#remove(this.#settled.oldest ?? this.#open.oldest!)
   }
 }
+
+/** Whether the note is of the conflict that was found. */
+const isOf = (note: ConflictNote, { cell, winner, loser }: FoundConflict<WatchedWrite>): boolean =>
+  compareStamps(note.winner.head.stamp, winner.head.stamp) === 0 &&
+  compareStamps(note.loser.head.stamp, loser.head.stamp) === 0 &&
+  formatCell(note.cell) === formatCell(cell)

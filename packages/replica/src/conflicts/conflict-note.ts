@@ -7,8 +7,8 @@ import {
   compareStamps,
   conflictIdOf,
   decodeEntry,
-  decodeEntryHead,
   formatCell,
+  headOf,
   type KnownWrite,
   malformed,
   type PointId,
@@ -144,7 +144,22 @@ const readKnown = (input: ByteReader): { known: NotedWrite; bytes: Uint8Array } 
   if (replica === 0 || seq === 0) throw malformed('a write of nobody')
   const seen = VersionVector.read(input)
   const bytes = input.bytes().slice()
-  decodeEntry(bytes)
   const dot = { replica: replica as ReplicaId, seq }
-  return { known: { uid: uid as CollectionUid, head: decodeEntryHead(bytes), dot, seen }, bytes }
+  return { known: { uid: uid as CollectionUid, head: headOf(decodeEntry(bytes)), dot, seen }, bytes }
+}
+
+/** The two writes of a row that was checked before, encoded as they are in it. */
+export const sidesOf = (bytes: Uint8Array): Pick<ConflictRow, 'winner' | 'loser'> => {
+  const input = new ByteReader(bytes)
+  input.u8()
+  input.text()
+  input.u16()
+  const side = (): Uint8Array => {
+    input.bytes()
+    input.u8()
+    input.varuint()
+    VersionVector.read(input)
+    return input.bytes().slice()
+  }
+  return { winner: side(), loser: side() }
 }

@@ -4,7 +4,7 @@ import { mutations, SeededRandom } from '@meridian/core/testing'
 import { describe, expect, test } from 'vitest'
 import { converge, del, must, patch, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
-import { type ConflictNote, decodeConflict, encodeConflict } from './conflict-note.js'
+import { type ConflictNote, decodeConflict, encodeConflict, sidesOf } from './conflict-note.js'
 import type { Decision } from './resolve.js'
 
 const pair = (settings: ConstructorParameters<typeof TestNode>[3] = {}) => {
@@ -235,12 +235,16 @@ test('[CO12] a row reads back as it was written; damaged ones are refused or rea
   must(resolve(eu, first(eu), { keep: 'both', newId: 'copy' }))
   const rows = [...eu.storage.scan('conflict/')].map(([, row]) => row)
   expect(rows.length).toBeGreaterThan(0)
-  for (const row of rows) expect(Buffer.from(encodeConflict(decodeConflict(row)))).toEqual(Buffer.from(row))
-  for (const damaged of mutations(rows, 20_000, 1)) {
-    try {
-      decodeConflict(damaged)
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'DECODE_FAILED' })
-    }
+  for (const row of rows) {
+    const { note: _, ...sides } = decodeConflict(row)
+    expect(sidesOf(row)).toEqual(sides)
+    expect(Buffer.from(encodeConflict(decodeConflict(row)))).toEqual(Buffer.from(row))
   }
+  for (const damaged of mutations(rows, 20_000, 1))
+    for (const read of [decodeConflict, sidesOf])
+      try {
+        read(damaged)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'DECODE_FAILED' })
+      }
 })
