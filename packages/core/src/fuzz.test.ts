@@ -2,7 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { checkBlock, encodeBlock } from './block.js'
 import { ByteReader, ByteWriter } from './bytes.js'
-import { decodeEntry, decodeEntryHead, decodeEntryPayload, decodeEntryVector, encodeEntry } from './entry-codec.js'
+import {
+  decodeEntry,
+  decodeEntryHead,
+  decodeEntryPayload,
+  decodeEntryVector,
+  encodeEntry,
+  headOf,
+} from './entry-codec.js'
 import { assert } from './errors.js'
 import { openFrame, sealFrame } from './frame.js'
 import { readId, writeId } from './point-id.js'
