@@ -34,18 +34,18 @@ export class BodyReader {
   }
 
   /**
-   * A JSON body; `undefined` when there is none. Past the limit nothing more is read. `hasPoints`: it may bring points.
+   * A JSON body; `undefined` when there is none. Past the limit nothing more is read. `hasVectors`: it may bring vectors.
    * @throws StoreError `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, `OVERLOADED`, `MALFORMED_BODY`, `TIMEOUT`, and `BAD_REQUEST`
    * when the client hangs up.
    */
-  async json(request: IncomingMessage, hasPoints = false): Promise<Json | undefined> {
+  async json(request: IncomingMessage, hasVectors = false): Promise<Json | undefined> {
     refuseForeign(request)
     const announced = Number(request.headers['content-length'] ?? 0)
     if (announced > this.#limits.bodyBytesMax) throw tooLarge(this.#limits.bodyBytesMax)
     const bytes = await this.#collect(request)
     if (bytes.length === 0) return undefined
     if (bytes.length > LARGE_BYTES) await this.#wait(bytes.length)
-    const points = hasPoints ? parsePoints(bytes, this.#limits.jsonDepthMax) : undefined
+    const points = hasVectors ? parsePoints(bytes, this.#limits.jsonDepthMax) : undefined
     if (points !== undefined) return points
     let text: string
     try {
@@ -69,7 +69,10 @@ export class BodyReader {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let size = 0
+      let timer: NodeJS.Timeout | undefined
+      let isOver = false
       const stop = (): void => {
+        isOver = true
         clearTimeout(timer)
         this.#bufferedBytes -= size
         request.off('data', onData).off('end', onEnd).off('error', onLost).off('close', onLost)
@@ -93,10 +96,14 @@ export class BodyReader {
         else chunks.push(chunk)
       }
       const { requestTimeoutMs } = this.#limits
-      const timer = setTimeout(
-        () => refuse(new StoreError('TIMEOUT', `the request did not arrive whole within ${requestTimeoutMs} ms`)),
-        requestTimeoutMs,
-      )
+      // Most bodies come in one piece with their headers: nobody need look after them.
+      process.nextTick(() => {
+        if (isOver || request.complete) return
+        timer = setTimeout(
+          () => refuse(new StoreError('TIMEOUT', `the request did not arrive whole within ${requestTimeoutMs} ms`)),
+          requestTimeoutMs,
+        )
+      })
       const onEnd = (): void => {
         stop()
         resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))

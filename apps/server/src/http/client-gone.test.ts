@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { goneSignal } from './client-gone.js'
 
-test('[HT25] requests of one connection have one signal, which aborts when the connection ends', async () => {
+test('[HT27] requests of one connection have one signal, which aborts when the connection ends', async () => {
   const [socket, other] = [new Socket(), new Socket()]
   const signal = goneSignal(socket)
   expect(goneSignal(socket)).toBe(signal)
@@ -15,7 +15,7 @@ test('[HT25] requests of one connection have one signal, which aborts when the c
   expect(socket.listenerCount('close')).toBe(0)
 })
 
-test('[HT25] of a connection that has ended already it is aborted', () => {
+test('[HT27] of a connection that has ended already it is aborted', () => {
   const socket = new Socket()
   socket.destroy()
   expect(goneSignal(socket).aborted).toBe(true)

@@ -3,8 +3,8 @@ import { formatError } from './errors.js'
 
 /**
  * A parsed body. Integers that a double would round are `bigint`, everything else is what `JSON.parse` gives; numbers are
- * finite, text is well-formed, no key is `__proto__`, and nesting is bounded. Where a point has its dense vector, `parsePoints`
- * gives a `Float32Array` of at least one finite number for an array of them.
+ * finite, text is well-formed, no key is `__proto__`, and nesting is bounded. Where a point or a search has its dense vector,
+ * `parsePoints` gives a `Float32Array` of at least one finite number for an array of them.
  */
 export type Json = null | boolean | number | bigint | string | Json[] | Float32Array | { readonly [key: string]: Json }
 export type JsonMap = { readonly [key: string]: Json }

@@ -119,6 +119,10 @@ const BODIES = [
   `{"batch":{"ids":[1,2],"vectors":[${VECTOR},${VECTOR}],"payloads":[{"k":"ä"},null]}, "update_mode":"upsert"}`,
   `{"batch":{"ids":[1],"vectors":{"a":[${VECTOR}],"b":[1,2]}}}`,
   `{"operations":[{"upsert":{"points":[{"id":1,"vector":${VECTOR}}]}},{"delete":{"points":[1,2]}},{"set_payload":{"payload":{"a":1e3},"points":[7]}}]}`,
+  `{"query":${VECTOR},"limit":10,"params":{"vector":[1]},"prefetch":[{"query":[1,2]}],"filter":{"must":[{"has_id":[1,2]}]}}`,
+  `{"query":{"nearest":${VECTOR},"mmr":{"diversity":0.5}},"using":"a"}`,
+  `{"query":{"recommend":{"positive":[1,[0.5,1]]}},"vector":{"name":"b","vector":${VECTOR}}}`,
+  `{"searches":[{"query":${VECTOR}},{"query":[[1,2]]},{"vector":[1],"limit":3},{"query":7},{"query":{"indices":[1],"values":[2]}}]}`,
   `{"points":[{"id":1,"vector":[0.5],"vector":[1.5,2.5]}],"points":[{"vector":[3]}],"":{},"a":[true,false,null]}`,
   `{"points":[{"id":999999999999999,"vector":[1]},{"id":1234567890123456,"vector":[1]},{"id":0,"vector":[-1]},{"id":7 ,"vector":[1e1]}],"k":[1.5,12e3,-4,18446744073709551615]}`,
   `{"points":[{"id":"0f8fad5b-d9cb-469f-a165-70867728950e","vector":[1],"payload":{}},{"id":"é","vector":[2]},{"id":"a\\u0041","vector":[3]}]}`,
@@ -133,6 +137,8 @@ test('[HT25] a body that brings points reads as every body does, its vectors as 
   const { points } = fast(BODIES[0]!) as { points: { vector: unknown; payload: unknown }[] }
   expect(points[0]!.vector).toEqual(Float32Array.of(0.25, -1.5e-3, 0, 16_777_217, 0.12345678901234568))
   expect(points[1]!.payload).toEqual({ vector: [1, 2], t: ']}"\\' })
+  const { query } = fast(BODIES.find((text) => text.startsWith('{"query":['))!) as { query: unknown }
+  expect(query).toBeInstanceOf(Float32Array)
   const deep = `{"points":[{"payload":{"a":${'['.repeat(60)}${']'.repeat(60)}}}]}`
   expect(isSame(fast(deep), parseJson(deep, DEPTH))).toBe(true)
   const tooDeep = `{"points":[{"payload":{"a":${'['.repeat(61)}${']'.repeat(61)}}}]}`

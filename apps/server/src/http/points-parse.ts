@@ -27,11 +27,12 @@ const UNUSUAL = new Error('unusual')
 type Read = (at: number, depthLeft: number) => Json
 
 /**
- * As `parseJson`, for bodies that bring points: a dense vector where a point has one is a `Float32Array`. Most of such a body is
- * numbers, and making a JavaScript value of each takes several times as long as all the rest of a write.
+ * As `parseJson`, for bodies that bring points or search: a dense vector where a point or a search has one is a `Float32Array`.
+ * Most of such a body is numbers, and making a JavaScript value of each takes several times as long as all the rest of a write.
  *
  *   {"points": [{"vector": [...] | {name: [...]}, ...}], "batch": {"vectors": [[...]] | {name: [[...]]}}, ...}
  *   {"operations": [{kind: one of the above}]}
+ *   {"query": [...] | {"nearest": [...]}, ...} | {"vector": [...] | {"vector": [...], ...}, ...} | {"searches": [one of these]}
  *
  * `undefined` for a body of another form, or unsound in any way: `parseJson` reads it, or says what is wrong with it.
  */
@@ -91,8 +92,18 @@ class PointsParser {
           ? this.#batch
           : key === 'operations'
             ? this.#operations
-            : this.#any,
+            : key === 'query' || key === 'vector'
+              ? this.#asked
+              : key === 'searches'
+                ? this.#searches
+                : this.#any,
     )
+
+  readonly #searches: Read = (at, depthLeft) => this.#list(at, depthLeft, this.#body)
+  readonly #asked: Read = (at, depthLeft) =>
+    this.bytes[at] === OPEN_MAP
+      ? this.#map(at, depthLeft, (key) => (key === 'nearest' || key === 'vector' ? this.#vector : this.#any))
+      : this.#vector(at, depthLeft)
 
   readonly #operations: Read = (at, depthLeft) => this.#list(at, depthLeft, this.#operation)
   readonly #operation: Read = (at, depthLeft) => this.#map(at, depthLeft, () => this.#body)

@@ -43,8 +43,8 @@ export interface Route {
   readonly isForAnyKey?: true
   /** Answered without a body, or by a route that reads it itself. */
   readonly ignoresBody?: true
-  /** Its body may bring points with vectors, which are read in a way of their own. */
-  readonly hasPoints?: true
+  /** Its body may bring vectors, of points or to search for, which are read in a way of their own. */
+  readonly hasVectors?: true
   /** Stays reachable while stopping and before it is ready. */
   readonly isProbe?: true
 }

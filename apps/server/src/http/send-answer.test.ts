@@ -35,17 +35,17 @@ const ask = async (path: string, method = 'GET') => {
   return { status, length, type, text: await response.text() }
 }
 
-test('[HT26] an answer tells the bytes that it has, whatever it is made of', async () => {
+test('[HT28] an answer tells the bytes that it has, whatever it is made of', async () => {
   expect(await ask('/text')).toEqual({ status: 200, length: '8', type: TYPE, text: '"é😀"' })
   expect(await ask('/bytes')).toEqual({ status: 422, length: '3', type: TYPE, text: '[1]' })
   expect(await ask('/empty')).toMatchObject({ status: 200, length: '0', text: '' })
 })
 
-test('[HT26] HEAD tells the same and sends none; an answer without content has neither', async () => {
+test('[HT28] HEAD tells the same and sends none; an answer without content has neither', async () => {
   expect(await ask('/text', 'HEAD')).toEqual({ status: 200, length: '8', type: TYPE, text: '' })
   expect(await ask('/nothing')).toMatchObject({ status: 204, length: null, text: '' })
 })
 
-test('[HT26] a stream is sent as it comes', async () => {
+test('[HT28] a stream is sent as it comes', async () => {
   expect(await ask('/stream')).toEqual({ status: 200, length: null, type: TYPE, text: '123' })
 })

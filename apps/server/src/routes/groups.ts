@@ -27,6 +27,7 @@ const older =
 const groupRoute = (region: Region, name: string, translate: Translate): Route => ({
   method: 'POST',
   path: `/collections/:collection/points/${name}/groups`,
+  hasVectors: true,
   handle: (call) =>
     timed(region, call, async ({ context, scope }) => {
       const { query, grouping, lookup } = readGroups(translate(readMap(call.body, 'body')), context)

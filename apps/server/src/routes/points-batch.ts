@@ -28,7 +28,7 @@ export const batchRoutes = (region: Region): Route[] => [
   {
     method: 'POST',
     path: '/collections/:collection/points/batch',
-    hasPoints: true,
+    hasVectors: true,
     handle: (call) => {
       let count = 0
       const readPlan: ReadPlan = (body, collection) => {

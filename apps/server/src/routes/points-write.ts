@@ -42,9 +42,9 @@ export const write = async <T>(
 }
 
 export const pointsWriteRoutes = (region: Region): Route[] => [
-  { ...writeRoute(region, 'PUT', '/points', upsert), hasPoints: true },
+  { ...writeRoute(region, 'PUT', '/points', upsert), hasVectors: true },
   writeRoute(region, 'POST', '/points/delete', remove),
-  { ...writeRoute(region, 'PUT', '/points/vectors', updateVectors), hasPoints: true },
+  { ...writeRoute(region, 'PUT', '/points/vectors', updateVectors), hasVectors: true },
   writeRoute(region, 'POST', '/points/vectors/delete', deleteVectors),
 ]
 

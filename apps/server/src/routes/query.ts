@@ -36,6 +36,7 @@ export const queryRoutes = (region: Region): Route[] => [
 const queryRoute = (region: Region, name: string, translate: Translate, wrap: Wrap): Route => ({
   method: 'POST',
   path: `/collections/:collection/points/${name}`,
+  hasVectors: true,
   handle: (call) =>
     timed(region, call, async ({ context, scope }) => {
       const query = readQuery(translate(readMap(call.body ?? {}, 'body')), context)
@@ -47,6 +48,7 @@ const queryRoute = (region: Region, name: string, translate: Translate, wrap: Wr
 const batchRoute = (region: Region, name: string, translate: Translate, wrap: Wrap): Route => ({
   method: 'POST',
   path: `/collections/:collection/points/${name}/batch`,
+  hasVectors: true,
   handle: (call) =>
     timed(region, call, ({ context, scope }) => {
       const searches: readonly Json[] = readArray(readMap(call.body, 'body').searches, 'searches')

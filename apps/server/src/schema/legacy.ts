@@ -1,6 +1,7 @@
 import { badRequest, formatError } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { isMap, readText, wrongType } from './read.js'
+import { isList } from './vector.js'
 
 /** The body of an older request as a body of `points/query`. */
 export type Translate = (body: JsonMap) => JsonMap
@@ -24,7 +25,7 @@ export const searchBody: Translate = (body) => {
   const { vector, top: _, ...rest } = body
   if (!given(vector)) throw formatError('missing field `vector`; send the vector to search for')
   const limit = limitOf(body)
-  if (Array.isArray(vector)) return { ...rest, limit, query: vector }
+  if (isList(vector)) return { ...rest, limit, query: vector }
   if (!isMap(vector)) throw wrongType('vector', 'an array of numbers or {"name", "vector"}', vector)
   if (!given(vector.name)) throw formatError('vector: send an array of numbers, or {"name", "vector"}')
   if (!given(vector.vector) || typeof vector.vector !== 'object')

@@ -5,7 +5,7 @@ import type { Json, JsonMap } from '../http/json-parse.js'
 import type { Target } from '../query/plan.js'
 import { readPointId } from './point-id.js'
 import { isMap, NO_SHARD_KEYS, optional, readMap, readText, refuseFields } from './read.js'
-import { readRawVector, spaceParams, storedForm } from './vector.js'
+import { isList, readRawVector, spaceParams, storedForm } from './vector.js'
 
 /** What a request is read against. */
 export interface QueryContext {
@@ -44,7 +44,7 @@ export const at = (path: string, name: string): string => (path === '' ? name : 
 /** A vector as it is sent, or the stored one of the point that an id names; `undefined` if that point has none. */
 const readForm = (value: Json | undefined, path: string, source: VectorSource): VectorValue | undefined => {
   const { params } = source.target
-  if (Array.isArray(value) || isMap(value)) return readRawVector(value, path, params)
+  if (isList(value) || isMap(value)) return readRawVector(value, path, params)
   const id = readPointId(value, path)
   const ordinal = source.collection.find(id)
   if (ordinal === undefined) throw noPoint(id)

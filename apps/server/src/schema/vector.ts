@@ -64,7 +64,8 @@ export const readVector = (value: Json | undefined, path: string, params: SpaceP
 /** Of a body; the latter is sound. */
 type List = readonly Json[] | Float32Array
 
-const isList = (value: Json | undefined): value is Json[] | Float32Array =>
+/** Whether a value is what JSON has as an array. */
+export const isList = (value: Json | undefined): value is Json[] | Float32Array =>
   Array.isArray(value) || value instanceof Float32Array
 
 const readNumbersOf = (value: Json | undefined, path: string): List => {
