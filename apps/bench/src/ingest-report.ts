@@ -25,6 +25,7 @@ export const runIngest = async (args: readonly string[]): Promise<Report> => {
   const row = (what: string, { p50Ms, p95Ms, p99Ms }: typeof searchable) => [what, p50Ms, p95Ms, p99Ms]
   const text = [
     `graph alone ${figures.graphPerSecond}/s, acknowledged ${figures.acknowledgedPerSecond}/s, graph complete ${figures.graphSecondsAfter} s later, refused ${figures.refused}, memory ${figures.memoryPeakOfVectors} of the vectors`,
+    `processor ms a batch: graph alone ${figures.graphMs}; while loading: main thread ${figures.regionMs.main}, graph's worker ${figures.regionMs.worker}, other threads ${figures.regionMs.rest}, loader ${figures.loaderMs}`,
     table(
       ['ms', 'p50', 'p95', 'p99'],
       [

@@ -9,6 +9,7 @@ import { atLeast, atMost, type Floor, type Goal } from './goal.js'
 import { Pulse } from './pulse.js'
 import { type Quantiles, quantiles } from './quantiles.js'
 import { RegionChild } from './region-child.js'
+import { ThreadClock, type ThreadTimes } from './thread-times.js'
 import type { VectorSet } from './vector-set.js'
 
 export interface IngestPlan {
@@ -24,6 +25,12 @@ export const INGEST_PLAN: IngestPlan = { batch: 100, connections: 4, searchEvery
 export interface IngestFigures {
   /** Vectors a second that one worker puts into a graph when it does nothing else. */
   readonly graphPerSecond: number
+  /** Milliseconds of a processor that it takes for a batch. */
+  readonly graphMs: number
+  /** Milliseconds of processors that the region's threads take for a batch while it is loaded, searches and graph included. */
+  readonly regionMs: ThreadTimes
+  /** The same of the loader, which searches too. */
+  readonly loaderMs: number
   readonly acknowledgedPerSecond: number
   /** From the last acknowledgement until the graph has everything. */
   readonly graphSecondsAfter: number
@@ -47,7 +54,9 @@ const SAMPLE = 5
 export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFigures> => {
   const directory = await mkdtemp(join(tmpdir(), 'meridian-bench-'))
   try {
+    const alone = process.cpuUsage()
     const graphPerSecond = await graphRate(set, join(directory, 'alone'))
+    const graphCpu = process.cpuUsage(alone)
     await using region = await RegionChild.open('eu', 'graph', { data: join(directory, 'eu') })
     const peak = new PeakMemory(region.process.pid!)
     const agent = new Agent({ keepAlive: true, maxSockets: plan.connections + 1 })
@@ -67,6 +76,8 @@ export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFi
     let next = 0
     let refused = 0
     const searchable: number[] = []
+    const threads = new ThreadClock(region.process.pid!)
+    const loader = process.cpuUsage()
     const startedMs = performance.now()
     const write = async (): Promise<void> => {
       for (let at = next++; at < bodies.length; at = next++) {
@@ -83,6 +94,9 @@ export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFi
     }
     await Promise.all(Array.from({ length: plan.connections }, write))
     const endedMs = performance.now()
+    const { main, worker, rest } = threads.read()
+    const loaderCpu = process.cpuUsage(loader)
+    const ofBatch = (ms: number): number => Number((ms / bodies.length).toFixed(2))
     for (;;) {
       const { text } = await call('GET', '')
       if (JSON.parse(text).result.indexed_vectors_count >= set.vectors.length) break
@@ -97,6 +111,9 @@ export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFi
     agent.destroy()
     return {
       graphPerSecond: Math.round(graphPerSecond),
+      graphMs: ofBatch((graphCpu.user + graphCpu.system) / 1000),
+      regionMs: { main: ofBatch(main), worker: ofBatch(worker), rest: ofBatch(rest) },
+      loaderMs: ofBatch((loaderCpu.user + loaderCpu.system) / 1000),
       acknowledgedPerSecond: Math.round((set.vectors.length * 1000) / (endedMs - startedMs)),
       graphSecondsAfter: Number(((builtMs - endedMs) / 1000).toFixed(1)),
       refused,
