@@ -66,10 +66,19 @@ test('[CB4] strain is: searches clearly slower than without, processors that oth
     { ...CALM, lateMs: 51 },
   ])
     expect([1, 0.2, 0.1].map((pace) => isStrained(busy, pace))).toEqual([true, true, false])
-  // Nor is a fifth kept from a graph that is the load itself.
-  expect([1, 0.4, 0.2].map((pace) => isStrained({ ...STRAINED, isUrgent: true }, pace))).toEqual([true, true, false])
+  // Nor is what is owed kept from a graph that is the load itself.
+  expect([1, 0.4, 0.2].map((pace) => isStrained({ ...STRAINED, owedPace: 0.2 }, pace))).toEqual([true, true, false])
   // Searches whose time without a rebuild is not known: it is measured.
   expect(isStrained({ servingMs: 1 }, 1)).toBe(true)
+})
+
+test('[CB7] what a rebuild is owed it gets after one look, whatever the load, more as it is owed more, and tries for more', () => {
+  const owed = (owedPace: number) => ({ ...STRAINED, owedPace })
+  const states = played([STRAINED, owed(0.05), owed(0.2), owed(0.2), owed(0.3), owed(0.3), owed(0.1), owed(0.1)])
+  expect(states.map(paceOf)).toEqual([0, 0, 0.2, 0.2, 0.3, 0.3, 0, 0.1])
+  const long = played(Array.from({ length: 40 }, () => owed(0.25)))
+  expect(long.filter((state) => paceOf(state) === 0).length).toBeLessThan(12)
+  expect(Math.max(...long.map(paceOf))).toBe(0.5)
 })
 
 test('[CB5] whatever the load, time is the only way out of `open`, and full pace is four calm seconds from a stop', () => {

@@ -10,8 +10,8 @@ export interface Load {
   readonly cpuShare?: number
   /** How late the main thread's timers are, in milliseconds. */
   readonly lateMs?: number
-  /** So much of the graph is dead that searching it costs more than building it anew. */
-  readonly isUrgent?: boolean
+  /** Share of its worker's time that a rebuild is not denied, 0 to 1: the graph is so worn that it is the load itself. */
+  readonly owedPace?: number
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Load {
  *
  *            strained                     rested (0.5 s, doubling to 4 s)
  *   closed ───────────▶ open ───────────────────────────────▶ half-open ─┐ calm for 1 s:
- *      ▲                  ▲                                       │ │ ▲   │ twice the pace
+ *      ▲                  ▲                                       │ │ ▲   │ twice the pace, or what is owed
  *      │                  └────────────── strained ───────────────┘ │ └───┘
  *      └──────────────────────── at full pace ──────────────────────┘
  */
@@ -37,9 +37,8 @@ const SLOWER_MS_MAX = 0.5
 const CPU_SHARE_MAX = 0.85
 const LATE_MS_MAX = 50
 
-/** Shares of the worker's time. A trial begins with the first; the second is never denied to a graph that is itself the load. */
+/** Share of the worker's time that a trial begins with. */
 const TRIAL_PACE = 0.1
-const URGENT_PACE = 0.2
 
 const REST_MS = 500
 const REST_DOUBLINGS_MAX = 3
@@ -51,8 +50,8 @@ export const CLOSED: Breaker = { kind: 'closed', sinceMs: 0, trips: 0 }
  * Whether rebuilding at `pace` should make room. Searches whose time without a rebuild is not known yet are measured first. A
  * busy machine is no reason against the least pace: it may be busy for ever.
  */
-export const isStrained = ({ servingMs, calmMs, cpuShare, lateMs, isUrgent }: Load, pace: number): boolean => {
-  if (isUrgent === true && pace <= URGENT_PACE) return false
+export const isStrained = ({ servingMs, calmMs, cpuShare, lateMs, owedPace = 0 }: Load, pace: number): boolean => {
+  if (pace <= owedPace) return false
   if (servingMs !== undefined) {
     if (calmMs === undefined) return true
     if (servingMs > Math.max(calmMs * SLOWER_MAX, calmMs + SLOWER_MS_MAX)) return true
@@ -65,16 +64,18 @@ export const stepBreaker = (breaker: Breaker, load: Load, nowMs: number): Breake
   const { trips, sinceMs } = breaker
   const forMs = nowMs - sinceMs
   const made = Math.max(0, trips - 1)
+  const { owedPace = 0 } = load
   switch (breaker.kind) {
     case 'closed':
       if (isStrained(load, 1)) return { kind: 'open', sinceMs: nowMs, trips: trips + 1 }
       return trips > 0 && forMs >= CALM_MS ? { kind: 'closed', sinceMs: nowMs, trips: made } : breaker
     case 'open':
       // However long the strain lasts, it is tried now and then: a worn graph is part of the load.
-      if (forMs < restMs(trips) && load.isUrgent !== true) return breaker
-      return { kind: 'half-open', sinceMs: nowMs, trips, pace: load.isUrgent === true ? URGENT_PACE : TRIAL_PACE }
+      if (forMs < restMs(trips) && owedPace < TRIAL_PACE) return breaker
+      return { kind: 'half-open', sinceMs: nowMs, trips, pace: Math.max(TRIAL_PACE, owedPace) }
     case 'half-open': {
       if (isStrained(load, breaker.pace)) return { kind: 'open', sinceMs: nowMs, trips: trips + 1 }
+      if (owedPace > breaker.pace) return { kind: 'half-open', sinceMs, trips, pace: owedPace }
       if (forMs < CALM_MS) return breaker
       const pace = breaker.pace * 2
       if (pace < 1) return { kind: 'half-open', sinceMs: nowMs, trips: made, pace }

@@ -5,8 +5,15 @@ import { ServingTimes } from './serving-times.js'
 const LOOK_MS = 250
 /** Of what a graph takes: its capacity grows in steps, and changes go on. */
 const MEMORY_FACTOR = 1.25
-/** Searches cost 1.7-1.9 times as much then. */
-const URGENT_DEAD_SHARE = 0.5
+/**
+ * A graph that is worn goes on being worn while its rebuild stands still. From this dead share on, where searches cost 1.3-1.4 times
+ * as much, a rebuild is owed some of its worker's time, more the more is dead, up to half of it when half is dead: 1.7-1.9 times.
+ */
+const OWED_DEAD_SHARE = 0.3
+const OWED_RISE = 2.5
+const OWED_MAX = 0.5
+/** In steps, so that a graph which wears on does not change its pace with each look. */
+const OWED_STEPS = 20
 
 /** A space as this looks at it. */
 export interface Rebuildable {
@@ -109,9 +116,8 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     const servingMs = this.times.look(isCalm)
     const { calmMs } = this.times
     const { dead, graph } = this.#current?.space.stats ?? {}
-    const isUrgent = dead !== undefined && graph !== undefined && dead > graph.slots * URGENT_DEAD_SHARE
     return {
-      isUrgent,
+      owedPace: dead === undefined || graph === undefined ? 0 : owedPace(dead / graph.slots),
       cpuShare: othersMs / (tookMs * processors),
       lateMs: Math.max(0, tookMs - LOOK_MS),
       ...(servingMs !== undefined && { servingMs }),
@@ -165,4 +171,9 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     }
     this.#short = space?.ref
   }
+}
+
+const owedPace = (deadShare: number): number => {
+  const owed = Math.min(OWED_MAX, Math.max(0, (deadShare - OWED_DEAD_SHARE) * OWED_RISE))
+  return Math.floor(owed * OWED_STEPS) / OWED_STEPS
 }
