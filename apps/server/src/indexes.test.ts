@@ -146,6 +146,23 @@ test.each([
   [{ hnsw_config: { ef_construct: 3 } }, 422, '[hnsw_config.ef_construct: value 3 invalid'],
   [{ optimizers_config: { deleted_threshold: 2 } }, 422, '[optimizers_config.deleted_threshold: value 2 invalid'],
   [{ quantization_config: { scalar: {}, binary: {} } }, 400, 'quantization_config: send exactly one of'],
+  [{ quantization_config: { scalar: {} } }, 400, 'quantization_config.scalar.type: send "int8"'],
+  [{ quantization_config: { scalar: { type: 'int4' } } }, 400, 'quantization_config.scalar.type: send "int8"'],
+  [
+    { quantization_config: { scalar: { type: 'int8', quantile: 0.4 } } },
+    422,
+    '[quantization_config.scalar.quantile: value 0.4 invalid, must be from 0.5 to 1.0',
+  ],
+  [
+    { vectors: { '': { quantization_config: { scalar: { type: 'int8', always_ram: 1 } } } } },
+    400,
+    'vectors..quantization_config.scalar.always_ram: expected true or false',
+  ],
+  [
+    { quantization_config: { scalar: { type: 'int8', bits: 4 } } },
+    400,
+    'quantization_config.scalar: unknown field `bits`',
+  ],
   [{ params: { on_disk_payload: 1 } }, 400, 'params.on_disk_payload: expected true or false'],
   [{ sparse_vectors: { t: {} } }, 400, 'Wrong input: Not existing vector name error: t'],
   [{ strict_mode_config: { max_limit: 1 } }, 400, 'strict_mode_config: unknown field `max_limit`'],

@@ -15,6 +15,12 @@ export interface HnswParams {
 /** Measured best for this engine: recall of M 16 / ef 200 at 1.7 times its insert rate. */
 export const HNSW_DEFAULT: HnswParams = { m: 24, efConstruct: 100 }
 
+/** Codes of one byte a number in the graph; whole vectors decide the order of what it finds. */
+export interface Quantization {
+  /** Share of the numbers that the range of the codes is to hold: 0.5-1. */
+  readonly quantile: number
+}
+
 /** A vector space: vectors of different spaces are never compared with one another. */
 export interface VectorParams {
   /** 1-65,536. */
@@ -23,6 +29,8 @@ export interface VectorParams {
   readonly hnsw: HnswParams
   /** Records hold several vectors of the space: a query's score is the sum, over its rows, of the best match of each. */
   readonly multi?: 'max_sim'
+  /** A setting, and no part of a collection's configuration: only the index is told. */
+  readonly quantization?: Quantization
 }
 
 /** A space of sparse vectors. They are compared by their product, over the indices that both have. */

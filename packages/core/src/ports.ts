@@ -112,6 +112,16 @@ export interface IndexHit {
   readonly score: number
 }
 
+/** How far codes may decide what is found. */
+export interface QuantizedSearch {
+  /** As little as can be: all that a walk of twice the width meets is compared in full. */
+  readonly ignore?: boolean
+  /** `false`: the nearest by their codes are the answer. Their scores are those of the whole vectors even so. */
+  readonly rescore?: boolean
+  /** So many times the limit are compared in full; at least 1. */
+  readonly oversampling?: number
+}
+
 export interface IndexQuery {
   /** Of the space's form. A sparse one finds the vectors that share an index with it. */
   readonly vector: VectorValue
@@ -122,6 +132,8 @@ export interface IndexQuery {
   readonly exact?: boolean
   /** Only these ordinals; ascending. */
   readonly among?: Uint32Array
+  /** Of a space whose graph holds codes. */
+  readonly quantization?: QuantizedSearch
 }
 
 export interface SpaceStats {
@@ -138,7 +150,7 @@ export interface SpaceStats {
 }
 
 /** Many dead slots; many vectors that do not fit it; too many vectors that a search for them does not find. */
-export type RebuildReason = 'dead' | 'outgrown' | 'recall'
+export type RebuildReason = 'dead' | 'outgrown' | 'recall' | 'quantization'
 
 export interface GraphStats {
   /** Dead ones included. */

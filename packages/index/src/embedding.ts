@@ -1,5 +1,7 @@
 import { assert, type VectorParams } from '@meridian/core'
 import { type GraphShape, SQUARED_NORM_MAX, squaredNorm } from './graph.js'
+import type { Point } from './native-graph.js'
+import { isQuantized, Quantizer } from './quantizer.js'
 import type { Rows } from './rows.js'
 
 /** Of the squared norms, this share decides the ceiling; beyond four times that, a vector is an outlier. */
@@ -23,22 +25,28 @@ export class Embedding {
   readonly #isAugmented: boolean
   readonly #isDirected: boolean
   readonly #scratch: Float32Array
+  readonly #codes: Int8Array
 
   /** `ceiling` is the largest squared norm that fits. */
   constructor(
     params: VectorParams,
     readonly ceiling: number,
+    /** Of a graph of codes. */
+    readonly quantizer?: Quantizer,
   ) {
     assert(params.metric !== 'Manhattan', 'hnswlib does not know the metric')
     this.#isAugmented = params.metric === 'Dot'
     const dims = params.size + (this.#isAugmented ? 1 : 0)
     this.#isDirected = params.metric === 'Cosine'
-    this.shape = { dims, distance: 'l2', hnsw: params.hnsw }
+    this.shape = { dims, distance: 'l2', hnsw: params.hnsw, ...(quantizer && { bytes: true }) }
+    this.#codes = new Int8Array(quantizer ? dims : 0)
     this.#scratch = new Float32Array(dims)
   }
 
   /** With a ceiling that suits the rows there are. */
   static over(params: VectorParams, rows: Rows): Embedding {
+    if (isQuantized(params))
+      return new Embedding(params, SQUARED_NORM_MAX, Quantizer.over(rows, params.quantization!.quantile))
     if (params.metric !== 'Dot') return new Embedding(params, SQUARED_NORM_MAX)
     const norms = Float64Array.from(rows.taken(), (row) => squaredNorm(rows.vectorAt(row)))
     const sane = norms.filter((norm) => norm < SQUARED_NORM_MAX).sort()
@@ -55,7 +63,8 @@ export class Embedding {
   }
 
   /** What the graph holds for it; valid until the next call. */
-  row(vector: Float32Array): Float32Array {
+  row(vector: Float32Array): Point {
+    if (this.quantizer) return this.quantizer.encode(vector, this.#codes)
     if (!this.#isAugmented) return vector
     this.#scratch.set(vector)
     this.#scratch[vector.length] = Math.sqrt(Math.max(0, this.ceiling - squaredNorm(vector)))
@@ -63,7 +72,8 @@ export class Embedding {
   }
 
   /** As `row`, for what is looked for. */
-  query(vector: Float32Array): Float32Array {
+  query(vector: Float32Array): Point {
+    if (this.quantizer) return this.quantizer.encode(vector, this.#codes)
     if (!this.#isAugmented) return vector
     this.#scratch.set(vector)
     this.#scratch[vector.length] = 0

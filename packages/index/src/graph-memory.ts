@@ -1,11 +1,15 @@
 import type { VectorParams } from '@meridian/core'
+import { isQuantized } from './quantizer.js'
 
 /** Links of upper levels, label table, locks and what the allocator adds: measured 100-160 bytes a slot at M 16-24. */
 const SLOT_EXTRA_BYTES = 160
 
 /** Bytes that a slot of a graph takes: vector, links of the lowest level, the rest. */
-const slotBytes = ({ size, metric, hnsw }: VectorParams): number =>
-  (size + (metric === 'Dot' ? 1 : 0)) * 4 + 4 + hnsw.m * 2 * 4 + 8 + SLOT_EXTRA_BYTES
+const slotBytes = (params: VectorParams): number => {
+  const { size, metric, hnsw } = params
+  const vectorBytes = isQuantized(params) ? size : (size + (metric === 'Dot' ? 1 : 0)) * 4
+  return vectorBytes + 4 + hnsw.m * 2 * 4 + 8 + SLOT_EXTRA_BYTES
+}
 
 /** About; capacity grows ahead of need and is not counted: its pages are not touched. */
 export const graphBytes = (params: VectorParams, slots: number): number => slots * slotBytes(params)

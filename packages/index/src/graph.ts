@@ -1,6 +1,6 @@
 import { assert, type HnswParams, type Metric } from '@meridian/core'
 import hnswlib from 'hnswlib-node'
-import { type Addon, type Engine, engineOf, type NativeGraph } from './native-graph.js'
+import { type Addon, type Engine, engineOf, type NativeGraph, type Point } from './native-graph.js'
 
 /** That of the installed addon. */
 export const ENGINE: Engine = engineOf(hnswlib as unknown as Addon)
@@ -11,6 +11,8 @@ export interface GraphShape {
   /** Squared Euclidean distance, or one minus the inner product. */
   readonly distance: 'l2' | 'ip'
   readonly hnsw: HnswParams
+  /** Its vectors are codes: `Int8Array`s. Only of an engine that `hasBytes`, and of `l2`. */
+  readonly bytes?: true
 }
 
 const CAPACITY_MIN = 1024
@@ -93,7 +95,7 @@ export class Graph {
   }
 
   /** Adds a vector that `fitsGraph`; returns its label. */
-  add(vector: Float32Array): number {
+  add(vector: Point): number {
     assert(this.#slots < LABELS_MAX, 'labels left')
     this.#check(vector)
     const { capacity } = this.#native
@@ -113,10 +115,10 @@ export class Graph {
   }
 
   /**
-   * Labels of about the `limit` nearest, none of them dead, in no particular order. `allowed` has one bit a label, the lowest
+   * Labels of about the `limit` nearest, none of them dead: nearest first where the engine `hasBytes`, else in any order. `allowed` has one bit a label, the lowest
    * of a byte first; labels beyond it are not allowed. Few allowed labels make a long walk, none the longest.
    */
-  search(vector: Float32Array, limit: number, ef: number, allowed?: Uint8Array): ArrayLike<number> {
+  search(vector: Point, limit: number, ef: number, allowed?: Uint8Array): ArrayLike<number> {
     const count = Math.min(limit, this.live)
     if (count === 0) return []
     this.#check(vector)
@@ -130,7 +132,7 @@ export class Graph {
   }
 
   /** Scores the first elements of the vectors of labels, as many as the query has; see `ScoreVectors`. */
-  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
+  score(metric: Metric, query: Point, labels: Uint32Array, scores: Float32Array): void {
     this.#native.score(metric, query, labels, scores)
   }
 
@@ -151,7 +153,8 @@ export class Graph {
     this.#isDead = grown
   }
 
-  #check(vector: Float32Array): void {
-    assert(vector.length === this.shape.dims && fitsGraph(vector), 'native code sees only finite vectors of its length')
+  #check(vector: Point): void {
+    const isSound = vector instanceof Int8Array ? this.shape.bytes === true : fitsGraph(vector)
+    assert(vector.length === this.shape.dims && isSound, 'native code sees only finite vectors of its length')
   }
 }

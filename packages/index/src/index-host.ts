@@ -11,6 +11,7 @@ import {
 } from '@meridian/core'
 import { Feed } from './feed.js'
 import type { Layer } from './layer.js'
+import { PLANNER } from './planner.js'
 import { spaceKey } from './query.js'
 import { idHash, UNKNOWN_ID } from './buried.js'
 import { ENGINE } from './graph.js'
@@ -262,7 +263,7 @@ export class IndexHost {
 
   #open(number: SpaceNumber, ref: SpaceRef, params: VectorParams, fresh: boolean): void {
     const known = fresh ? undefined : (this.#takeOver(ref, params) ?? this.#load(ref, params))
-    const space = known?.space ?? new Space(params)
+    const space = known?.space ?? new Space(params, PLANNER, this.#snapshots.filesFor(ref, params))
     const saved = known?.saved ?? { layer: undefined, revision: 0, contents: NOTHING }
     this.#spaces.set(number, { ref, space, saved, applied: 0, settled: false })
   }
@@ -272,10 +273,11 @@ export class IndexHost {
     for (const [number, hosted] of this.#spaces) {
       if (spaceKey(hosted.ref) !== spaceKey(ref)) continue
       this.#spaces.delete(number)
-      if (JSON.stringify(hosted.space.params) !== JSON.stringify(params)) {
+      if (shapeOf(hosted.space.params) !== shapeOf(params)) {
         hosted.space.close()
         return undefined
       }
+      hosted.space.quantize(params.quantization)
       hosted.space.release()
       return hosted
     }
@@ -338,11 +340,15 @@ export class IndexHost {
   #traces(number: SpaceNumber, record: string): IndexTraces {
     const hosted = this.#spaces.get(number)
     if (hosted === undefined || !hosted.settled) return { graph: 'unknown', files: 'unknown' }
-    const { contents } = hosted.saved
+    const { contents, layer } = hosted.saved
+    const graph = hosted.space.traces(record)
     const isIn = contents.includes(idHash(record))
+    const { current } = hosted.space
+    const isOld = layer?.file !== undefined && layer !== current
     return {
-      graph: hosted.space.traces(record),
-      files: isIn ? 'holds' : contents.includes(UNKNOWN_ID) ? 'unknown' : 'clear',
+      graph,
+      // A file of vectors has what the graph that writes to it has; one of a graph before goes with the next snapshot.
+      files: isIn ? 'holds' : contents.includes(UNKNOWN_ID) || isOld ? 'unknown' : current?.file ? graph : 'clear',
     }
   }
 
@@ -390,6 +396,9 @@ export class IndexHost {
     return saved
   }
 }
+
+/** What a graph cannot be without; how it holds vectors can change while it serves. */
+const shapeOf = ({ quantization: _, ...params }: VectorParams): string => JSON.stringify(params)
 
 const NOTHING: Contents = new Float64Array(0)
 

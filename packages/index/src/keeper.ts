@@ -9,7 +9,9 @@ export const NO_LABEL = 0xffffffff
 export interface Keeper {
   /** Every label is below it. */
   readonly end: number
-  /** `NO_LABEL` for a row that it does not keep. */
+  /** Whether the vector of the row is here. */
+  keeps(row: number): boolean
+  /** `NO_LABEL` for a row that it does not have. */
   labelOf(row: number): number
   /** `NO_ROW` for a label that is dead. */
   rowOf(label: number): number

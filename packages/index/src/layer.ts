@@ -2,8 +2,14 @@ import type { Metric, Trace, VectorParams } from '@meridian/core'
 import { Buried, UNKNOWN_ID } from './buried.js'
 import { Embedding } from './embedding.js'
 import { Graph } from './graph.js'
+import type { VectorFile } from './vector-file.js'
 import { type Keeper, NO_LABEL, NO_ROW } from './keeper.js'
 import type { Rows } from './rows.js'
+
+/** Makes files for vectors; `undefined` where it cannot. */
+export interface VectorFiles {
+  create(): VectorFile | undefined
+}
 
 /**
  * One generation of a space's graph and what ties it to the rows. Invariants, for every row that a record owns:
@@ -29,6 +35,8 @@ export class Layer implements Keeper {
     readonly graph: Graph,
     rowOf = new Uint32Array(1024).fill(NO_ROW),
     readonly buried = new Buried(),
+    /** Has the vectors where the graph holds codes. */
+    readonly file?: VectorFile,
   ) {
     this.#rowOf = rowOf
     this.#labelOf = new Uint32Array(rowOf.length).fill(NO_LABEL)
@@ -37,16 +45,33 @@ export class Layer implements Keeper {
     }
   }
 
-  static create(params: VectorParams, rows: Rows): Layer {
+  /** With none of the rows yet, not even among the missing. */
+  static empty(params: VectorParams, rows: Rows, files?: VectorFiles): Layer {
     const embedding = Embedding.over(params, rows)
-    const layer = new Layer(embedding, Graph.create(embedding.shape))
+    const file = embedding.quantizer && files?.create()
+    return new Layer(embedding, Graph.create(embedding.shape), undefined, undefined, file)
+  }
+
+  static create(params: VectorParams, rows: Rows, files?: VectorFiles): Layer {
+    const layer = Layer.empty(params, rows, files)
     for (const row of rows.taken()) layer.enlist(row, rows)
     return layer
   }
 
   /** The layer, where its graph can keep the vectors of the rows. */
   get keeper(): Keeper | undefined {
-    return this.graph.keepsVectors ? this : undefined
+    return this.graph.keepsVectors && (!this.embedding.quantizer || this.file) ? this : undefined
+  }
+
+  keeps(row: number): boolean {
+    const label = this.labelOf(row)
+    return label !== NO_LABEL && (this.file === undefined || label < this.file.end)
+  }
+
+  /** Gives back what it takes now. It must not be used any more. */
+  release(): void {
+    this.graph.release()
+    this.file?.close()
   }
 
   get end(): number {
@@ -54,11 +79,13 @@ export class Layer implements Keeper {
   }
 
   read(label: number, into: Float32Array): void {
-    this.graph.vector(label, into)
+    if (this.file) this.file.read(label, into)
+    else this.graph.vector(label, into)
   }
 
   score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
-    this.graph.score(metric, query, labels, scores)
+    if (this.file) this.file.score(metric, query, labels, scores)
+    else this.graph.score(metric, query, labels, scores)
   }
 
   /** How many rows are scanned that a graph built anew might take. */
@@ -104,7 +131,9 @@ export class Layer implements Keeper {
   }
 
   #put(row: number, rows: Rows): void {
-    const label = this.graph.add(this.embedding.row(rows.vectorAt(row)))
+    const vector = rows.vectorAt(row)
+    const label = this.graph.add(this.embedding.row(vector))
+    this.file?.append(vector)
     if (label >= this.#rowOf.length) this.#rowOf = grown(this.#rowOf, label, NO_ROW)
     this.#rowOf[label] = row
     this.#setLabel(row, label)

@@ -9,22 +9,25 @@ import {
   type ScoreVectors,
 } from './vector-scan.js'
 
+/** A vector, or of a graph of bytes its codes. */
+export type Point = Float32Array | Int8Array
+
 /** What a graph needs of hnswlib, called one way whatever the installed addon can do. Vectors are read during the call. */
 export interface NativeGraph {
   readonly capacity: number
   readonly count: number
   init(capacity: number, m: number, efConstruct: number): void
   resize(capacity: number): void
-  add(vector: Float32Array, label: number): void
+  add(vector: Point, label: number): void
   markDead(label: number): void
-  /** Labels, in no order to rely on. `allowed` has one bit a label, the lowest of a byte first. */
-  search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
+  /** Labels; of an engine that `hasBytes`, the nearest first. `allowed` has one bit a label, the lowest of a byte first. */
+  search(vector: Point, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
   read(path: string): void
   write(path: string): void
   /** Copies the first elements of a label's vector, dead or alive. Only of an engine that `keepsVectors`. */
   vector(label: number, into: Float32Array): void
   /** As `ScoreVectors`, of the first elements of the vectors of labels. Only of an engine that `keepsVectors`. */
-  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void
+  score(metric: Metric, query: Point, labels: Uint32Array, scores: Float32Array): void
 }
 
 /** A way to make native graphs. */
@@ -35,6 +38,8 @@ export interface Engine {
   readonly scoreVectors: ScoreVectors
   /** Whether the vectors in a graph can be read and scored: then nobody else needs a copy. */
   readonly keepsVectors: boolean
+  /** Whether there are graphs of bytes. */
+  readonly hasBytes: boolean
   /** Gives freed memory back to the system, if the addon can. */
   trimMemory(): void
   create(shape: GraphShape): NativeGraph
@@ -42,7 +47,7 @@ export interface Engine {
 
 /** The part of the addon that is used. Its own types depend on the patch, which another package manager does not apply. */
 export interface Addon {
-  readonly HierarchicalNSW: new (distance: 'l2' | 'ip', dims: number) => AddonGraph
+  readonly HierarchicalNSW: new (distance: 'l2' | 'ip' | 'l2-int8', dims: number) => AddonGraph
   readonly simdKernel?: () => string
   readonly trimMemory?: () => void
   readonly scoreVectors?: NativeScoreVectors
@@ -54,17 +59,17 @@ export interface AddonGraph {
   getMaxElements(): number
   getCurrentCount(): number
   setEf(ef: number): void
-  addPoint(point: readonly number[] | Float32Array, label: number): void
+  addPoint(point: readonly number[] | Point, label: number): void
   markDelete(label: number): void
   searchKnn(
-    point: readonly number[] | Float32Array,
+    point: readonly number[] | Point,
     k: number,
     filter?: Uint8Array | ((label: number) => boolean),
   ): { readonly neighbors: ArrayLike<number> }
   readonly readPoint?: (label: number, into: Float32Array) => void
   readonly scoreLabels?: (
     metric: NativeMetric,
-    query: Float32Array,
+    query: Point,
     labels: Uint32Array,
     scores: Float32Array,
     plain?: boolean,
@@ -84,7 +89,7 @@ abstract class AddonBacked implements NativeGraph {
     { HierarchicalNSW }: Addon,
     protected readonly shape: GraphShape,
   ) {
-    this.addon = new HierarchicalNSW(shape.distance, shape.dims)
+    this.addon = new HierarchicalNSW(shape.bytes ? 'l2-int8' : shape.distance, shape.dims)
   }
 
   get capacity(): number {
@@ -119,21 +124,21 @@ abstract class AddonBacked implements NativeGraph {
     this.addon.readPoint!(label, into)
   }
 
-  score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
+  score(metric: Metric, query: Point, labels: Uint32Array, scores: Float32Array): void {
     this.addon.scoreLabels!(NATIVE_METRICS[metric], query, labels, scores)
   }
 
-  abstract add(vector: Float32Array, label: number): void
-  abstract search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
+  abstract add(vector: Point, label: number): void
+  abstract search(vector: Point, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number>
 }
 
 /** The patched addon: vectors and bits are read in place. */
 class PatchedGraph extends AddonBacked {
-  add(vector: Float32Array, label: number): void {
+  add(vector: Point, label: number): void {
     this.addon.addPoint(vector, label)
   }
 
-  search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number> {
+  search(vector: Point, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number> {
     this.addon.setEf(ef)
     return this.addon.searchKnn(vector, limit, allowed).neighbors
   }
@@ -143,19 +148,28 @@ class PatchedGraph extends AddonBacked {
 class StockGraph extends AddonBacked {
   readonly #scratch: number[] = new Array<number>(this.shape.dims).fill(0)
 
-  add(vector: Float32Array, label: number): void {
+  add(vector: Point, label: number): void {
     this.addon.addPoint(this.#load(vector), label)
   }
 
-  search(vector: Float32Array, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number> {
+  search(vector: Point, limit: number, ef: number, allowed: Uint8Array | undefined): ArrayLike<number> {
     this.addon.setEf(ef)
     const filter = allowed && ((label: number): boolean => hasBit(allowed, label))
     return this.addon.searchKnn(this.#load(vector), limit, filter).neighbors
   }
 
-  #load(vector: Float32Array): number[] {
+  #load(vector: Point): number[] {
     for (let i = 0; i < vector.length; i++) this.#scratch[i] = vector[i]!
     return this.#scratch
+  }
+}
+
+const hasBytes = ({ HierarchicalNSW }: Addon): boolean => {
+  try {
+    new HierarchicalNSW('l2-int8', 1)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -171,6 +185,7 @@ export const engineOf = (addon: Addon): Engine => {
     kernel,
     scoreVectors,
     keepsVectors,
+    hasBytes: keepsVectors && hasBytes(addon),
     trimMemory: () => addon.trimMemory?.(),
     create: (shape) => new Backed(addon, shape),
   }

@@ -1,7 +1,5 @@
 import type { VectorParams } from '@meridian/core'
-import { Embedding } from './embedding.js'
-import { Graph } from './graph.js'
-import { Layer } from './layer.js'
+import { Layer, type VectorFiles } from './layer.js'
 import { NO_ORDINAL, type Rows } from './rows.js'
 
 /** Rows looked at between two looks at the clock. */
@@ -21,9 +19,9 @@ export class Rebuild {
   constructor(
     params: VectorParams,
     readonly rows: Rows,
+    files?: VectorFiles,
   ) {
-    const embedding = Embedding.over(params, rows)
-    this.layer = new Layer(embedding, Graph.create(embedding.shape))
+    this.layer = Layer.empty(params, rows, files)
   }
 
   /** Whether it lacks no more than the graph that `missing` are missing from: all rows were looked at. */

@@ -1,7 +1,7 @@
 import { assert, isFinite32, type Metric } from '@meridian/core'
 import { ABSENT, OrdinalMap } from './ordinal-map.js'
 import { ENGINE } from './graph.js'
-import { type Keeper, NO_LABEL, NO_ROW } from './keeper.js'
+import { type Keeper, NO_ROW } from './keeper.js'
 import { ScanBatch } from './scan-batch.js'
 import { normalize } from './scoring.js'
 import { Slab } from './slab.js'
@@ -16,6 +16,7 @@ const NO_SLOT = 0xffffffff
 /** Shared by all: a scan is over before the next begins. */
 const own = new ScanBatch()
 const kept = new ScanBatch()
+const coarse = new ScanBatch()
 
 /**
  * The vectors of a space as float32 rows, and the exact scan over them. Invariants:
@@ -126,7 +127,7 @@ export class Rows {
 
   /** `by` keeps the vector of the row from now on. Nothing happens where it is not the keeper. */
   keptBy(by: Keeper, row: number): void {
-    if (by === this.#keeper) this.#drop(row)
+    if (by === this.#keeper && by.keeps(row)) this.#drop(row)
   }
 
   /**
@@ -136,7 +137,7 @@ export class Rows {
   handTo(next: Keeper | undefined): void {
     if (next === this.#keeper) return
     for (const row of this.taken()) {
-      if (next !== undefined && next.labelOf(row) !== NO_LABEL) this.#drop(row)
+      if (next?.keeps(row)) this.#drop(row)
       else if (this.#slots[row] === NO_SLOT) this.#slots[row] = this.#slab.take(this.vectorAt(row))
     }
     this.#keeper = next
@@ -172,7 +173,7 @@ export class Rows {
     let offered = 0
     for (let label = 0; label < (keeper?.end ?? 0); label++) {
       const row = keeper!.rowOf(label)
-      if (row !== NO_ROW) offered += this.#offer(query, row, best)
+      if (row !== NO_ROW && this.#slots[row] === NO_SLOT) offered += this.#offer(query, row, best)
     }
     for (let row = 0; this.#slab.size > 0 && row < this.#end; row++)
       if (this.#slots[row] !== NO_SLOT) offered += this.#offer(query, row, best)
@@ -187,6 +188,35 @@ export class Rows {
       const row = this.#byOrdinal.get(ordinals[i]!)
       if (row !== ABSENT) offered += this.#offer(query, row, best)
     }
+    return offered + this.#finish(query, best)
+  }
+
+  /**
+   * Offers to `nearest` the rows that the keeper keeps, all owned ones or those of `ordinals`, each under its own number with what
+   * `score` makes of its label; the others to `best`, in full. Returns how many those were.
+   */
+  offerCoarse(
+    query: Float32Array,
+    ordinals: Uint32Array | undefined,
+    score: (labels: Uint32Array, scores: Float32Array) => void,
+    nearest: TopK,
+    best: TopK,
+  ): number {
+    this.#begin()
+    coarse.clear()
+    let offered = 0
+    const look = (row: number): void => {
+      if (this.#ordinals[row] === NO_ORDINAL) return
+      if (this.#slots[row] !== NO_SLOT) offered += this.#offer(query, row, best)
+      else if (coarse.add(this.#keeper!.labelOf(row), row)) coarse.offer(score, nearest)
+    }
+    if (ordinals === undefined) for (let row = 0; row < this.#end; row++) look(row)
+    else
+      for (let i = 0; i < ordinals.length; i++) {
+        const row = this.#byOrdinal.get(ordinals[i]!)
+        if (row !== ABSENT) look(row)
+      }
+    coarse.offer(score, nearest)
     return offered + this.#finish(query, best)
   }
 

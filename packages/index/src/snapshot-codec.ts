@@ -6,13 +6,15 @@ import { UNKNOWN_ID } from './buried.js'
  * Layout of the head file (big-endian; v = LEB128 integer; text is length-prefixed):
  *
  *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · ceiling f64
+ *   · (from format 3) 0 u8, or where the graph holds codes 1 u8 · lowest f64 · step f64 · quantile f64 · number of the file of vectors v
+ *   · sha-256 of those of all slots
  *   · generation v · graph bytes v · graph sha-256 · slots v · per label: 1 u8 · id text · version text if it is alive,
  *   else 2 u8 · hash of the id u64, or (all that format 1 has) 0 u8 if the id is not known
  *   · sha-256 of everything before
  */
 const MAGIC = 0x4d564958
-const FORMAT = 2
-const FORMATS_READ = [1, 2]
+const FORMAT = 3
+const FORMATS_READ = [1, 2, 3]
 const DIGEST_BYTES = 32
 const DEAD = 0
 const ALIVE = 1
@@ -24,12 +26,24 @@ export interface SnapshotHead {
   readonly params: VectorParams
   /** Of the graph's embedding. */
   readonly ceiling: number
+  readonly codes?: SnapshotCodes
   /** Names the graph file; grows with every snapshot of the space. */
   readonly generation: number
   readonly graphBytes: number
   readonly graphDigest: Uint8Array
   /** By label; of a dead one the hash of its id, or `UNKNOWN_ID`. */
   readonly labels: readonly (SnapshotLabel | number)[]
+}
+
+/** Of a graph of codes. */
+export interface SnapshotCodes {
+  readonly low: number
+  readonly step: number
+  readonly quantile: number
+  /** Names the file of vectors. */
+  readonly file: number
+  /** Of the vectors of all slots. */
+  readonly digest: Uint8Array
 }
 
 export interface SnapshotLabel {
@@ -42,7 +56,14 @@ export const encodeHead = (head: SnapshotHead): Uint8Array => {
   const out = new ByteWriter(4096 + labels.length * 48)
   out.u32(MAGIC).u8(FORMAT).text(space.collection).text(space.vector)
   out.u8(METRICS.indexOf(params.metric)).varuint(params.size).varuint(params.hnsw.m).varuint(params.hnsw.efConstruct)
-  out.u64(new BigUint64Array(Float64Array.of(head.ceiling).buffer)[0]!)
+  writeDouble(out, head.ceiling)
+  if (head.codes) {
+    out.u8(1)
+    writeDouble(out, head.codes.low)
+    writeDouble(out, head.codes.step)
+    writeDouble(out, head.codes.quantile)
+    out.varuint(head.codes.file).raw(head.codes.digest)
+  } else out.u8(0)
   out.varuint(head.generation).varuint(head.graphBytes).raw(head.graphDigest).varuint(labels.length)
   for (const label of labels) {
     if (typeof label === 'object') out.u8(ALIVE).text(label.id).text(label.version)
@@ -67,7 +88,8 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const metric = METRICS[input.u8()]
   if (metric === undefined) throw malformed('unknown metric')
   const params = { size: input.varuint(), metric, hnsw: { m: input.varuint(), efConstruct: input.varuint() } }
-  const ceiling = new Float64Array(BigUint64Array.of(input.u64()).buffer)[0]!
+  const ceiling = readDouble(input)
+  const codes = format < 3 ? undefined : readCodes(input)
   const generation = input.varuint()
   const graphBytes = input.varuint()
   const graphDigest = input.raw(DIGEST_BYTES)
@@ -75,7 +97,22 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const labels: (SnapshotLabel | number)[] = []
   for (let label = 0; label < slots; label++) labels.push(readLabel(input))
   input.end()
-  return { space, params, ceiling, generation, graphBytes, graphDigest, labels }
+  return { space, params, ceiling, ...(codes && { codes }), generation, graphBytes, graphDigest, labels }
+}
+
+const writeDouble = (out: ByteWriter, number: number): void =>
+  void out.u64(new BigUint64Array(Float64Array.of(number).buffer)[0]!)
+
+const readDouble = (input: ByteReader): number => new Float64Array(BigUint64Array.of(input.u64()).buffer)[0]!
+
+const readCodes = (input: ByteReader): SnapshotCodes | undefined => {
+  const kind = input.u8()
+  if (kind === 0) return undefined
+  if (kind !== 1) throw malformed(`codes of kind ${kind}`)
+  const [low, step, quantile] = [readDouble(input), readDouble(input), readDouble(input)]
+  if (!(Number.isFinite(low) && step > 0 && Number.isFinite(1 / step) && quantile >= 0.5 && quantile <= 1))
+    throw malformed('range of codes')
+  return { low, step, quantile, file: input.varuint(), digest: input.raw(DIGEST_BYTES) }
 }
 
 const readLabel = (input: ByteReader): SnapshotLabel | number => {

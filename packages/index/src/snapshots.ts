@@ -8,9 +8,12 @@ import { Embedding } from './embedding.js'
 import { ENGINE, Graph } from './graph.js'
 import { checkGraphFile, eachVector } from './graph-file.js'
 import { NO_ROW } from './keeper.js'
-import { Layer } from './layer.js'
+import { Layer, type VectorFiles } from './layer.js'
+import { PLANNER } from './planner.js'
+import { isQuantized, Quantizer } from './quantizer.js'
 import { decodeHead, encodeHead, type SnapshotHead, type SnapshotLabel } from './snapshot-codec.js'
 import { Space } from './space.js'
+import { VectorFile } from './vector-file.js'
 
 /** Whose vectors the files of a space hold, dead ones too: hashes of ids, by label. */
 export type Contents = Float64Array
@@ -18,7 +21,8 @@ export type Contents = Float64Array
 /**
  * The snapshots of all spaces, derived and disposable: two files a space in `directory`, named by a hash of the space.
  * `NAME.GENERATION.graph` is hnswlib's own file; `NAME.head` says which graph file is meant, its checksum, and which vector
- * stands behind each label. Replacing the head is what makes a snapshot: a crash before it leaves the older one whole.
+ * stands behind each label. Replacing the head is what makes a snapshot: a crash before it leaves the older one whole. Of a graph of
+ * codes there is a third, `NAME.NUMBER.vectors`, which the graph that serves goes on writing to; the head names its beginning.
  */
 export class Snapshots {
   constructor(
@@ -43,10 +47,10 @@ export class Snapshots {
       const head = decodeHead(readFileSync(join(this.directory, `${name}.head`)))
       if (!isFor(head, ref, params)) throw malformed('snapshot of other parameters')
       const graph = graphFile(name, head.generation)
-      const space = this.#read(head, graph)
+      const space = this.#read(head, graph, ref, params)
       // Of a crash between two generations.
       for (const file of found)
-        if (file.endsWith('.graph') && file !== graph) rmSync(join(this.directory, file), { force: true })
+        if (isStale(file, graph, head.codes?.file)) rmSync(join(this.directory, file), { force: true })
       return { space, contents: contentsOf(head.labels) }
     } catch (error) {
       this.log.warn({ ...ref, error: String(error) }, 'index snapshot refused; rebuilding from records')
@@ -72,12 +76,17 @@ export class Snapshots {
     const generation = Math.max(0, ...old.map(generationOf)) + 1
     const graphName = graphFile(name, generation)
     const graphPath = join(this.directory, graphName)
-    const { shape, ceiling } = layer.embedding
+    const { shape, ceiling, quantizer } = layer.embedding
     let isNamed = false
     try {
       // The graph file and the labels are of one instant; hashing and flushing them may take their time.
       layer.graph.write(graphPath)
       const labels = labelsOf(space, layer)
+      const vectors = layer.file
+      // Whole vectors are in memory where there is no room for them on the disk: that is not written down, but read from the records.
+      if (quantizer && vectors?.end !== labels.length) throw new Error('there is no room for the vectors')
+      const codes = quantizer && vectors && { ...quantizer, file: numberOf(vectors.path), digest: vectors.digest() }
+      await vectors?.sync()
       const handle = await open(graphPath, 'r+')
       let head: SnapshotHead
       try {
@@ -85,7 +94,8 @@ export class Snapshots {
         checkGraphFile(handle.fd, shape, labels.length)
         const graphBytes = (await handle.stat()).size
         const graphDigest = await digestOf(handle)
-        head = { space: ref, params: space.params, ceiling, generation, graphBytes, graphDigest, labels }
+        const { params } = space
+        head = { space: ref, params, ceiling, ...(codes && { codes }), generation, graphBytes, graphDigest, labels }
       } finally {
         await handle.close()
       }
@@ -94,8 +104,12 @@ export class Snapshots {
       if (!isWanted()) throw new StoreError('SHUTTING_DOWN', 'the space is gone')
       await rename(`${headPath}.tmp`, headPath)
       isNamed = true
+      if (vectors) vectors.isNamed = true
       await syncDirectory(this.directory)
-      for (const file of old) if (file.endsWith('.graph')) await rm(join(this.directory, file), { force: true })
+      // Of the files of vectors, those that a layer of now writes to are no older ones.
+      for (const file of old)
+        if (isStale(file, graphName, codes?.file) && !space.uses(join(this.directory, file)))
+          await rm(join(this.directory, file), { force: true })
       return contentsOf(labels)
     } catch (cause) {
       if (!isNamed) rmSync(graphPath, { force: true })
@@ -107,6 +121,22 @@ export class Snapshots {
 
   drop(ref: SpaceRef): void {
     for (const file of this.#filesOf(nameOf(ref))) rmSync(join(this.directory, file), { force: true })
+  }
+
+  /** Where the whole vectors of a space go when its graph holds codes. */
+  filesFor(ref: SpaceRef, { size }: VectorParams): VectorFiles {
+    const name = nameOf(ref)
+    return {
+      create: () => {
+        const number = Math.max(0, ...this.#filesOf(name).filter(isVectors).map(numberOf)) + 1
+        try {
+          return VectorFile.create(join(this.directory, vectorsFile(name, number)), size)
+        } catch (error) {
+          this.log.warn({ ...ref, error: String(error) }, 'no file for vectors: they stay in memory')
+          return undefined
+        }
+      },
+    }
   }
 
   /** Removes the files of all spaces but these. Returns how many there were. */
@@ -124,12 +154,16 @@ export class Snapshots {
     return readdirSync(this.directory).filter((file) => file.startsWith(`${name}.`))
   }
 
-  #read(head: SnapshotHead, file: string): Space {
-    const embedding = new Embedding(head.params, head.ceiling)
+  #read(head: SnapshotHead, file: string, ref: SpaceRef, params: VectorParams): Space {
+    const { codes } = head
+    if (codes && !(ENGINE.hasBytes && isQuantized({ ...head.params, quantization: codes })))
+      throw malformed('codes where none can be')
+    const quantizer = codes && new Quantizer(codes.low, codes.step, codes.quantile)
+    const embedding = new Embedding(head.params, head.ceiling, quantizer)
     const { shape } = embedding
     const slots = head.labels.length
     const path = join(this.directory, file)
-    const space = new Space(head.params)
+    const space = new Space(params, PLANNER, this.filesFor(ref, params))
     const rowOf = new Uint32Array(Math.max(1024, slots)).fill(NO_ROW)
     const dead: number[] = []
     const buried = new Buried()
@@ -151,7 +185,15 @@ export class Snapshots {
     } finally {
       closeSync(fd)
     }
-    space.adopt(new Layer(embedding, Graph.load(shape, path, slots, dead), rowOf, buried))
+    const vectors =
+      codes &&
+      VectorFile.open(
+        join(this.directory, vectorsFile(nameOf(head.space), codes.file)),
+        head.params.size,
+        slots,
+        codes.digest,
+      )
+    space.adopt(new Layer(embedding, Graph.load(shape, path, slots, dead), rowOf, buried, vectors))
     return space
   }
 }
@@ -164,10 +206,18 @@ const nameOf = (ref: SpaceRef): string =>
     .slice(0, 32)
 
 /** Files that are none of ours are left alone. */
-const FILE = /^([0-9a-f]{32})\.(?:head|head\.tmp|\d+\.graph)$/
+const FILE = /^([0-9a-f]{32})\.(?:head|head\.tmp|\d+\.graph|\d+\.vectors)$/
 
 const graphFile = (name: string, generation: number): string => `${name}.${generation}.graph`
 const generationOf = (file: string): number => Number(/\.(\d+)\.graph$/.exec(file)?.[1] ?? 0)
+
+const vectorsFile = (name: string, number: number): string => `${name}.${number}.vectors`
+const isVectors = (file: string): boolean => file.endsWith('.vectors')
+const numberOf = (file: string): number => Number(/\.(\d+)\.vectors$/.exec(file)?.[1] ?? 0)
+
+/** A file of a graph, or of vectors, that the head does not name. */
+const isStale = (file: string, graph: string, vectors: number | undefined): boolean =>
+  (file.endsWith('.graph') && file !== graph) || (isVectors(file) && numberOf(file) !== vectors)
 
 const isFor = (head: SnapshotHead, ref: SpaceRef, params: VectorParams): boolean =>
   head.space.collection === ref.collection &&

@@ -1,12 +1,22 @@
-import type { IndexHit, IndexQuery, RebuildReason, SearchWork, SpaceStats, Trace, VectorParams } from '@meridian/core'
+import type {
+  IndexHit,
+  IndexQuery,
+  Quantization,
+  RebuildReason,
+  SearchWork,
+  SpaceStats,
+  Trace,
+  VectorParams,
+} from '@meridian/core'
 import { idHash } from './buried.js'
 import { fitsGraph } from './graph.js'
 import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
 import { graphBytes, rowsBytes } from './graph-memory.js'
 import { NO_LABEL, NO_ROW } from './keeper.js'
-import { Layer } from './layer.js'
+import { Layer, type VectorFiles } from './layer.js'
 import { FILTERED_WIDTH, PLANNER, type Planner } from './planner.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
+import { isQuantized } from './quantizer.js'
 import { Rebuild } from './rebuild.js'
 import { Rows } from './rows.js'
 import { SelfRecall } from './self-recall.js'
@@ -14,6 +24,11 @@ import { TopK } from './top-k.js'
 
 /** Fewer vectors than this are scanned: as fast, always right, and equal on every replica. */
 export const GRAPH_LIVE_MIN = 1000
+/** Of what codes found, so many times the limit are compared in full, unless a search says otherwise; and so many at least. */
+const OVERSAMPLING = 3
+const RESCORED_MIN = 32
+/** Wider walks for a search that would have nothing of codes. */
+const IGNORING_WIDTH = 2
 /** While a rebuild runs, the serving graph is brought up to date only where scanning what it lacks would take a search about 1 ms. */
 const BACKLOG_NUMBERS_MAX = 1_000_000
 const BACKLOG_MAX = 10_000
@@ -30,6 +45,7 @@ export class Space {
   /** Rows of a snapshot, or of an earlier opening, that no record has claimed yet: id to row. In a layer, never found. */
   readonly #unclaimed = new Map<string, number>()
   readonly #backlogMax: number
+  #params: VectorParams
   #current: Layer | undefined
   #rebuild: Rebuild | undefined
   #isSoon = true
@@ -37,11 +53,24 @@ export class Space {
 
   /** `planner` decides between scan and walk where both can answer. */
   constructor(
-    readonly params: VectorParams,
+    params: VectorParams,
     readonly planner: Planner = PLANNER,
+    /** Where whole vectors go when the graph holds codes; without it they stay in memory. */
+    readonly files?: VectorFiles,
   ) {
+    this.#params = params
     this.#backlogMax = Math.min(BACKLOG_MAX, Math.floor(BACKLOG_NUMBERS_MAX / params.size))
     this.rows = new Rows(params.size, params.metric)
+  }
+
+  get params(): VectorParams {
+    return this.#params
+  }
+
+  /** Whole vectors in the graph, or codes, or others: what there is serves until a graph like that has been built beside it. */
+  quantize(quantization: Quantization | undefined): void {
+    const { quantization: _, ...params } = this.#params
+    this.#params = quantization ? { ...params, quantization } : params
   }
 
   get current(): Layer | undefined {
@@ -66,7 +95,7 @@ export class Space {
 
   /** Takes every row from its record, to be claimed again: the start of an opening. A rebuild that was under way is over. */
   release(): void {
-    this.#rebuild?.layer.graph.release()
+    this.#rebuild?.layer.release()
     this.#rebuild = undefined
     for (const row of [...this.rows.taken()]) {
       this.rows.unassign(row)
@@ -124,9 +153,11 @@ export class Space {
       tell?.({ plan: 'scan', candidates, ef: 0, scanned: 0 })
       return []
     }
-    const ef = Math.max(query.ef ?? EF_DEFAULT * (among ? FILTERED_WIDTH : 1), limit)
-    const best = new TopK(this.params.metric, limit)
     const layer = this.#current
+    const wide = layer?.embedding.quantizer && query.quantization?.ignore === true ? IGNORING_WIDTH : 1
+    const rescored = this.#rescored(query, limit)
+    const ef = Math.max((query.ef ?? EF_DEFAULT * (among ? FILTERED_WIDTH : 1)) * wide, limit, rescored.asked)
+    const best = new TopK(this.params.metric, limit)
     const scan =
       query.exact === true ||
       layer === undefined ||
@@ -134,10 +165,11 @@ export class Space {
       !fitsGraph(vector) ||
       this.#isBetterScanned(layer, vector, layer.embedding.ef(ef), among)
     if (scan) {
-      const scanned = among ? this.rows.offerAmong(vector, among, best) : this.rows.offerAll(vector, best)
+      const codes = query.exact === true || !fitsGraph(vector) ? undefined : layer
+      const scanned = this.#scan(codes, vector, among, rescored.count, best)
       tell?.({ plan: 'scan', candidates, ef: 0, scanned })
     } else {
-      const scanned = this.#walk(layer, vector, ef, among, best)
+      const scanned = this.#walk(layer, vector, ef, among, best, rescored.count)
       tell?.({ plan: among ? 'filtered-graph' : 'graph', candidates, ef: layer.embedding.ef(ef), scanned })
     }
     return best.take()
@@ -172,7 +204,7 @@ export class Space {
       return 0
     }
     if (this.#current === undefined) {
-      this.#current = Layer.create(this.params, this.rows)
+      this.#current = Layer.create(this.params, this.rows, this.files)
       this.rows.handTo(this.#current.keeper)
       this.#selfRecall = new SelfRecall(this.#current, true)
     }
@@ -190,6 +222,7 @@ export class Space {
   get wanted(): RebuildReason | undefined {
     const layer = this.#current
     if (layer === undefined || this.#rebuild !== undefined || !this.isSettled) return undefined
+    if (this.#isOtherwiseQuantized(layer)) return 'quantization'
     const { slots, dead } = layer.graph
     const { value: recall, whenNew: recallWhenNew } = this.#selfRecall ?? {}
     return rebuildReason({ live: this.rows.live, slots, dead, outgrown: layer.outgrown, recall, recallWhenNew })
@@ -201,7 +234,7 @@ export class Space {
    */
   rebuild(isSoon = true): void {
     this.#isSoon = isSoon
-    if (this.#current !== undefined && this.isSettled) this.#rebuild ??= new Rebuild(this.params, this.rows)
+    if (this.#current !== undefined && this.isSettled) this.#rebuild ??= new Rebuild(this.params, this.rows, this.files)
   }
 
   get isRebuilding(): boolean {
@@ -260,6 +293,11 @@ export class Space {
     return found.find((trace) => trace === 'holds') ?? found.find((trace) => trace === 'unknown') ?? 'clear'
   }
 
+  /** Whether a layer writes to this file. */
+  uses(path: string): boolean {
+    return this.#current?.file?.path === path || this.#rebuild?.layer.file?.path === path
+  }
+
   idOf(row: number): string {
     return this.#ids[row]!
   }
@@ -270,10 +308,56 @@ export class Space {
 
   /** Gives the memory of its graphs back now. It must not be used any more. */
   close(): void {
-    this.#rebuild?.layer.graph.release()
-    this.#current?.graph.release()
+    this.#rebuild?.layer.release()
+    this.#current?.release()
     this.#rebuild = undefined
     this.#current = undefined
+  }
+
+  #isOtherwiseQuantized({ embedding: { quantizer } }: Layer): boolean {
+    const { params } = this
+    return quantizer?.quantile !== (isQuantized(params) ? params.quantization!.quantile : undefined)
+  }
+
+  /** How many of what codes find are compared in full, and how many of them the search asked for itself. */
+  #rescored({ quantization = {} }: IndexQuery, limit: number): { readonly count: number; readonly asked: number } {
+    const { ignore = false, rescore = true, oversampling } = quantization
+    if (ignore) return { count: Number.POSITIVE_INFINITY, asked: 0 }
+    if (!rescore) return { count: limit, asked: 0 }
+    if (oversampling === undefined) return { count: Math.max(limit * OVERSAMPLING, RESCORED_MIN), asked: 0 }
+    const asked = Math.min(Math.ceil(limit * Math.max(1, oversampling)), this.rows.live)
+    return { count: asked, asked }
+  }
+
+  /** Everything, or those `among` all; of the graph's `rescored` at most in full, the nearest by its codes, if it has any. */
+  #scan(
+    layer: Layer | undefined,
+    vector: Float32Array,
+    among: Uint32Array | undefined,
+    rescored: number,
+    best: TopK,
+  ): number {
+    const { rows } = this
+    const count = among?.length ?? rows.live
+    if (layer?.keeper === undefined || layer.embedding.quantizer === undefined || rescored >= count)
+      return among ? rows.offerAmong(vector, among, best) : rows.offerAll(vector, best)
+    const codes = layer.embedding.query(vector)
+    const nearest = new TopK('Euclid', rescored)
+    const own = rows.offerCoarse(
+      vector,
+      among,
+      (labels, scores) => layer.graph.score('Euclid', codes, labels, scores),
+      nearest,
+      best,
+    )
+    return (
+      own +
+      rows.offerRows(
+        vector,
+        nearest.take().map((hit) => hit.ordinal),
+        best,
+      )
+    )
   }
 
   /** Lacks more than it may. */
@@ -294,8 +378,8 @@ export class Space {
   #serve(layer: Layer | undefined): void {
     // Before the old graph goes: what the new one lacks is read from it.
     this.rows.handTo(layer?.keeper)
-    this.#current?.graph.release()
-    if (this.#rebuild && this.#rebuild.layer !== layer) this.#rebuild.layer.graph.release()
+    this.#current?.release()
+    if (this.#rebuild && this.#rebuild.layer !== layer) this.#rebuild.layer.release()
     this.#rebuild = undefined
     this.#current = layer
     this.#selfRecall = layer && new SelfRecall(layer, true)
@@ -324,7 +408,14 @@ export class Space {
   }
 
   /** The graph's candidates and everything it lacks, scored from their rows; returns how many those were. */
-  #walk(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined, best: TopK): number {
+  #walk(
+    layer: Layer,
+    vector: Float32Array,
+    ef: number,
+    among: Uint32Array | undefined,
+    best: TopK,
+    rescored: number,
+  ): number {
     const found: number[] = []
     let scanned = 0
     let allowed: Uint8Array | undefined
@@ -347,9 +438,10 @@ export class Space {
       scanned += this.rows.offerRows(vector, layer.missing, best)
       scanned += this.rows.offerRows(vector, layer.loose, best)
     }
-    // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them.
+    // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them, or the first of them.
     const labels = layer.search(vector, ef, allowed)
-    for (let i = 0; i < labels.length; i++) {
+    const end = layer.embedding.quantizer ? Math.min(labels.length, rescored) : labels.length
+    for (let i = 0; i < end; i++) {
       const row = layer.rowOf(labels[i]!)
       if (row !== NO_ROW) found.push(row)
     }

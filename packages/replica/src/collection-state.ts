@@ -8,6 +8,7 @@ import {
   type JsonObject,
   orderOf,
   type PointId,
+  type SpaceParams,
   type SpaceRef,
   StoreError,
   shardOf,
@@ -24,6 +25,7 @@ import { RecentChanges } from './recent-changes.js'
 import type { SpaceKeys } from './space-keys.js'
 import { Tallies } from './tally.js'
 import { OrderedIds } from './ordered-ids.js'
+import { withQuantization } from './quantization.js'
 
 let made = 0
 
@@ -44,7 +46,9 @@ export class CollectionState implements Collection {
   readonly #watchers = new Set<(id: PointId, ordinal: number) => void>()
   aliases: readonly string[] = []
   indexes: ReadonlyMap<string, IndexSchema> = new Map()
-  settings: readonly Setting[] = []
+  #settings: readonly Setting[] = []
+  /** By key of the vector space: what the index was last told of it. */
+  readonly #told = new Map<string, string>()
   #config: CollectionConfig
   #keys: SpaceKeys
   readonly #watches: ConflictWatch[] = []
@@ -63,7 +67,9 @@ export class CollectionState implements Collection {
     openBook: (state: CollectionState) => ConflictBook,
     readonly window: WriteWindow,
     readonly policy: ConflictPolicy,
+    settings: readonly Setting[] = [],
   ) {
+    this.#settings = settings
     this.#config = config
     this.#keys = keys
     const order = orderOf(policy)
@@ -82,6 +88,17 @@ export class CollectionState implements Collection {
     return this.#config
   }
 
+  get settings(): readonly Setting[] {
+    return this.#settings
+  }
+
+  /** The index hears of those that are its business. */
+  set settings(settings: readonly Setting[]) {
+    this.#settings = settings
+    for (const key of this.#told.keys())
+      if (this.#keys.has(key) && this.#told.get(key) !== JSON.stringify(this.#indexed(key))) this.openSpace(key)
+  }
+
   get keys(): SpaceKeys {
     return this.#keys
   }
@@ -95,6 +112,7 @@ export class CollectionState implements Collection {
       if (keys.has(key)) continue
       this.index.dropSpace(this.#ref(key))
       this.#fed.delete(key)
+      this.#told.delete(key)
     }
     for (const key of keys.keys()) {
       if (this.#fed.has(key)) continue
@@ -347,6 +365,11 @@ export class CollectionState implements Collection {
     return wider
   }
 
+  #indexed(key: string): SpaceParams | undefined {
+    const params = this.#keys.params(key)
+    return params && withQuantization(params, this.#settings, this.#keys.name(key)!)
+  }
+
   /** Hands every live vector to the index: at start, and when it asks for them again. */
   openSpaces(): void {
     for (const key of this.#fed.keys()) this.openSpace(key)
@@ -354,8 +377,9 @@ export class CollectionState implements Collection {
 
   /** `key`: of a space that was dropped meanwhile, nothing. */
   openSpace(key: string): void {
-    const params = this.#keys.params(key)
+    const params = this.#indexed(key)
     if (params === undefined) return
+    this.#told.set(key, JSON.stringify(params))
     const entries = []
     for (const ordinal of this.ordinals()) {
       const { view, slot } = this.#place(ordinal)

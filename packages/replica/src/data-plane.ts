@@ -210,6 +210,7 @@ export class DataPlane {
       (of) => this.#openBook(of),
       this.#window,
       policyOf(resolved.settings),
+      resolved.settings,
     )
     for (const uid of resolved.uids)
       for (const store of this.#stores.get(uid)!)

@@ -1,4 +1,4 @@
-import type { PointId, SpaceParams, VectorValue } from '@meridian/core'
+import type { PointId, QuantizedSearch, SpaceParams, VectorValue } from '@meridian/core'
 import type { ReadFilter } from '../schema/filter.js'
 import type { Formula } from './formula/expression.js'
 import type { Fusion } from './fusion.js'
@@ -28,6 +28,7 @@ export interface NearestStage {
   readonly vector: VectorValue
   readonly exact: boolean
   readonly ef: number | undefined
+  readonly quantization?: QuantizedSearch
 }
 
 /** How one node of a query orders points: all that match its filter, or, with sources, those that the sources found. */

@@ -47,6 +47,7 @@ export const nearest = async (
       limit: fetched,
       exact: stage.exact,
       ...(stage.ef === undefined ? {} : { ef: Math.max(stage.ef, fetched) }),
+      ...(stage.quantization === undefined ? {} : { quantization: stage.quantization }),
       ...(among === undefined ? {} : { among }),
     }
     const raw = await index.search(collection.space(stage.target.space), asked, signal, tell)

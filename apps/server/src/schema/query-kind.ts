@@ -1,4 +1,4 @@
-import type { VectorValue } from '@meridian/core'
+import type { QuantizedSearch, VectorValue } from '@meridian/core'
 import { badRequest, formatError, invalid } from '../http/errors.js'
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { type ContextPair, contextScoring, discoverScoring } from '../query/discover.js'
@@ -54,13 +54,27 @@ const nearestStage = (vector: VectorValue, { target }: VectorSource, { body, pat
   const at_ = at(path, 'params')
   const params = optional(body.params, at_, {} as JsonMap, readMap)
   const ef = optional(params.hnsw_ef, `${at_}.hnsw_ef`, 0, (value, place) => readInteger(value, place, 0, EF_MAX))
+  const quantization = optional(params.quantization, `${at_}.quantization`, undefined, readQuantized)
   return {
     kind: 'nearest',
     target,
     vector,
     exact: optional(params.exact, `${at_}.exact`, false, readFlag),
     ef: ef === 0 ? undefined : ef,
+    ...(quantization && { quantization }),
   }
+}
+
+const OVERSAMPLING_MAX = 1000
+
+const readQuantized = (value: Json, path: string): QuantizedSearch => {
+  const map = readMap(value, path)
+  const oversampling = optional(map.oversampling, `${path}.oversampling`, undefined, readNumber)
+  if (oversampling !== undefined && !(oversampling >= 1 && oversampling <= OVERSAMPLING_MAX))
+    throw invalid(`${path}.oversampling`, `value ${oversampling} invalid, must be from 1.0 to ${OVERSAMPLING_MAX}.0`)
+  const ignore = optional(map.ignore, `${path}.ignore`, false, readFlag)
+  const rescore = optional(map.rescore, `${path}.rescore`, true, readFlag)
+  return { ignore, rescore, ...(oversampling !== undefined && { oversampling }) }
 }
 
 const readMmr: ReadKind = (value, path, node, query) => {

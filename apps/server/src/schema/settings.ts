@@ -7,11 +7,11 @@ import { formatError, invalid, unsupported, wrongInput } from '../http/errors.js
 import type { Json, JsonMap } from '../http/json-parse.js'
 import { readStrict } from '../strict/strict-settings.js'
 import { readPayload } from './payload.js'
-import { isMap, optional, readFlag, readInteger, readMap, readNumber, wrongType } from './read.js'
+import { isMap, optional, readFlag, readInteger, readMap, readNumber, refuseUnknown, wrongType } from './read.js'
 import { spaceParams } from './vector.js'
 
 /*
- * Settings of a collection that change no result. They are kept leaf by leaf, so that a change of one leaves the others, also
+ * Settings of a collection that say how it is kept, and change no score. They are kept leaf by leaf, so that a change of one leaves the others, also
  * when two regions make one each, and shown where Qdrant shows them.
  */
 
@@ -71,14 +71,26 @@ const SPARSE_INDEX: Section = {
 
 const WAL: Section = { wal_capacity_mb: integer(1), wal_segments_ahead: integer(0), wal_retain_closed: integer(0) }
 
-/** Vectors are kept whole here, which no quantization finds more with; what is asked for is kept and shown. */
+const SCALAR = ['type', 'quantile', 'always_ram']
+
+const checkScalar = (map: JsonMap, path: string): void => {
+  refuseUnknown(map, path, SCALAR)
+  if (map.type !== 'int8') throw unsupported(`${path}.type: send "int8"`)
+  const quantile = optional(map.quantile, `${path}.quantile`, 1, readNumber)
+  if (!(quantile >= 0.5 && quantile <= 1))
+    throw invalid(`${path}.quantile`, `value ${quantile} invalid, must be from 0.5 to 1.0`)
+  optional(map.always_ram, `${path}.always_ram`, false, readFlag)
+}
+
+/** `scalar` is what the index is told; of the other kinds vectors are kept whole, which finds no less, and they are shown. */
 const quantization: Read = (value, path) => {
   if (value === 'Disabled') return 'Disabled'
   if (!isMap(value)) throw wrongType(path, 'an object with scalar, product or binary, or "Disabled"', value)
   const [kind, ...others] = Object.keys(value)
   if (kind === undefined || others.length > 0 || !['scalar', 'product', 'binary'].includes(kind))
     throw unsupported(`${path}: send exactly one of scalar, product, binary, or "Disabled"`)
-  readMap(value[kind], `${path}.${kind}`)
+  const given = readMap(value[kind], `${path}.${kind}`)
+  if (kind === 'scalar') checkScalar(given, `${path}.scalar`)
   return readPayload(value, path)
 }
 

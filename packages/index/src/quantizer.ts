@@ -1,0 +1,66 @@
+import type { VectorParams } from '@meridian/core'
+import { ENGINE } from './graph.js'
+import type { Rows } from './rows.js'
+
+/** Vectors whose elements decide the range, and elements of them all: to be sorted in one go. */
+const SAMPLE_ROWS = 512
+const SAMPLE_NUMBERS = 400_000
+const LOWEST = -128
+const HIGHEST = 127
+
+/**
+ * Whether the graph of such a space holds codes. Products of codes would need other graphs than `Dot` has, and a space of `Manhattan`
+ * has none: those hold whole numbers, whatever is asked for.
+ */
+export const isQuantized = ({ metric, quantization }: VectorParams): boolean =>
+  quantization !== undefined && (metric === 'Euclid' || metric === 'Cosine') && ENGINE.hasBytes
+
+/** Numbers as codes of a byte: equal steps over one range for all dimensions. What lies beyond becomes the nearest end of it. */
+export class Quantizer {
+  /** `step` is above 0. `quantile` is what the range was chosen for. */
+  constructor(
+    readonly low: number,
+    readonly step: number,
+    readonly quantile: number,
+  ) {}
+
+  /**
+   * The range that holds the middle `quantile` of the elements of a sample of the rows, or all of them where cutting the rest off
+   * would change distances more than the finer steps are worth: few large elements may be what tells vectors apart.
+   */
+  static over(rows: Rows, quantile: number): Quantizer {
+    const owned = [...rows.taken()]
+    const count = Math.min(owned.length, SAMPLE_ROWS, Math.max(16, Math.floor(SAMPLE_NUMBERS / rows.dims)))
+    const sample = new Float32Array(count * rows.dims)
+    for (let i = 0; i < count; i++)
+      sample.set(rows.vectorAt(owned[Math.floor((i * owned.length) / count)]!), i * rows.dims)
+    sample.sort()
+    const cut = Math.floor(((1 - quantile) / 2) * sample.length)
+    const at = lossOf(sample, cut) <= lossOf(sample, 0) ? cut : 0
+    const low = sample[at] ?? 0
+    const step = stepOf(sample, at)
+    return new Quantizer(low, step > 0 && Number.isFinite(1 / step) ? step : 1, quantile)
+  }
+
+  encode(vector: Float32Array, into: Int8Array): Int8Array {
+    const { low, step } = this
+    const scale = 1 / step
+    for (let i = 0; i < vector.length; i++) {
+      const code = Math.round((vector[i]! - low) * scale) + LOWEST
+      into[i] = code < LOWEST ? LOWEST : code > HIGHEST ? HIGHEST : code
+    }
+    return into
+  }
+}
+
+const stepOf = (sorted: Float32Array, cut: number): number =>
+  ((sorted[sorted.length - 1 - cut] ?? 0) - (sorted[cut] ?? 0)) / (HIGHEST - LOWEST)
+
+/** Sum of squared errors of a sample, `cut` of whose elements lie beyond either end of the range: what is cut off, and rounding. */
+const lossOf = (sorted: Float32Array, cut: number): number => {
+  const last = sorted.length - 1
+  let loss = (sorted.length * stepOf(sorted, cut) ** 2) / 12
+  for (let i = 0; i < cut; i++)
+    loss += (sorted[cut]! - sorted[i]!) ** 2 + (sorted[last - i]! - sorted[last - cut]!) ** 2
+  return loss
+}
