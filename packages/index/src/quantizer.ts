@@ -47,7 +47,7 @@ export class Quantizer {
     const scale = 1 / step
     for (let i = 0; i < vector.length; i++) {
       const code = Math.round((vector[i]! - low) * scale) + LOWEST
-      into[i] = code < LOWEST ? LOWEST : code > HIGHEST ? HIGHEST : code
+      into[i] = Math.max(LOWEST, Math.min(HIGHEST, code))
     }
     return into
   }
