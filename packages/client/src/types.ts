@@ -99,7 +99,12 @@ export interface QueryRequest extends ReadOptions {
   readonly limit?: number
   readonly offset?: number
   readonly score_threshold?: number
-  readonly params?: { readonly hnsw_ef?: number; readonly exact?: boolean }
+  readonly params?: {
+    readonly hnsw_ef?: number
+    readonly exact?: boolean
+    /** Of a space whose graph holds int8 codes. */
+    readonly quantization?: { readonly ignore?: boolean; readonly rescore?: boolean; readonly oversampling?: number }
+  }
 }
 
 /** One call's options, beside its contents. */
