@@ -5,16 +5,14 @@ import type { Timers } from '@meridian/core'
 /** Bytes of vectors that come and go before it is worth the while. */
 const BYTES_MIN = 16 * 1024 * 1024
 const LOOK_MS = 1000
-/** A larger heap is left to its own collector: looking at all of it would take too long at once (about 1 ms a MB). */
-const HEAP_BYTES_MAX = 192 * 1024 * 1024
+/** A larger heap is left to its own collector: looking at all of it would take too long at once (1 to 3 ms a MB). */
+const HEAP_BYTES_MAX = 96 * 1024 * 1024
 
 /** Collects this thread's garbage at once, and has half empty pages given up, if that does not take long. */
 export const collectGarbage = (): void => {
   if (getHeapStatistics().used_heap_size > HEAP_BYTES_MAX) return
   collector ??= exposed()
   setFlagsFromString('--compact-on-every-full-gc')
-  // What lies outside the heap goes with the second: the first one only finds out.
-  collector()
   collector()
   setFlagsFromString('--no-compact-on-every-full-gc')
 }
