@@ -282,7 +282,7 @@ export const BROKEN: readonly Broken[] = [
   {
     what: 'a state transfer goes live a tick late',
     noticedBy: ['coverage', 'convergence', 'regression', 'liveness', 'linearizability', 'barrier'],
-    bites: 69,
+    bites: 71,
     seeds: { from: 1, count: 400 },
     make: () => ({ sabotage: {}, undo: livesATickLate() }),
   },
@@ -388,6 +388,7 @@ export const BROKEN: readonly Broken[] = [
   {
     what: 'an answer counts that was given before the question',
     noticedBy: ['barrier', 'linearizability'],
+    bites: 8,
     make: () => ({ sabotage: {}, undo: answersFromMemory() }),
   },
   {
@@ -401,7 +402,7 @@ export const BROKEN: readonly Broken[] = [
   {
     what: 'a linearizable write is stamped without asking a majority',
     noticedBy: ['linearizability'],
-    bites: 9,
+    bites: 38,
     seeds: { from: 1, count: 1000 },
     make: () => ({ sabotage: {}, undo: withoutPhase('beforeWrite') }),
   },
