@@ -534,12 +534,26 @@ class Simulation {
       return false
     if (first === undefined || first.deferred + first.orphans > 0) return false
     if (remaining.some((node) => node.disk.damagedCount > 0)) return false
+    if (remaining.some((node) => this.#hasToHandOver(node, remaining))) return false
     return rest.every(
       (status) =>
         status !== undefined &&
         status.deferred + status.orphans === 0 &&
         status.vectors.merged.equals(first.vectors.merged),
     )
+  }
+
+  /**
+   * Whether a member has something in part of a region that left, and another has not taken it yet. Vectors do not tell. What a
+   * joining region has of it, it has from members.
+   */
+  #hasToHandOver({ replica }: SimNode, to: readonly SimNode[]): boolean {
+    const { membership } = replica!.regions
+    const { leftovers, lacksLeftover, identity } = membership.parts
+    if (membership.standing !== 'active') return false
+    const of = leftovers.origins().filter((origin) => membership.isLeaving(origin))
+    const others = to.map(({ number }) => (number + 1) as ReplicaId).filter((each) => each !== identity.replica)
+    return of.some((origin) => others.some((each) => each !== origin && lacksLeftover(each, origin)))
   }
 
   #describe(): string {

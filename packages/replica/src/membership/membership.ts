@@ -154,12 +154,17 @@ export class Membership {
 
   /**
    * Why a peer may not link, if it may not. Founders are taken in until the first vote: from then on who counts is decided by
-   * votes, and an unknown region that counts itself would be a second cluster. One that is joining turns nobody away as retired: of
-   * two changes for one index it may see the one that is given up until it hears of the other's votes. Who was retired learns it
-   * from the catalog.
+   * votes, and an unknown region that counts itself would be a second cluster. One that is joining does not say `RETIRED`, which is
+   * for good: of two changes for one index it may see the one that is given up until it hears of the other's votes.
    */
   refusal(replica: ReplicaId, region: RegionId, joins: boolean): { code: string; refusal: string } | undefined {
-    if (this.configuration.retired.has(replica) && this.standing !== 'joining')
+    const isRetired = this.configuration.retired.has(replica)
+    if (isRetired && this.standing === 'joining')
+      return {
+        code: 'LEAVING',
+        refusal: `region ${region} (replica ${replica}) is retired as far as is known here: a member will say`,
+      }
+    if (isRetired)
       return {
         code: 'RETIRED',
         refusal: `region ${region} (replica ${replica}) was retired: start it with an empty data directory, --join and a fresh --replica-number`,
