@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { asPolicy, type ConflictPolicy, markOver, orderOf, policyProblem } from './conflict-policy.js'
+import { asPolicy, type ConflictPolicy, isOrderFixed, markOver, orderOf, policyProblem } from './conflict-policy.js'
 import type { ContentMark } from './content-mark.js'
 import { encodeEntry, decodeEntry } from './entry-codec.js'
 import type { Entry } from './entry.js'
@@ -111,4 +111,28 @@ describe('a conflict policy', () => {
     expect(asPolicy({ kind: 'content-model', models: { a: 3 } })).toEqual({ kind: 'content-model', models: { a: 3 } })
     expect(asPolicy(undefined)).toEqual({ kind: 'newest' })
   })
+})
+
+it('[CO38] an order is fixed just when no two policies disagree', () => {
+  const marked = fc.record({
+    ms: fc.integer({ min: 1, max: 3 }),
+    writer: fc.integer({ min: 1, max: 2 }),
+    mark: anyMark,
+  })
+  fc.assert(
+    fc.property(marked, marked, (a, b) => {
+      const [x, y] = [put(a.ms, a.writer, a.mark).stamp, put(b.ms, b.writer, b.mark).stamp]
+      fc.pre(compareStamps(x, y) !== 0)
+      const table = (...models: string[]): ConflictPolicy => ({
+        kind: 'content-model',
+        models: Object.fromEntries(models.map((model, rank) => [model, rank])),
+      })
+      const [one, two] = [x.content?.model ?? '', y.content?.model ?? '']
+      const policies: ConflictPolicy[] = [{ kind: 'newest' }, table(one, two), table(two, one)]
+      const signs = new Set(policies.map((policy) => Math.sign(orderOf(policy)(x, y))))
+      expect(isOrderFixed(x, y)).toBe(signs.size === 1)
+      expect(isOrderFixed(y, x)).toBe(isOrderFixed(x, y))
+    }),
+    RUNS,
+  )
 })

@@ -1,6 +1,6 @@
 import type { StampOrder } from './conflict.js'
 import { type ContentMark, MODEL_BYTES_MAX, NO_MARK } from './content-mark.js'
-import { compareStamps } from './hlc.js'
+import { compareStamps, type Stamp } from './hlc.js'
 import type { JsonValue } from './json.js'
 
 /** Which of two concurrent writes shows. */
@@ -37,6 +37,14 @@ export const orderOf = (policy: ConflictPolicy): StampOrder =>
   policy.kind === 'newest'
     ? compareStamps
     : (a, b) => compareMarks(policy, a.content ?? NO_MARK, b.content ?? NO_MARK) || compareStamps(a, b)
+
+/** Whether every policy, whatever its table of models, puts two writes in the same order: by their stamps and by their marks. */
+export const isOrderFixed = (a: Stamp, b: Stamp): boolean => {
+  const [x, y] = [a.content ?? NO_MARK, b.content ?? NO_MARK]
+  const byMark = x.generation - y.generation || x.version - y.version
+  if (byMark === 0) return x.model === y.model
+  return byMark > 0 === compareStamps(a, b) > 0
+}
 
 /**
  * The mark of a new write over what its writer sees. Without one of its own it carries on `below`; with one that would lose to

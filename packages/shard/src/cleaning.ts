@@ -1,4 +1,13 @@
-import { decodeBlock, decodeEntryHead, type PointId, type ReplicaId, type VersionVector } from '@meridian/core'
+import {
+  compareStamps,
+  decodeBlock,
+  decodeEntryHead,
+  isOrderFixed,
+  type PointId,
+  type ReplicaId,
+  type Stamp,
+  type VersionVector,
+} from '@meridian/core'
 import { type BlockRef, type BlockRow, type BlockTable, type LaneBlocks, storedBytes } from './block-table.js'
 import type { EntryRef } from './slot-columns.js'
 
@@ -32,11 +41,18 @@ const SPARE_BYTES = 256 << 10
 /** Small blocks of a lane above which merging them is pressing: some 400 bytes of memory each. */
 const SMALL_SPARE = 16_384
 
+/** An entry that the state of an id refers to. */
+export interface StandingEntry {
+  readonly ref: EntryRef
+  readonly stamp: Stamp
+  readonly isDelete: boolean
+}
+
 /** What cleaning asks of the view. */
 export interface CleaningView {
   bytes(row: BlockRow): Uint8Array
-  /** The entries that the state of an id refers to. */
-  refs(id: PointId): readonly EntryRef[]
+  /** What the state of an id refers to. */
+  standing(id: PointId): readonly StandingEntry[]
   isDeferred(row: BlockRow, offset: number): boolean
 }
 
@@ -44,7 +60,10 @@ export interface CleaningView {
  * Chooses blocks to drop and what of them must live on. A dead entry may go only when every entry that the state of its id
  * now refers to lies in a block that all active members have durably: otherwise a member that lost its newest writes could
  * be left with neither. They must lie in the same document, too: the other incarnation of a collection that was created twice
- * may be dropped by somebody who never heard of this one, and its entries with it. Everything else is a survivor: live, deferred, and dead but not yet droppable. Tombstones are live.
+ * may be dropped by somebody who never heard of this one, and its entries with it. And every policy must put them in the same order:
+ * while a change of the policy is on its way, one owner would drop what loses under the former, another what loses under the next,
+ * and nothing would be left. Over a delete that came later that does not matter: it is what is left, and stays.
+ * Everything else is a survivor: live, deferred, and dead but not yet droppable. Tombstones are live.
  *
  *  1. Blocks without survivors go first.
  *  2. While the lane is bloated, by bytes, by what they take on the disk, or by entries, the block with the least live share goes, if at least
@@ -176,10 +195,16 @@ const survivorsOf = (row: BlockRow, stable: VersionVector, table: BlockTable, vi
   const bytes = view.bytes(row)
   return decodeBlock(bytes).entries.filter((entry) => {
     const offset = entry.byteOffset - bytes.byteOffset
-    const refs = view.refs(decodeEntryHead(entry).id)
-    if (refs.some((ref) => ref.row === row.index && ref.offset === offset)) return true
+    const head = decodeEntryHead(entry)
+    const standing = view.standing(head.id)
+    if (standing.some(({ ref }) => ref.row === row.index && ref.offset === offset)) return true
     if (view.isDeferred(row, offset)) return true
-    return !refs.every(({ row: by }) => table.row(by).ref.doc === row.ref.doc && isStable(table.row(by), stable))
+    return !standing.every(({ ref, stamp, isDelete }) => {
+      const by = table.row(ref.row)
+      if (by.ref.doc !== row.ref.doc || !isStable(by, stable)) return false
+      const order = compareStamps(stamp, head.stamp)
+      return order === 0 || (isDelete && order > 0) || isOrderFixed(stamp, head.stamp)
+    })
   })
 }
 

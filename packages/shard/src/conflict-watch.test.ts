@@ -1,4 +1,5 @@
 import {
+  compareStamps,
   conflictIdOf,
   conflictsAmong,
   decodeEntryHead,
@@ -7,7 +8,9 @@ import {
   encodeEntry,
   type FoundConflict,
   formatStamp,
+  orderOf,
   type PointId,
+  type StampOrder,
   VersionVector,
 } from '@meridian/core'
 import { gossip, SeededRandom } from '@meridian/core/testing'
@@ -38,6 +41,8 @@ class Kept implements ConflictSink {
 
 const idsOf = (id: PointId, open: readonly FoundConflict[]): string[] =>
   open.map(({ cell, winner, loser }) => conflictIdOf(id, cell, winner.head.stamp, loser.head.stamp))
+
+const writersOf = (...writes: readonly WatchedWrite[]): number[] => writes.map(({ head }) => head.stamp.writer)
 
 const IDS = [1, 2, 'c']
 const watched = (history: ReturnType<typeof gossip>, writesMax: number) => {
@@ -97,6 +102,41 @@ describe('the watch over concurrent writes', () => {
     for (const each of history) world.fold(each)
     world.fold(two)
     expect(world.kept.open.get(1)).toHaveLength(1)
+  })
+
+  it('[CO38] what is gone from the lanes wins nothing under the next policy, and a later write settles it', () => {
+    const CONTENT = orderOf({ kind: 'content-model', models: {} })
+    const kept = new Kept()
+    const entry = (id: PointId, ms: number, writer: number, version: number): Uint8Array =>
+      encodeEntry({
+        ...{ kind: 'put', id, payload: { writer }, vectors: new Map<string, Float32Array>() },
+        stamp: { ...stamp(ms, writer), content: { generation: 0, version, model: '' } },
+      })
+    const blocks = [
+      { writer: 1, seen: VersionVector.ZERO, bytes: entry(1, 1, 1, 5) },
+      { writer: 2, seen: VersionVector.ZERO, bytes: entry(1, 2, 2, 4) },
+      { writer: 3, seen: VersionVector.ZERO, bytes: entry(2, 3, 3, 1) },
+    ]
+    const viewOf = (order: StampOrder) => {
+      const watch = new ConflictWatch(new WriteWindow(100), kept, order)
+      const view = new MergedView(({ clock }) => encoded[clock]!, watch, order)
+      return { view, fold: (n: number) => view.fold({ doc: 0, client: client(n + 1), clock: n }, encoded[n]!) }
+    }
+    const encoded = blocks.map(({ seen, bytes }) => encodeBlock({ seq: 1, seen, moved: false, entries: [bytes] }))
+    const before = viewOf(compareStamps)
+    for (const n of [0, 1, 2]) before.fold(n)
+    const listed = () => kept.open.get(1)!.map(({ winner, loser, rule }) => [...writersOf(winner, loser), rule])
+    expect(listed()).toEqual([[2, 1, 'newest']])
+    const { view, fold } = viewOf(CONTENT)
+    for (const n of [1, 2]) fold(n)
+    // As far as is known by then, the other may be among what is to come.
+    expect(listed()).toEqual([[1, 2, 'content-version']])
+    view.opened([1])
+    expect(listed()).toEqual([[2, 1, 'newest']])
+    const seen = VersionVector.of([[replica(1), 1]])
+    encoded.push(encodeBlock({ seq: 2, seen, moved: false, entries: [entry(1, 4, 2, 4)] }))
+    view.fold({ doc: 0, client: client(2), clock: 3 }, encoded[3]!)
+    expect(listed()).toEqual([])
   })
 
   it('[CO6] says nothing of survivors that were appended again: they do not tell what their writer knew', () => {

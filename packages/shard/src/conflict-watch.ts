@@ -82,14 +82,16 @@ export class ConflictWatch {
       if (write !== undefined) this.#remember(id, write)
       return
     }
-    const known = [...(this.#recent.get(id) ?? [])]
-    const again = sameWrite(known, head)
+    const recent = this.#recent.get(id) ?? []
+    const again = sameWrite(recent, head)
     if (again !== undefined) {
       again.place = placeOf(view.row(ref.row), ref)
       return
     }
+    const known = recent.map((each) => informed(each, parties))
     // A party too, which the sink knew from before a restart: it is needed when its conflict is over.
-    const write = this.#read(view, ref, head, block) ?? sameWrite(parties, head)
+    const read = this.#read(view, ref, head, block)
+    const write = read === undefined ? sameWrite(parties, head) : informed(read, parties)
     if (write === undefined) return
     this.#remember(id, write)
     const shown = before()
@@ -177,6 +179,13 @@ export class ConflictWatch {
       throw error
     }
   }
+}
+
+/** A survivor that was appended again does not say what its writer knew; the sink remembers. */
+const informed = (write: WatchedWrite, parties: readonly WatchedWrite[]): WatchedWrite => {
+  if (write.seen !== undefined) return write
+  const { dot, seen } = sameWrite(parties, write.head) ?? write
+  return { ...write, dot, seen }
 }
 
 const placeOf = ({ ref }: BlockRow, { offset, length }: EntryRef): EntryPlace => ({ ref, offset, length })

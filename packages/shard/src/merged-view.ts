@@ -24,7 +24,7 @@ import {
 } from '@meridian/core'
 import { BlockCache } from './block-cache.js'
 import { type BlockRef, type BlockRow, BlockTable, NO_SLOT } from './block-table.js'
-import { cleaningDebt, type CleaningOptions, type CleaningPlan, planCleaning } from './cleaning.js'
+import { cleaningDebt, type CleaningOptions, type CleaningPlan, planCleaning, type StandingEntry } from './cleaning.js'
 import type { ConflictWatch, EntryPlace, WatchedView } from './conflict-watch.js'
 import { type ContentBlock, hasContent } from './content-of.js'
 import { DeferredEntries } from './deferred-entries.js'
@@ -486,9 +486,9 @@ export class MergedView {
   cleaningPlan(options: CleaningOptions): CleaningPlan | undefined {
     return planCleaning(options, this.#blocks, {
       bytes: (row) => this.#bytes(row),
-      refs: (id) => {
+      standing: (id) => {
         const slot = this.#book.find(id)
-        return slot === undefined ? [] : this.#refs(slot)
+        return slot === undefined ? [] : this.#standing(slot)
       },
       isDeferred: (row, offset) => this.#deferred.has(row.index, offset),
     })
@@ -577,6 +577,15 @@ export class MergedView {
     if (this.#columns.has(slot, PATCHED))
       for (const cell of patchCells(this.#patches.get(slot)!)) if (!includes(refs, cell.ref)) refs.push(cell.ref)
     return refs
+  }
+
+  #standing(slot: number): StandingEntry[] {
+    const found: StandingEntry[] = []
+    if (this.#columns.has(slot, PRESENT))
+      found.push({ ref: this.#columns.ref(slot), stamp: this.#columns.stamp(slot)!, isDelete: !this.isLive(slot) })
+    if (this.#columns.has(slot, PATCHED))
+      for (const { ref, stamp } of patchCells(this.#patches.get(slot)!)) found.push({ ref, stamp, isDelete: false })
+    return found
   }
 
   #hash(slot: number): Hash64 | undefined {
