@@ -27,6 +27,7 @@ test('[E8] a process that ends unasked leaves its signal and its last log lines 
   try {
     await us!.kill()
     expect(us!.lastWords).toBeUndefined()
+    await until('eu misses us, and says so', () => eu!.log.length > 0)
     process.kill(eu!.pid!, 'SIGABRT')
     await until('eu has ended', () => eu!.lastWords)
     expect(eu!.lastWords).toMatch(/^region eu ended by itself, exit code null, signal SIGABRT; its last lines:\n/)
