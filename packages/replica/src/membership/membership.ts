@@ -122,13 +122,9 @@ export class Membership {
     return active.some((member) => member.replica === replica) ? active : [{ replica, region }, ...active]
   }
 
-  /**
-   * Those that what may be forgotten has to wait for: joining ones too; and while this one is joining the last that was retired, for
-   * another change may turn out to be in effect instead.
-   */
+  /** Those that what may be forgotten has to wait for: joining ones too. */
   remembering(): readonly Member[] {
-    const last = this.standing === 'joining' ? this.configuration.steps.at(-1)?.replica : undefined
-    return this.all().filter(({ replica, status }) => status !== 'retired' || replica === last)
+    return this.all().filter(({ status }) => status !== 'retired')
   }
 
   /** Those who have announced themselves and are not added yet. */
