@@ -233,12 +233,10 @@ export class ByteReader {
   /** The next `length` bytes as text, if they are there and all ASCII; else nothing is taken. */
   #ascii(length: number): string | undefined {
     if (length > this.remaining) return undefined
-    let text = ''
-    for (let at = this.#at; at < this.#at + length; at++) {
-      const byte = this.source[at]!
-      if (byte > 0x7f) return undefined
-      text += String.fromCharCode(byte)
-    }
+    for (let at = this.#at; at < this.#at + length; at++) if (this.source[at]! > 0x7f) return undefined
+    // In one go: grown a letter at a time it would be kept as the tree of its growth, some 240 bytes more for an id of 20 letters.
+    const codes = this.source.subarray(this.#at, this.#at + length) as unknown as number[]
+    const text = String.fromCharCode.apply(undefined, codes)
     this.#at += length
     return text
   }

@@ -68,7 +68,7 @@ export const DEFAULT_SETTINGS: Settings = {
   payloadCacheBytes: 128 << 20,
   frameCacheBytes: 16 << 20,
   entryBytesMax: 8 << 20,
-  conflictWindowWrites: 32_768,
+  conflictWindowWrites: 4096,
   conflictsMax: 10_000,
   conflictBytesMax: 64 << 20,
   conflictAgeMs: 30 * 24 * 60 * 60 * 1000,
