@@ -225,3 +225,13 @@ test('[ST31] of several processes that find a stale lock at once, one gets it', 
   const outcomes = (await Promise.all(racers.map((racer) => racer.ended))).map(([line]) => line?.split(' ', 1)[0])
   expect(outcomes.sort()).toEqual(['IDENTITY_CONFLICT', 'IDENTITY_CONFLICT', 'IDENTITY_CONFLICT', 'held'])
 })
+
+test('[ST46] pages of the store that were read are resident until they are given back, and are read again after', async (context) => {
+  if (process.platform !== 'linux') context.skip('skipped: residency is told by /proc')
+  const child = start(process.execPath, script('read-and-rest'), join(root, 'rested'))
+  const [line] = await child.ended
+  if (line === 'unpatched') context.skip('skipped: lmdb is the published one, without our patch')
+  expect(line).toMatch(/^\d+ \d+ true$/)
+  const [before, after] = line!.split(' ').map(Number) as [number, number]
+  expect(before - after).toBeGreaterThan(60 * 1024 * 1024)
+})

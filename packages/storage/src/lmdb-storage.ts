@@ -1,8 +1,9 @@
-import { assert, type Log, SILENT_LOG, type Storage, type StorageOp, StoreError } from '@meridian/core'
+import { assert, type Log, SILENT_LOG, type Storage, type StorageOp, StoreError, type Timers } from '@meridian/core'
 import { open, type RootDatabase } from 'lmdb'
 import { CommitQueue, type Effects } from './commit-queue.js'
 import { DataDirectory } from './data-directory.js'
 import { type RangeOptions, rangeOf } from './key-range.js'
+import { type ReleasePages, ResidentPages } from './resident-pages.js'
 import { openValue, sealValue } from './sealed-value.js'
 import { commitError, readError } from './storage-error.js'
 import { PART_BYTES, PARTS_MAX, partKey, partsOf, storedParts } from './value-parts.js'
@@ -13,6 +14,8 @@ export interface LmdbStorageOptions {
   /** Address space reserved at the start, not a bound on the data: the map grows by itself, at the price of mapping anew. At most 16 TiB; default 1 GiB. */
   readonly mapSizeBytes?: number
   readonly log?: Log
+  /** For giving pages back; Node's unless given. */
+  readonly timers?: Timers
 }
 
 const MAP_BYTES_DEFAULT = 2 ** 30
@@ -20,6 +23,10 @@ const MAP_BYTES_DEFAULT = 2 ** 30
 const MAP_BYTES_MAX = 2 ** 44
 /** Keys fetched at a time: no cursor, and so no snapshot that keeps old pages from reuse, stays open between two steps. */
 const KEYS_AT_A_TIME = 256
+/** What it takes to get to a value: a leaf, more or less. */
+const PAGE_BYTES = 4096
+/** Of a leaf that is listed. */
+const KEY_BYTES = 256
 
 /** Keys as plain bytes; LMDB compares those bytewise. */
 const KEY_ENCODER = {
@@ -34,19 +41,26 @@ const KEY_ENCODER = {
  *    thread of its own; `done` follows. lmdb-js's overlapping sync, which shows data before it is flushed, is off.
  * 2. Every value carries a CRC-32, checked at every read. Reads are copies.
  * 3. No row takes more than a page: see `value-parts`.
+ * 4. What was read does not stay resident: see `resident-pages`.
  */
 export class LmdbStorage implements Storage {
   readonly #directory: DataDirectory
   readonly #db: RootDatabase<Uint8Array, string>
   readonly #queue: CommitQueue
   readonly #log: Log
+  readonly #pages: ResidentPages
+  /** Whether pages that were read are given back: the published lmdb cannot. */
+  readonly givesPagesBack: boolean
   #isOpen = true
   #closing: Promise<void> | undefined
 
-  private constructor(directory: DataDirectory, db: RootDatabase<Uint8Array, string>, log: Log) {
+  private constructor(directory: DataDirectory, db: RootDatabase<Uint8Array, string>, log: Log, timers: Timers) {
     this.#directory = directory
     this.#db = db
     this.#log = log
+    const release = releaseOf(db)
+    this.givesPagesBack = release !== undefined
+    this.#pages = new ResidentPages(timers, release ?? (() => 0))
     this.#queue = new CommitQueue({
       keys: (prefix) => this.#keys(prefix),
       write: (effects) => this.#write(effects),
@@ -62,6 +76,7 @@ export class LmdbStorage implements Storage {
     directory,
     mapSizeBytes = MAP_BYTES_DEFAULT,
     log = SILENT_LOG,
+    timers = NODE_TIMERS,
   }: LmdbStorageOptions): Promise<LmdbStorage> {
     assert(mapSizeBytes > 0 && mapSizeBytes <= MAP_BYTES_MAX, `a map has at most ${MAP_BYTES_MAX} bytes`)
     const locked = DataDirectory.open(directory, log)
@@ -77,7 +92,7 @@ export class LmdbStorage implements Storage {
         noSubdir: true,
       })
       if (locked.isNew) locked.complete()
-      return new LmdbStorage(locked, db, log)
+      return new LmdbStorage(locked, db, log, timers)
     } catch (error) {
       locked.lock.release()
       throw readError(locked.storeFile, error)
@@ -86,6 +101,7 @@ export class LmdbStorage implements Storage {
 
   get(key: string): Uint8Array | undefined {
     const sealed = this.#read(key, () => this.#sealed(key))
+    this.#pages.note((sealed?.length ?? 0) + PAGE_BYTES)
     return sealed && openValue(key, sealed)
   }
 
@@ -112,6 +128,7 @@ export class LmdbStorage implements Storage {
 
   async #close(): Promise<void> {
     await this.#queue.idle()
+    this.#pages[Symbol.dispose]()
     this.#isOpen = false
     await this.#db.close()
     this.#directory.lock.release()
@@ -127,6 +144,7 @@ export class LmdbStorage implements Storage {
           ? { start: upper, exclusiveStart: true, end: lower, inclusiveEnd: true, reverse: true, limit }
           : { start: lower, exclusiveStart: !includesLower, end: upper, limit }
       const found = this.#read(prefix, () => Array.from(this.#db.getKeys(range)))
+      this.#pages.note(found.length * KEY_BYTES)
       yield* found
       const last = found.at(-1)
       if (last === undefined || found.length < limit) return
@@ -174,6 +192,7 @@ export class LmdbStorage implements Storage {
       await this.#db.batch(() => {
         let n = 0
         for (const [key, value] of effects) {
+          this.#pages.note((value?.length ?? 0) + PAGE_BYTES)
           const parts = value === undefined ? [] : partsOf(value)
           for (const [i, part] of parts.entries()) this.#db.put(partKey(key, i), part)
           for (let i = parts.length; i < stored[n]!; i++) this.#db.remove(partKey(key, i))
@@ -198,4 +217,19 @@ const causeOf = async (error: unknown): Promise<Error> => {
   } catch (reason) {
     return reason instanceof Error ? reason : error
   }
+}
+
+/** What our patch of lmdb adds (ADR 9); not in its types. */
+const releaseOf = (db: RootDatabase<Uint8Array, string>): ReleasePages | undefined => {
+  const { env } = db as unknown as { readonly env?: { releasePages?: ReleasePages } }
+  return env?.releasePages && ((from, bytes) => env.releasePages!(from, bytes))
+}
+
+/** Nothing here keeps a process alive. */
+const NODE_TIMERS: Timers = {
+  elapsedMs: () => performance.now(),
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs).unref()
+    return { [Symbol.dispose]: () => clearTimeout(timer) }
+  },
 }
