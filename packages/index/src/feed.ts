@@ -1,3 +1,5 @@
+import { Share } from './share.js'
+
 /** Vectors that came within this time have more behind them. */
 const FED_MS = 50
 /** Of its time that a worker builds while they come. */
@@ -12,25 +14,27 @@ const TAIL_NUMBERS_MAX = 8_000_000
  */
 export class Feed {
   #fedAtMs = Number.NEGATIVE_INFINITY
-  #nextAtMs = Number.NEGATIVE_INFINITY
+  #building = new Share(Number.NEGATIVE_INFINITY)
 
   /** `isShared`: there is no processor to spare for building. */
   constructor(readonly isShared: boolean) {}
 
   /** Vectors have come. */
   came(nowMs: number): void {
+    // Before, it could build all the time: there is nothing to make up for.
+    if (nowMs - this.#fedAtMs >= FED_MS) this.#building = new Share(nowMs)
     this.#fedAtMs = nowMs
   }
 
   /** A slice of building took `ms`; of its space, `tailNumbers` are in no graph yet. */
   built(nowMs: number, ms: number, tailNumbers: number): void {
     const share = Math.min(1, Math.max(SHARE_MIN, tailNumbers / TAIL_NUMBERS_MAX))
-    this.#nextAtMs = nowMs + ms * (1 / share - 1)
+    this.#building.took(nowMs, ms, share)
   }
 
   /** Milliseconds until the next slice may be built. */
   restMs(nowMs: number): number {
     if (!this.isShared || nowMs - this.#fedAtMs >= FED_MS) return 0
-    return Math.max(0, this.#nextAtMs - nowMs)
+    return this.#building.restMs(nowMs)
   }
 }

@@ -14,6 +14,7 @@ import type { Layer } from './layer.js'
 import { PLANNER } from './planner.js'
 import { spaceKey } from './query.js'
 import { idHash, UNKNOWN_ID } from './buried.js'
+import { Share } from './share.js'
 import { ENGINE } from './graph.js'
 import { type Contents, Snapshots } from './snapshots.js'
 import { Space } from './space.js'
@@ -28,7 +29,10 @@ const SNAPSHOT_CHANGES_MIN = 5000
 const SNAPSHOT_SHARE = 0.2
 const SNAPSHOT_SHARE_SERVING = 2
 const QUIET_MS = 1000
-/** How long a search may find the worker building: shorter while searches keep coming. */
+/**
+ * How long a search may find the worker building: shorter while searches keep coming, but as long as those since the last slice
+ * took. Searches that follow one another without a pause would leave building next to nothing, and what is not built makes them slow.
+ */
 const SLICE_MS = 2
 const SLICE_SERVING_MS = 1
 const SERVING_MS = 50
@@ -63,7 +67,9 @@ export class IndexHost {
   #searchedAtMs = Number.NEGATIVE_INFINITY
   /** The space that had the last slice. */
   #lastServed: SpaceNumber = 0
-  #rebuild: { readonly space: SpaceNumber; pace: number; nextAtMs: number } | undefined
+  #rebuild: { readonly space: SpaceNumber; readonly pace: number; readonly share: Share } | undefined
+  /** What searches took since the last slice. */
+  #answeredMs = 0
   #workedMs = 0
   #wasRebuild = false
   #isClosed = false
@@ -103,7 +109,7 @@ export class IndexHost {
     if (!isRebuildsTurn && feedMs === 0 && this.#build(sliceMs)) return 0
     if (restMs === 0) {
       this.#wasRebuild = true
-      this.#rebuildSlice(Math.min(sliceMs, this.#isServing ? REBUILD_SERVING_MS : sliceMs))
+      this.#rebuildSlice(Math.min(sliceMs, this.#isServing ? this.#fairMs(REBUILD_SERVING_MS) : sliceMs))
       return 0
     }
     if (feedMs > 0 && this.#next() !== undefined) return Math.min(feedMs, restMs ?? feedMs)
@@ -121,6 +127,7 @@ export class IndexHost {
   #build(sliceMs: number): boolean {
     const next = this.#next()
     if (next === undefined) return false
+    this.#answeredMs = 0
     const [number, hosted] = next
     this.#lastServed = number
     const startedMs = this.elapsedMs()
@@ -156,16 +163,17 @@ export class IndexHost {
       this.#rebuild = undefined
       return undefined
     }
-    return Math.max(0, rebuild.nextAtMs - this.elapsedMs())
+    return rebuild.share.restMs(this.elapsedMs())
   }
 
   #rebuildSlice(sliceMs: number): void {
     const rebuild = this.#rebuild!
+    this.#answeredMs = 0
     const hosted = this.#hosted(rebuild.space)
     const startedMs = this.elapsedMs()
     hosted.space.stepRebuild(this.#during(sliceMs))
     const endedMs = this.elapsedMs()
-    rebuild.nextAtMs = endedMs + (endedMs - startedMs) * (1 / rebuild.pace - 1)
+    rebuild.share.took(endedMs, endedMs - startedMs, rebuild.pace)
     this.#workedMs += endedMs - startedMs
     if (this.#workedMs >= WORKED_MS || !hosted.space.isRebuilding) {
       this.post({ type: 'worked', ms: this.#workedMs })
@@ -180,7 +188,7 @@ export class IndexHost {
     const hosted = this.#spaces.get(number)
     if (hosted === undefined || !hosted.settled) return
     hosted.space.rebuild(pace >= SOON_PACE)
-    this.#rebuild = { space: number, pace, nextAtMs: this.elapsedMs() }
+    this.#rebuild = { space: number, pace, share: new Share(this.elapsedMs()) }
     this.#changed.add(number)
   }
 
@@ -194,7 +202,11 @@ export class IndexHost {
   }
 
   #sliceMs(): number {
-    return this.#isServing ? SLICE_SERVING_MS : SLICE_MS
+    return this.#isServing ? this.#fairMs(SLICE_SERVING_MS) : SLICE_MS
+  }
+
+  #fairMs(leastMs: number): number {
+    return Math.max(leastMs, Math.min(SLICE_MS, this.#answeredMs))
   }
 
   #serve(request: IndexRequest): void {
@@ -220,6 +232,7 @@ export class IndexHost {
         this.#report()
         this.#searchedAtMs = this.elapsedMs()
         this.#answer(request.id, (tell) => this.#hosted(request.space).space.search(request.query, tell))
+        this.#answeredMs += this.elapsedMs() - this.#searchedAtMs
         break
       case 'traces':
         // What is being written then is on the disk, and what it took the place of is not.

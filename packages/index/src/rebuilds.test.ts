@@ -172,6 +172,21 @@ test('[RB5] processors that others use stop it; its own work does not', () => {
   expect(rebuilds.status()).toMatchObject({ breaker: 'open', trips: 1 })
 })
 
+test('[RB1] a graph that is worn again when it is done counts as rebuilt, and is rebuilt again', () => {
+  const space = spaceOf('a', { wanted: 'dead' })
+  const { rebuilds, told, finish, pass } = stage([space])
+  pass(2)
+  finish(space)
+  space.stats = { ...space.stats, dead: 1500, graph: { ...space.stats.graph!, wanted: 'dead' } }
+  pass(1)
+  expect(told).toEqual(['a 1', 'a 1'])
+  expect(rebuilds.status()).toMatchObject({ space: space.ref, completed: 1 })
+  pass(1)
+  finish(space)
+  pass(1)
+  expect(rebuilds.status()).toEqual({ breaker: 'closed', pace: 1, trips: 0, recentTrips: 0, completed: 2 })
+})
+
 test('[RB6] a space that is dropped or opened anew is let go of; one that did not hear is told again', () => {
   const spaces = [spaceOf('a', { wanted: 'dead' })]
   const { rebuilds, told, pass } = stage(spaces)

@@ -43,7 +43,9 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
   readonly times = new ServingTimes()
   readonly #parts: RebuildParts<S>
   #timer: Disposable | undefined
-  #current: { readonly space: S; readonly reason: RebuildReason; readonly sinceMs: number } | undefined
+  #current:
+    | { readonly space: S; readonly reason: RebuildReason; readonly sinceMs: number; hasBegun: boolean }
+    | undefined
   #breaker: Breaker = CLOSED
   #trips = 0
   #completed = 0
@@ -89,7 +91,7 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     this.#breaker = stepBreaker(before, this.#current ? load : {}, nowMs)
     if (this.#current === undefined) this.#start(nowMs)
     else if (paceOf(before) !== paceOf(this.#breaker)) this.#turn(load)
-    // It has not begun, or is over and needed again already.
+    // It has not begun.
     else if (this.#current.space.stats.state === 'ready') this.#parts.pace(this.#current.space, paceOf(this.#breaker))
   }
 
@@ -131,7 +133,10 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     if (current === undefined) return
     const isOpen = [...this.#parts.spaces()].includes(current.space)
     const { state, graph } = current.space.stats
-    if (isOpen && (state !== 'ready' || graph?.wanted !== undefined)) return
+    if (state === 'rebuilding') current.hasBegun = true
+    // A graph that wore while it was built may be over and wanted again in one look.
+    const isAwaited = state !== 'ready' || (graph?.wanted !== undefined && !current.hasBegun)
+    if (isOpen && isAwaited) return
     this.#current = undefined
     if (!isOpen) return
     this.#completed++
@@ -147,7 +152,7 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     this.#tellShort(space ? undefined : wanting[0])
     if (space === undefined) return
     const reason = space.stats.graph!.wanted!
-    this.#current = { space, reason, sinceMs: nowMs }
+    this.#current = { space, reason, sinceMs: nowMs, hasBegun: false }
     this.#parts.log.info({ ...space.ref, reason, dead: space.stats.dead, live: space.stats.live }, 'rebuilding a graph')
     this.#parts.pace(space, paceOf(this.#breaker))
   }
