@@ -122,7 +122,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   },
   search: {
     meaning:
-      'searches a second at equal recall beside the same and brute force  [--set NAME ...] [--limit ROWS] [--rounds N] [--plots DIR]',
+      'searches a second at equal recall beside the same and brute force  [--set NAME ...] [--limit ROWS] [--rounds N] [--plots DIR] [--others]',
     run: runSearch,
   },
   restart: {

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { OTHERS_PACKAGE } from './others.js'
 import { flips } from './restart.js'
 import { plot } from './plot.js'
 import { median, speedAt } from './sweep.js'
@@ -64,4 +68,17 @@ test('[BN23] snapshots with one byte changed are refused, deleted and built anew
   expect(refused).toBe(60)
   expect(rebuilt).toBe(1)
   expect(bytes).toBeGreaterThan(400_000)
+})
+
+test('[BN26] other engines are pinned, and are no part of what everybody installs', () => {
+  const read = (path: string): string => readFileSync(path, 'utf8')
+  const { devDependencies } = JSON.parse(read(OTHERS_PACKAGE)) as { devDependencies: Record<string, string> }
+  const own = read(join(dirname(OTHERS_PACKAGE), 'pnpm-lock.yaml'))
+  const everybody = read(fileURLToPath(new URL('../../../pnpm-lock.yaml', import.meta.url)))
+  expect(Object.keys(devDependencies)).toEqual(expect.arrayContaining(['usearch', '@lancedb/lancedb']))
+  for (const [name, version] of Object.entries(devDependencies)) {
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(own).toContain(`${name}@${version}`)
+    expect(everybody).not.toContain(name)
+  }
 })

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ENGINES, type EngineName, SETS, withEngines } from './engines.js'
+import { ENGINES, type EngineName, OTHERS, SETS, withEngines } from './engines.js'
 import { atLeast, type Floor } from './goal.js'
 import { plot } from './plot.js'
 import { floorLines, machine, numberOption, type Report } from './report.js'
@@ -33,8 +33,8 @@ interface SetFigures {
 }
 
 /** All engines in turn at each setting, round by round: what else the machine does falls on all of them alike. */
-const sweep = (set: TruthSet, rounds: number): Promise<SetFigures> =>
-  withEngines(set, ENGINES, async (engines) => {
+const sweep = (set: TruthSet, names: readonly EngineName[], rounds: number): Promise<SetFigures> =>
+  withEngines(set, names, async (engines) => {
     const settings = new Map<EngineName, { ef: number; recall: number; speeds: number[] }[]>()
     for (const [name, engine] of engines) {
       await engine.build()
@@ -62,7 +62,7 @@ const sweep = (set: TruthSet, rounds: number): Promise<SetFigures> =>
       const ours = perRound('graph')
       const perSecond: Partial<Record<EngineName, number>> = {}
       const over: Partial<Record<EngineName, number>> = {}
-      for (const name of ENGINES) {
+      for (const name of names) {
         const theirs = name === 'brute' ? points(name).map((point) => point.perSecond) : perRound(name)
         if (theirs.some((speed) => speed === undefined)) continue
         perSecond[name] = median(theirs as number[])
@@ -71,12 +71,12 @@ const sweep = (set: TruthSet, rounds: number): Promise<SetFigures> =>
       }
       return { recall, perSecond, over }
     })
-    const sweeps = Object.fromEntries(ENGINES.map((name) => [name, points(name)]))
+    const sweeps = Object.fromEntries(names.map((name) => [name, points(name)]))
     return { set: set.name, rows: set.count, dims: set.dims, sweeps, targets }
   })
 
 const plotOf = ({ set, rows, dims, sweeps }: SetFigures): string => {
-  const shown = ENGINES.filter((name) => name !== 'brute')
+  const shown = (Object.keys(sweeps) as EngineName[]).filter((name) => name !== 'brute')
   const speeds = shown.flatMap((name) => sweeps[name]!.map(({ perSecond }) => perSecond))
   const powers = [30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000]
   const first = powers.findLastIndex((power) => power <= Math.min(...speeds))
@@ -108,12 +108,14 @@ export const runSearch = async (args: readonly string[]): Promise<Report> => {
       limit: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       plots: { type: 'string' },
+      others: { type: 'boolean', default: false },
     },
   })
   const rounds = Math.round(numberOption('rounds', values.rounds, 1, 100))
   const limit = values.limit === undefined ? undefined : numberOption('limit', values.limit, 1000, 1e7)
+  const names = values.others ? [...ENGINES, ...OTHERS] : ENGINES
   const figures: SetFigures[] = []
-  for (const name of values.set) figures.push(await sweep(await truthSet(name, limit), rounds))
+  for (const name of values.set) figures.push(await sweep(await truthSet(name, limit), names, rounds))
   if (values.plots !== undefined) {
     await mkdir(values.plots, { recursive: true })
     for (const each of figures) await writeFile(join(values.plots, `search-${each.set}.svg`), plotOf(each))
@@ -127,11 +129,11 @@ export const runSearch = async (args: readonly string[]): Promise<Report> => {
   )
   const rows = figures.flatMap(({ set, targets }) =>
     targets.flatMap(({ recall, perSecond, over }) =>
-      ENGINES.map((name) => [
+      names.map((name) => [
         set,
         recall,
         name,
-        perSecond[name] === undefined ? 'not reached' : Math.round(perSecond[name]),
+        perSecond[name] === undefined ? 'not measured' : Math.round(perSecond[name]),
         over[name]?.toFixed(2) ?? '',
       ]),
     ),
