@@ -1,4 +1,4 @@
-import { type ReplicaId, type Stamp, StoreError } from '@meridian/core'
+import { type Stamp, StoreError } from '@meridian/core'
 import { ImmutableString } from '@automerge/automerge'
 import type { CatalogDocument } from '../genesis.js'
 import { stampedText } from '../stamped.js'

@@ -319,7 +319,7 @@ export class Membership {
 
   /** What this replica has to say: that it has seen a configuration, before all else; then a vote. */
   #next(stage?: Stage): CatalogMutation | undefined {
-    const { catalog, clock, log } = this.parts
+    const { clock, log } = this.parts
     const nowMs = clock.wallMs
     const unsaid = this.configuration.steps.find((each) => !this.#isSaid(each))
     if (unsaid !== undefined) return { type: 'sawMember', proposal: unsaid, stamp: clock.next(), nowMs }
