@@ -2,7 +2,6 @@ import {
   compareStamps,
   decodeBlock,
   decodeEntryHead,
-  isOrderFixed,
   type PointId,
   type ReplicaId,
   type Stamp,
@@ -54,6 +53,8 @@ export interface CleaningView {
   /** What the state of an id refers to. */
   standing(id: PointId): readonly StandingEntry[]
   isDeferred(row: BlockRow, offset: number): boolean
+  /** Whether every policy puts the two in the same order. */
+  isOrderFixed(a: Stamp, b: Stamp): boolean
 }
 
 /**
@@ -203,7 +204,7 @@ const survivorsOf = (row: BlockRow, stable: VersionVector, table: BlockTable, vi
       const by = table.row(ref.row)
       if (by.ref.doc !== row.ref.doc || !isStable(by, stable)) return false
       const order = compareStamps(stamp, head.stamp)
-      return order === 0 || (isDelete && order > 0) || isOrderFixed(stamp, head.stamp)
+      return order === 0 || (isDelete && order > 0) || view.isOrderFixed(stamp, head.stamp)
     })
   })
 }

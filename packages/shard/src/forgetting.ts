@@ -1,4 +1,4 @@
-import type { ReplicaId, Stamp, StampOrder, VersionVector } from '@meridian/core'
+import type { ReplicaId, Stamp, VersionVector } from '@meridian/core'
 import type { BlockRow, BlockTable } from './block-table.js'
 import type { EntryRef } from './slot-columns.js'
 
@@ -27,31 +27,21 @@ export interface DeadState {
  *     nothing that they supersede is left;
  *  2. every active member has them durably;
  *  3. no older write of the id can come any more: all that is stamped up to the newest of them is here;
- *  4. every later write wins over them, even one by a writer that has forgotten them while others have not. A write without
- *     content is the lowest of its moment: where content decides, a delete that carries one could hide a write of an older
- *     content that is made later, here as much as by a member that had not heard of the delete.
+ *  4. every later write wins over them, even one by a writer that has forgotten them while others have not: none carries content.
+ *     Where content decides, a delete that does could hide a write of an older content that is made later, here as much as by a
+ *     member that had not heard of the delete. Where it does not, the next policy may be another, while the block still lies in
+ *     its lane.
  *
  * It may be forgotten once everything that was held here at that moment is held by all: then the removal of what it superseded
  * has reached everybody too. The caller waits for that, and asks again.
  */
-export const isForgettable = (
-  state: DeadState,
-  options: ForgettingOptions,
-  blocks: BlockTable,
-  order: StampOrder,
-): boolean => {
+export const isForgettable = (state: DeadState, options: ForgettingOptions, blocks: BlockTable): boolean => {
   const { refs, stamps, entries } = state
   if (refs.length === 0 || entries !== refs.length) return false
   if (stamps.some(({ ms }) => ms > options.upToMs)) return false
-  if (!stamps.every((stamp) => isLowest(stamp, order))) return false
+  if (stamps.some(({ content }) => content !== undefined)) return false
   const rows = refs.map(({ row }) => blocks.row(row))
   return rows.some(({ origin }) => origin === options.mine) && rows.every((row) => isHeldByAll(row, options.stable))
-}
-
-const isLowest = (stamp: Stamp, order: StampOrder): boolean => {
-  if (stamp.content === undefined) return true
-  const { ms, counter, writer } = stamp
-  return order(stamp, { ms, counter, writer }) <= 0
 }
 
 const isHeldByAll = ({ isDropped, origin, seq }: BlockRow, stable: VersionVector): boolean =>

@@ -11,6 +11,7 @@ import {
   decodeEntryVector,
   type EntryHead,
   formatStamp,
+  isOrderFixed,
   type Hash64,
   type JsonObject,
   leafOf,
@@ -325,7 +326,7 @@ export class MergedView {
     const stamps = patch === undefined ? [] : [...patchCells(patch)].map(({ stamp }) => stamp)
     if (isPresent) stamps.push(this.#columns.stamp(slot)!)
     const state = { refs: this.#stateRefs(slot), stamps, entries: this.#columns.entries(slot) }
-    return isForgettable(state, options, this.#blocks, this.order)
+    return isForgettable(state, options, this.#blocks)
   }
 
   /** Text that changes with every write that the state of an id is made of; empty without any. */
@@ -491,7 +492,13 @@ export class MergedView {
         return slot === undefined ? [] : this.#standing(slot)
       },
       isDeferred: (row, offset) => this.#deferred.has(row.index, offset),
+      isOrderFixed: (one, other) => this.isOrderFixed(one, other),
     })
+  }
+
+  /** Whether two writes are in the same order whatever policy comes: cleaning goes by that. */
+  isOrderFixed(a: Stamp, b: Stamp): boolean {
+    return isOrderFixed(a, b)
   }
 
   /** How pressing cleaning is: 1 where a lane is as large as it may be. See `cleaningDebt`. */

@@ -101,6 +101,29 @@ describe('forgetting', () => {
     expect(us.digests()).toEqual(eu.digests())
   })
 
+  test('[FG16] a delete that carries content is remembered under the newest policy too: the next may let the content decide', () => {
+    const { time, all } = nodes('eu', 'us')
+    const [eu, us] = all as [TestNode, TestNode]
+    eu.link(us)
+    eu.create()
+    eu.write([{ ...put(1), content: { version: 5, model: 'm' } }])
+    // In one block with what stays, which is not written anew for it.
+    eu.write([del(1), put(2)])
+    for (let i = 0; i < 2000 && eu.replica.collection('c').history(1).length > 0; i++) {
+      if (i % 200 === 0) for (const node of all) node.write([put(3)])
+      time.run(5)
+    }
+    eu.write([put(1, { is: 'new' })])
+    const value = { kind: 'content-model', models: { m: 1 } }
+    must(us.await((done) => us.replica.changeSettings('c', () => [{ path: POLICY_PATH, value }], done)))
+    converge(time, ...all)
+    for (const _ of [1, 2]) {
+      expect(all.map((node) => node.read(1))).toEqual([{ is: 'new' }, { is: 'new' }])
+      for (const node of all) node.restart()
+    }
+    expect(us.digests()).toEqual(eu.digests())
+  })
+
   test('[FG4] while a configured region was never heard of nothing is forgotten, and it is named', () => {
     const time = new TestTime()
     const eu = new TestNode(time, 'eu', 1, { settings: SETTINGS, expects: [parseRegionId('us')] })
