@@ -12,9 +12,9 @@ interface Found {
 
 const violationIn = (broken: Broken, seed: number): Found | undefined => {
   const { sabotage, undo } = broken.make()
-  const { drill = false, rot = false, amnesia = false, members = drill } = broken
+  const { drill = false, rot = false, amnesia = false, policies = false, members = drill } = broken
   try {
-    simulate({ seed, sabotage, drill, rot, amnesia, members, contentModel: false })
+    simulate({ seed, sabotage, drill, rot, amnesia, policies, members, contentModel: false })
     return undefined
   } catch (error) {
     if (!(error instanceof Violation)) throw error

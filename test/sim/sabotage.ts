@@ -36,6 +36,8 @@ export interface Broken {
   readonly drill?: boolean
   /** Runs in which the views of one region miss writes. */
   readonly amnesia?: boolean
+  /** Runs in which the conflict policies change. */
+  readonly policies?: boolean
   /** Runs in which the disk of one region rots. */
   readonly rot?: boolean
   /** For one run; `undo` comes after it. */
@@ -206,6 +208,9 @@ const withoutPhase = (phase: 'writeBack' | 'beforeWrite'): (() => void) => {
   return () => Object.assign(Register.prototype, { [phase]: original })
 }
 
+/** What loses is cleaned, though it would win under another policy. */
+const cleansByPolicy = (): (() => void) => patched('isOrderFixed', () => () => true)
+
 /** Every overwrite looks like a conflict. */
 const knowingNothing = (): (() => void) => {
   const original = ConflictWatch.prototype.wrote
@@ -344,6 +349,12 @@ export const BROKEN: readonly Broken[] = [
     what: 'a delete is forgotten once all have it',
     noticedBy: ['coverage', 'regression', 'convergence'],
     make: () => ({ sabotage: {}, undo: purgesOnCoverage() }),
+  },
+  {
+    what: 'what loses under the policy of the moment is cleaned',
+    policies: true,
+    noticedBy: ['lost-write', 'coverage', 'regression', 'convergence'],
+    make: () => ({ sabotage: {}, undo: cleansByPolicy() }),
   },
   {
     what: 'rotten rows are not repaired',

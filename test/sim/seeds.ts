@@ -48,13 +48,19 @@ export const MEMBER_SEEDS = [159, 231, 346, 894, 1354, 1470, 1578]
  */
 export const REPAIR_SEEDS = [17, 154, 637]
 
+/**
+ * Seeds that found a bug in changes of the conflict policy when it was there, in runs of 4 s without changes of the membership:
+ *  16, 19  under the newest policy what carries content was forgotten before its block was cleaned: a later policy showed it again
+ */
+export const POLICY_SEEDS = [16, 19]
+
 /** `PINNED_SEEDS` found them in runs of this length, before there were clients that ask for guarantees (`barriers: false`). */
 export const PINNED_FOR_MS = 8000
 
 /** Length of the three hundred runs of the suite: a third of the usual, for all of them are to take less than a minute. */
 export const SUITE_FOR_MS = 2000
 
-type Options = Pick<SimulationOptions, 'forMs' | 'barriers' | 'members' | 'drill' | 'contentModel'>
+type Options = Pick<SimulationOptions, 'forMs' | 'barriers' | 'members' | 'drill' | 'contentModel' | 'policies'>
 
 /** Runs seeds; a line for each that fails. */
 export const runSeeds = (
@@ -69,7 +75,8 @@ export const runSeeds = (
     } catch (error) {
       const length = options.forMs === undefined ? '' : ` --for ${options.forMs}`
       const members = options.members === undefined ? '' : options.members ? ' --members' : ' --no-members'
-      failures.push(`npm run sim -- --seed ${seed}${length}${members}: ${(error as Error).message}`)
+      const policies = options.policies === undefined ? '' : options.policies ? ' --policies' : ' --no-policies'
+      failures.push(`npm run sim -- --seed ${seed}${length}${members}${policies}: ${(error as Error).message}`)
     }
   return { failures, reports }
 }
@@ -93,6 +100,7 @@ export const faultsOf = (reports: readonly SimulationReport[]): Record<string, n
     'state transfer': count(({ transfers }) => transfers > 0),
     'rotten rows': count(({ rotted }) => rotted > 0),
     'a policy other than the newest': count(({ marked }) => marked > 10),
+    'changes of the policy': count(({ policies }) => policies > 1),
   }
 }
 

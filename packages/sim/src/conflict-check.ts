@@ -7,8 +7,9 @@ import {
   formatCell,
   isSameValue,
   type KnownWrite,
+  orderOf,
 } from '@meridian/core'
-import type { Collection } from '@meridian/replica'
+import { type Collection, policyOf } from '@meridian/replica'
 import type { Oracle, Remains } from './oracle.js'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
@@ -40,8 +41,9 @@ export const checkConflicts = (
   }
   if (exactBut === undefined) return
   const expected = new Map<string, string>()
+  const order = orderOf(policyOf(collection.settings))
   for (const [id, writes] of oracle.known(uids, exactBut))
-    for (const { cell, winner, loser } of conflictsAmong(writes)) {
+    for (const { cell, winner, loser } of conflictsAmong(writes, order)) {
       const value = (write: KnownWrite) => cellValue(oracle.written(write.head.stamp)!, cell)
       if (isSameValue(value(winner), value(loser))) continue
       const name = conflictIdOf(id, cell, winner.head.stamp, loser.head.stamp)

@@ -1,10 +1,20 @@
-import { canonicalJson, compareStamps, type PointId, type Stamp, type VisibleRecord } from '@meridian/core'
-import type { Collection } from '@meridian/replica'
+import {
+  canonicalJson,
+  compareStamps,
+  decodeBlock,
+  decodeEntry,
+  type PointId,
+  type Stamp,
+  type VisibleRecord,
+} from '@meridian/core'
+import { type Collection, policyOf } from '@meridian/replica'
 import { checkConflicts } from './conflict-check.js'
-import { type Oracle, type Remains, stampKey } from './oracle.js'
+import type { Oracle, Remains } from './oracle.js'
 import { isSameRecord } from './record-equality.js'
-import { describe, recordOf } from './record-watch.js'
+import { describe, describeShown, isSameShown, recordOf } from './record-watch.js'
+import { POLICIES } from './policy-nemesis.js'
 import type { SimNode } from './sim-node.js'
+import { stampKey } from './stamp-key.js'
 import type { Acknowledged } from './workload.js'
 import { Violation } from './violation.js'
 
@@ -18,9 +28,12 @@ export const checkConverged = (
   const [first] = nodes
   const wanted = first === undefined ? '' : catalogOf(first)
   const visible = new Map<string, ReturnType<Oracle['visible']>>()
+  const isHeld = first === undefined ? () => false : heldBy(first)
+  const counts = (stamp: Stamp): boolean => oracle.disputes?.has(stamp) !== true || isHeld(stamp)
   const expected = (node: SimNode, collection: Collection): ReturnType<Oracle['visible']> => {
     const uids = node.replica!.incarnationsOf(collection.name)
-    const records = visible.get(uids.join()) ?? oracle.visible(uids, remains)
+    const policy = policyOf(collection.settings)
+    const records = visible.get(uids.join()) ?? oracle.visible(uids, remains, policy, counts)
     visible.set(uids.join(), records)
     return records
   }
@@ -46,11 +59,48 @@ export const checkConverged = (
   }
 }
 
+/** Of which writes the node has the entries in its lanes. */
+const heldBy = ({ disk }: SimNode): ((stamp: Stamp) => boolean) => {
+  let held: Set<string> | undefined
+  const read = (): Set<string> =>
+    new Set(
+      [...disk.rows('block/')].flatMap(([, bytes]) =>
+        decodeBlock(bytes).entries.map((entry) => stampKey(decodeEntry(entry).stamp)),
+      ),
+    )
+  return (stamp) => {
+    held ??= read()
+    return held.has(stampKey(stamp))
+  }
+}
+
+/**
+ * Where policies change: what is gone from the lanes would show nowhere, whatever policy comes next. Disputed writes apart, which
+ * may be gone.
+ */
+export const checkNothingMissing = (node: SimNode, oracle: Oracle, remains: Remains): void => {
+  const { disputes } = oracle
+  if (disputes === undefined) return
+  const isHeld = heldBy(node)
+  for (const { name } of node.replica!.collections())
+    for (const policy of POLICIES) {
+      const uids = node.replica!.incarnationsOf(name)
+      const left = oracle.visible(uids, remains, policy, isHeld)
+      const wanted = oracle.visible(uids, remains, policy, (stamp) => isHeld(stamp) || !disputes.has(stamp))
+      for (const id of new Set([...left.keys(), ...wanted.keys()]))
+        if (!isSameShown(left.get(id), wanted.get(id)))
+          throw new Violation(
+            'lost-write',
+            `${name}: of record ${id} too much was cleaned: under ${canonicalJson({ ...policy })} it would be ${describeShown(left.get(id))}, expected ${describeShown(wanted.get(id))}`,
+          )
+    }
+}
+
 /** Collections, members and conflicts, as a reader of this node sees them. */
 const catalogOf = ({ replica }: SimNode): string => {
   const collections = replica!
     .collections()
-    .map(({ name, uid, config }) => ({ name, uid, uids: replica!.incarnationsOf(name), config }))
+    .map(({ name, uid, config, settings }) => ({ name, uid, uids: replica!.incarnationsOf(name), config, settings }))
   const byText = (items: readonly unknown[]): string[] =>
     items.map((item) => canonicalJson(JSON.parse(JSON.stringify(item)))).sort()
   return [byText(collections), byText(replica!.status().members), byText(replica!.catalogConflicts())]

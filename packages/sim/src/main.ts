@@ -8,17 +8,18 @@ import { FOR_MS, simulate } from './simulation.js'
 import { Violation } from './violation.js'
 
 const USAGE =
-  'usage: npm run sim -- [--seeds N] [--from SEED] [--workers N] | --seed N; both with [--for MS] [--members | --no-members]'
+  'usage: npm run sim -- [--seeds N] [--from SEED] [--workers N] | --seed N; both with [--for MS] [--members | --no-members] [--policies | --no-policies]'
 const WORKERS_MAX = 1024
 
 /**
  * `--seeds N` runs N seeds and prints a line each that fails; `--seed N` replays one with a trace. `--for MS`: virtual time until all
  * faults end. `--members`: operators change the membership in every run, `--no-members`: in none; by default in every other.
+ * `--policies` and `--no-policies`: they change the conflict policies, by default in every fifth.
  * `--workers N`: processes that share the seeds, by default one for each processor; what is said is the same for any number.
  */
 const main = async (): Promise<number> => {
   let values: Partial<Record<'seeds' | 'seed' | 'from' | 'for' | 'workers', string>> &
-    Partial<Record<'members' | 'no-members', boolean>>
+    Partial<Record<'members' | 'no-members' | 'policies' | 'no-policies', boolean>>
   try {
     values = parseArgs({
       options: {
@@ -29,6 +30,8 @@ const main = async (): Promise<number> => {
         workers: { type: 'string' },
         members: { type: 'boolean' },
         'no-members': { type: 'boolean' },
+        policies: { type: 'boolean' },
+        'no-policies': { type: 'boolean' },
       },
     }).values
   } catch (error) {
@@ -41,8 +44,14 @@ const main = async (): Promise<number> => {
     return refuse('seeds, times and workers are integers')
   if (seeds < 1 || workers < 1 || workers > WORKERS_MAX)
     return refuse(`--seeds must be at least 1, --workers between 1 and ${WORKERS_MAX}`)
-  const members = values.members === true ? true : values['no-members'] === true ? false : undefined
-  const options: RunOptions = { forMs, ...(members === undefined ? {} : { members }) }
+  const isAsked = (yes?: boolean, no?: boolean): boolean | undefined => (yes ? true : no ? false : undefined)
+  const members = isAsked(values.members, values['no-members'])
+  const policies = isAsked(values.policies, values['no-policies'])
+  const options: RunOptions = {
+    forMs,
+    ...(members === undefined ? {} : { members }),
+    ...(policies === undefined ? {} : { policies }),
+  }
   return values.seed === undefined ? runMany(from, seeds, Math.min(workers, seeds), options) : replay(one, options)
 }
 

@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   compareStamps,
   type CollectionUid,
   decodeBlock,
@@ -22,6 +23,8 @@ import {
   visible,
 } from '@meridian/core'
 import { parseBlockKey } from '@meridian/shard'
+import { Disputes } from './disputes.js'
+import { stampKey } from './stamp-key.js'
 import { Violation } from './violation.js'
 
 /** One entry of one durable transaction. */
@@ -40,6 +43,8 @@ export interface Remains {
   readonly beyond: ReadonlySet<string>
 }
 
+export type Merge = (a: RecordState, b: RecordState) => RecordState
+
 const NOBODY_GONE: Remains = { upTo: new Map(), beyond: new Set() }
 
 /**
@@ -56,11 +61,25 @@ export class Oracle {
   readonly #known = new Map<CollectionUid, Map<PointId, KnownWrite[]>>()
   readonly #knownByStamp = new Map<string, KnownWrite>()
   readonly #lanes = new Map<ReplicaId, Written[]>()
-  /** Core's merge under the policy that all collections have. */
-  readonly merge: (a: RecordState, b: RecordState) => RecordState
+  readonly #merges = new Map<string, Merge>()
+  /** Core's merge under the policy that collections have, at first. */
+  readonly merge: Merge
+  /** Where policies change. */
+  readonly disputes: Disputes | undefined
 
-  constructor(policy: ConflictPolicy = NEWEST) {
+  /** `isChanging`: operators change the policies of collections, which begin with `policy`. */
+  constructor(policy: ConflictPolicy = NEWEST, isChanging = false) {
     this.merge = mergeUnder(orderOf(policy))
+    this.disputes = isChanging ? new Disputes() : undefined
+  }
+
+  /** Core's merge under the policy of a collection. Where none changes it is the same for all: other collections tell nothing of contents. */
+  mergeOf(policy: ConflictPolicy): Merge {
+    if (this.disputes === undefined) return this.merge
+    const text = canonicalJson({ ...policy })
+    const merge = this.#merges.get(text) ?? mergeUnder(orderOf(policy))
+    this.#merges.set(text, merge)
+    return merge
   }
 
   /** Reads along on the disk of `owner`. */
@@ -83,8 +102,11 @@ export class Oracle {
     this.#states.set(uid, records)
     for (const encoded of block.entries) {
       const entry = decodeEntry(encoded)
-      records.set(entry.id, this.merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+      // Where policies change, states are folded when they are asked for.
+      if (this.disputes === undefined)
+        records.set(entry.id, this.merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
       if (block.moved) continue
+      this.disputes?.add(uid, entry)
       this.#checkStampOrder(owner, block.seq, entry.stamp)
       push(this.#byDot, `${owner}/${block.seq}`, entry)
       push(this.#lanes, owner, { owner, seq: block.seq, uid, entry })
@@ -137,10 +159,16 @@ export class Oracle {
     return all
   }
 
-  /** Visible records of a collection that has these incarnations. */
-  visible(uids: readonly CollectionUid[], remains: Remains = NOBODY_GONE): Map<PointId, VisibleRecord> {
+  /** Visible records of a collection that has these incarnations. `counts`: where policies change, which writes are left, under which. */
+  visible(
+    uids: readonly CollectionUid[],
+    remains: Remains = NOBODY_GONE,
+    policy: ConflictPolicy = NEWEST,
+    counts: (stamp: Stamp) => boolean = () => true,
+  ): Map<PointId, VisibleRecord> {
     const states = new Map<PointId, RecordState>()
-    if (remains.upTo.size > 0) this.#foldKept(states, uids, remains)
+    if (remains.upTo.size > 0 || this.disputes !== undefined)
+      this.#foldKept(states, uids, remains, this.mergeOf(policy), counts)
     else
       for (const uid of uids)
         for (const [id, state] of this.#states.get(uid) ?? [])
@@ -153,18 +181,22 @@ export class Oracle {
     return records
   }
 
-  #foldKept(states: Map<PointId, RecordState>, uids: readonly CollectionUid[], remains: Remains): void {
+  #foldKept(
+    states: Map<PointId, RecordState>,
+    uids: readonly CollectionUid[],
+    remains: Remains,
+    merge: Merge,
+    counts: (stamp: Stamp) => boolean,
+  ): void {
     for (const lane of this.#lanes.values())
       for (const { owner, seq, uid, entry } of lane)
-        if (uids.includes(uid) && isKept(remains, owner, seq, entry.stamp))
-          states.set(entry.id, this.merge(states.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+        if (uids.includes(uid) && isKept(remains, owner, seq, entry.stamp) && counts(entry.stamp))
+          states.set(entry.id, merge(states.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
   }
 }
 
 const isKept = ({ upTo, beyond }: Remains, owner: ReplicaId, seq: number, stamp: Stamp): boolean =>
   seq <= (upTo.get(owner) ?? Number.POSITIVE_INFINITY) || beyond.has(stampKey(stamp))
-
-export const stampKey = ({ ms, counter, writer }: Stamp): string => `${ms}/${counter}@${writer}`
 
 const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
   const list = map.get(key)

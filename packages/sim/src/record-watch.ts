@@ -1,5 +1,6 @@
 import {
   canonicalJson,
+  type ConflictPolicy,
   EMPTY_STATE,
   numbersOf,
   type PointId,
@@ -11,11 +12,12 @@ import {
   visible,
 } from '@meridian/core'
 import { Bootstrap } from './bootstrap.js'
-import type { Collection } from '@meridian/replica'
-import { type Oracle, stampKey } from './oracle.js'
+import { type Collection, policyOf } from '@meridian/replica'
+import type { Merge, Oracle } from './oracle.js'
 import { isSameRecord, isSameStamp, isSameState } from './record-equality.js'
 import { Shadow } from './shadow.js'
 import type { SimNode } from './sim-node.js'
+import { stampKey } from './stamp-key.js'
 import { Violation } from './violation.js'
 
 /** A stamp whose time has come shows after this long at the latest: a release waits for the disk, which may be full. */
@@ -41,9 +43,13 @@ interface Seen {
  *  3. It shows no less than at the last look, restarts included: no record blinks out, none comes back from the dead.
  *
  * A delete that its vector covers may be forgotten, as long as nothing shows because of that.
+ *
+ * All that is meant under the policy that the node has at the moment: when it has taken another, what it showed before must be
+ * there still, shown or below what shows now, but for disputed writes (`Disputes`).
  */
 export class RecordWatch {
-  readonly #shadow: Shadow
+  /** By policy; one where none changes. */
+  readonly #shadows = new Map<string, { readonly shadow: Shadow; readonly disputes: number }>()
   readonly #bootstrap: Bootstrap
   readonly #seen = new Map<string, Map<PointId, Seen>>()
 
@@ -53,33 +59,55 @@ export class RecordWatch {
     nodes: readonly SimNode[],
   ) {
     this.#bootstrap = new Bootstrap(node, nodes)
-    this.#shadow = new Shadow(oracle)
   }
 
   /** `merged`: the node's merged vector. */
   check(merged: VersionVector): void {
     const { node } = this
     if (node.replica === undefined) return
-    this.#shadow.advance(merged, node.clock.leastRecentMs(RELEASE_WITHIN_MS) + node.guardMs)
+    const surelyMs = node.clock.leastRecentMs(RELEASE_WITHIN_MS) + node.guardMs
     const isWhole = this.#bootstrap.isOver(merged)
     for (const collection of node.replica.collections()) {
       const uids = node.replica.incarnationsOf(collection.name)
       const name = uids.join()
       const seen = this.#seen.get(name) ?? new Map<PointId, Seen>()
       this.#seen.set(name, seen)
-      const states = this.#shadow.states(uids)
-      const waiting = this.#shadow.waiting(uids)
+      const shadow = this.#shadowOf(policyOf(collection.settings))
+      shadow.advance(merged, surelyMs)
+      const states = shadow.states(uids)
+      const waiting = shadow.waiting(uids)
       const check = (id: PointId): void => {
         const before = seen.get(id)
         const isWaiting = waiting.has(id)
         const atLeast = !isWhole || isWaiting ? undefined : states.get(id)
-        const covered = isWaiting ? this.#shadow.withWaiting(uids, id) : (states.get(id) ?? EMPTY_STATE)
-        const now = this.#checkRecord(collection, id, before, atLeast, covered)
+        const covered = isWaiting ? shadow.withWaiting(uids, id) : (states.get(id) ?? EMPTY_STATE)
+        const now = this.#checkRecord(collection, id, before, atLeast, covered, shadow.merge)
         if (now !== before) seen.set(id, now)
       }
       for (const id of states.keys()) check(id)
       for (const id of seen.keys()) if (!states.has(id)) check(id)
     }
+  }
+
+  #shadowOf(policy: ConflictPolicy): Shadow {
+    const { disputes } = this.oracle
+    const text = disputes === undefined ? '' : canonicalJson({ ...policy })
+    const count = disputes?.count ?? 0
+    const known = this.#shadows.get(text)
+    if (known?.disputes === count) return known.shadow
+    const shadow = new Shadow(this.oracle, this.oracle.mergeOf(policy))
+    this.#shadows.set(text, { shadow, disputes: count })
+    return shadow
+  }
+
+  /** What a record was made of when it was last looked at, under the policy of now. */
+  #shownBefore(before: Seen | undefined, merge: Merge): RecordState {
+    const { disputes } = this.oracle
+    if (before === undefined) return EMPTY_STATE
+    if (disputes === undefined) return before.state
+    return before.history
+      .filter(({ stamp }) => !disputes.has(stamp))
+      .reduce((state, { stamp }) => merge(state, stateOf(this.oracle.written(stamp)!)), EMPTY_STATE)
   }
 
   #checkRecord(
@@ -89,6 +117,7 @@ export class RecordWatch {
     atLeast: RecordState | undefined,
     /** What its vector covers, whether it shows yet or not. */
     covered: RecordState,
+    merge: Merge,
   ): Seen {
     const where = `${this.node.region}, ${collection.name}, record ${id}`
     const history = collection.history(id)
@@ -101,10 +130,9 @@ export class RecordWatch {
           'identity',
           `${where}: shows a write of ${stampKey(stamp)} that was never durable on its writer's disk`,
         )
-      state = this.oracle.merge(state, stateOf(entry))
+      state = merge(state, stateOf(entry))
     }
-    const shown = before?.state ?? EMPTY_STATE
-    const { merge } = this.oracle
+    const shown = this.#shownBefore(before, merge)
     const isKept = [shown, merge(covered, shown)].some((known) =>
       covers(merge, withForgotten(merge, state, known), shown),
     )
@@ -126,8 +154,6 @@ export class RecordWatch {
     return { state: withForgotten(merge, state, merge(atLeast ?? EMPTY_STATE, shown)), history, atLeast }
   }
 }
-
-type Merge = Oracle['merge']
 
 /** The state with what of a deleted record may have been forgotten: none of it makes a difference to what shows. */
 const withForgotten = (merge: Merge, state: RecordState, covered: RecordState): RecordState => {
@@ -169,9 +195,10 @@ export const recordOf = (collection: Collection, ordinal: number): VisibleRecord
 
 type Shown = VisibleRecord | undefined
 
-const isSameShown = (a: Shown, b: Shown): boolean => (a === undefined || b === undefined ? a === b : isSameRecord(a, b))
+export const isSameShown = (a: Shown, b: Shown): boolean =>
+  a === undefined || b === undefined ? a === b : isSameRecord(a, b)
 
-const describeShown = (record: Shown): string => (record === undefined ? 'absent' : describe(record))
+export const describeShown = (record: Shown): string => (record === undefined ? 'absent' : describe(record))
 
 /** As text, to the last float. */
 export const describe = ({ vectors, payload }: VisibleRecord): string =>

@@ -7,6 +7,7 @@ export interface RunOptions {
   readonly forMs: number
   /** As in `SimulationOptions`. */
   readonly members?: boolean
+  readonly policies?: boolean
 }
 
 /** How a run ended. Plain data. */
@@ -24,5 +25,8 @@ export const outcomeOf = (seed: number, options: RunOptions): SeedOutcome => {
 }
 
 /** The flags that make one seed run again as it did. */
-export const flagsOf = ({ forMs, members }: RunOptions): string =>
-  `${forMs === FOR_MS ? '' : ` --for ${forMs}`}${members === undefined ? '' : members ? ' --members' : ' --no-members'}`
+export const flagsOf = ({ forMs, members, policies }: RunOptions): string =>
+  [forMs === FOR_MS ? '' : ` --for ${forMs}`, switchOf('members', members), switchOf('policies', policies)].join('')
+
+const switchOf = (name: string, isOn: boolean | undefined): string =>
+  isOn === undefined ? '' : isOn ? ` --${name}` : ` --no-${name}`

@@ -9,8 +9,12 @@ export interface SeedRequest {
   readonly options: RunOptions
 }
 
-/** There is a process for each processor: threads of its own to collect garbage with would only take time from the others. */
-const FLAGS = ['--single-threaded-gc']
+/**
+ * There is a process for each processor: threads of its own to collect garbage with would only take time from the others. And a
+ * seed makes much garbage that lives no longer than a frame: in a young generation that is larger from the start (MiB), it is
+ * collected less often, and less of it is copied, which took an eighth of the time.
+ */
+const FLAGS = ['--single-threaded-gc', '--min-semi-space-size=32', '--max-semi-space-size=64']
 
 const MAIN = fileURLToPath(new URL('./seed-worker.js', import.meta.url))
 

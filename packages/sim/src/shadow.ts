@@ -7,13 +7,14 @@ import {
   stateOf,
   type VersionVector,
 } from '@meridian/core'
-import type { Oracle, Written } from './oracle.js'
+import type { Merge, Oracle, Written } from './oracle.js'
 
 const NONE: ReadonlySet<PointId> = new Set()
 
 /**
  * What one node must show at least: the fold of exactly the writes that its merged vector covers, as the oracle knows them.
- * Writes stamped in its future wait here as they do there.
+ * Writes stamped in its future wait here as they do there. Where policies change, that is of one policy, without the writes that
+ * were disputed when this was made.
  */
 export class Shadow {
   readonly #states = new Map<CollectionUid, Map<PointId, RecordState>>()
@@ -22,7 +23,10 @@ export class Shadow {
   readonly #taken = new Map<ReplicaId, number>()
   #waiting: Written[] = []
 
-  constructor(readonly oracle: Oracle) {}
+  constructor(
+    readonly oracle: Oracle,
+    readonly merge: Merge = oracle.merge,
+  ) {}
 
   /** Folds what became covered by `vector`. Stamps above `surelyMs` may be held back by the node and are left out for now. */
   advance(vector: VersionVector, surelyMs: number): void {
@@ -43,7 +47,7 @@ export class Shadow {
   withWaiting(uids: readonly CollectionUid[], id: PointId): RecordState {
     const entries = this.#waiting.filter(({ uid, entry }) => entry.id === id && uids.includes(uid))
     const state = this.states(uids).get(id) ?? EMPTY_STATE
-    return entries.reduce((all, { entry }) => this.oracle.merge(all, stateOf(entry)), state)
+    return entries.reduce((all, written) => this.merge(all, this.#stateOf(written)), state)
   }
 
   /** Records of which a write waits. Writes that it supersedes may be gone from their lanes before it shows. */
@@ -52,16 +56,21 @@ export class Shadow {
     return new Set(this.#waiting.filter(({ uid }) => uids.includes(uid)).map(({ entry }) => entry.id))
   }
 
-  #fold({ uid, entry }: Written): void {
+  #stateOf({ entry }: Written): RecordState {
+    return this.oracle.disputes?.has(entry.stamp) ? EMPTY_STATE : stateOf(entry)
+  }
+
+  #fold(written: Written): void {
+    const { uid, entry } = written
     const records = this.#states.get(uid) ?? new Map<PointId, RecordState>()
     this.#states.set(uid, records)
-    records.set(entry.id, this.oracle.merge(records.get(entry.id) ?? EMPTY_STATE, stateOf(entry)))
+    records.set(entry.id, this.merge(records.get(entry.id) ?? EMPTY_STATE, this.#stateOf(written)))
     for (const { uids, states } of this.#joined.values())
       if (uids.includes(uid)) states.set(entry.id, this.#join(uids, entry.id))
   }
 
   #join(uids: readonly CollectionUid[], id: PointId): RecordState {
-    return uids.reduce((all, uid) => this.oracle.merge(all, this.#states.get(uid)?.get(id) ?? EMPTY_STATE), EMPTY_STATE)
+    return uids.reduce((all, uid) => this.merge(all, this.#states.get(uid)?.get(id) ?? EMPTY_STATE), EMPTY_STATE)
   }
 
   /** States of a collection that has these incarnations. */

@@ -4,8 +4,8 @@ import { type Counters, DEFAULT_SETTINGS, type Settings } from '@meridian/replic
 import { parseBlockKey } from '@meridian/shard'
 import { deafen } from './amnesia.js'
 import { BarrierWatch } from './barrier-watch.js'
-import { checkAcknowledged, checkConverged } from './final-check.js'
-import { Oracle, type Remains, stampKey } from './oracle.js'
+import { checkAcknowledged, checkConverged, checkNothingMissing } from './final-check.js'
+import { Oracle, type Remains } from './oracle.js'
 import { RegisterWatch } from './register-watch.js'
 import { Rot } from './rot.js'
 import { SimClock } from './sim-clock.js'
@@ -13,8 +13,10 @@ import { SimDisk } from './sim-disk.js'
 import { MemberNemesis } from './member-nemesis.js'
 import { MemberWatch } from './member-watch.js'
 import { Nemesis } from './nemesis.js'
+import { POLICIES, PolicyNemesis } from './policy-nemesis.js'
 import { type NetworkFaults, QUIET, SimNetwork } from './sim-network.js'
 import { type NodeHooks, SimNode } from './sim-node.js'
+import { stampKey } from './stamp-key.js'
 import { VirtualTime } from './virtual-time.js'
 import { Violation } from './violation.js'
 import { Watch } from './watch.js'
@@ -41,6 +43,11 @@ export interface SimulationOptions {
   readonly drill?: boolean
   /** Whether not the newest write wins but the one of the newest content and the best model: by default in every seventh run. */
   readonly contentModel?: boolean
+  /**
+   * Whether operators change the conflict policies: by default in every fifth run. Clients then say what their writes were made
+   * from, which makes another run of a seed.
+   */
+  readonly policies?: boolean
   /** Nothing is cleaned and every log kept whole, so that each region must list exactly the conflicts that are open. */
   readonly areConflictsExact?: boolean
   /** Whether the views of one region miss some writes once all faults have ended, as a bug would have it. */
@@ -81,6 +88,8 @@ export interface SimulationReport {
   readonly skews: number
   /** Writes that said what they were made from, where the content decides. */
   readonly marked: number
+  /** Changes of a conflict policy that were made. */
+  readonly policies: number
   /** The index of the configuration that the members use in the end. */
   readonly configuration: number
   /** Virtual time from healing to equality. */
@@ -115,6 +124,7 @@ class Simulation {
   readonly #members: MemberWatch
   readonly #operators: MemberNemesis | undefined
   readonly #rot: Rot | undefined
+  readonly #policies: PolicyNemesis | undefined
   readonly #forMs: number
   readonly #lossy: NetworkFaults
 
@@ -125,9 +135,12 @@ class Simulation {
     this.#network = new SimNetwork(this.#time, random.fork())
     this.#network.tamper = options.sabotage?.tamper
     const decides = options.contentModel ?? (options.areConflictsExact !== true && options.seed % 7 === 6)
-    const policy: ConflictPolicy = decides ? { kind: 'content-model', models: { small: 1, large: 2 } } : NEWEST
-    this.#oracle = new Oracle(policy)
-    this.#workload = new Workload(random.fork(), policy, this.#trace)
+    const policy: ConflictPolicy = decides ? POLICIES[1]! : NEWEST
+    const isChanging =
+      options.policies ??
+      (options.contentModel === undefined && options.areConflictsExact !== true && options.seed % 5 === 3)
+    this.#oracle = new Oracle(policy, isChanging)
+    this.#workload = new Workload(random.fork(), policy, decides || isChanging, this.#trace)
     this.#lossy = {
       delayMinMs: 1,
       delayMaxMs: random.pick([5, 50, 300]),
@@ -153,6 +166,8 @@ class Simulation {
     this.#registers = new RegisterWatch([...this.#nodes], new SeededRandom(options.seed ^ 0x1b873593), this.#trace)
     this.#nemesis = new Nemesis(this.#nodes, this.#time, this.#network, random.fork(), this.#trace)
     this.#members = new MemberWatch(regions)
+    if (isChanging)
+      this.#policies = new PolicyNemesis(this.#nodes, new SeededRandom(options.seed ^ 0x7f4a7c15), this.#trace)
     if (options.rot ?? (options.areConflictsExact !== true && options.seed % 3 === 1))
       this.#rot = new Rot(
         [...this.#nodes],
@@ -276,6 +291,7 @@ class Simulation {
     const members = this.#remaining()
     checkConverged(members, this.#oracle, this.#remains(), this.options.areConflictsExact)
     for (const node of members) this.#watch.check(node)
+    checkNothingMissing(members[0]!, this.#oracle, this.#remains())
     this.#members.check(this.#nodes)
     this.#members.checkConverged(members)
   }
@@ -442,6 +458,7 @@ class Simulation {
     }
     step()
     this.#operate()
+    this.#decide()
     this.#decay()
     if (!this.#withBarriers) return
     const random = new SeededRandom(this.options.seed ^ 0x5bd1e995)
@@ -452,6 +469,17 @@ class Simulation {
       this.#time.at(random.int(120), probe)
     }
     probe()
+  }
+
+  #decide(): void {
+    const policies = this.#policies
+    if (policies === undefined) return
+    const act = (): void => {
+      if (this.#time.nowMs >= this.#forMs) return
+      policies.step()
+      this.#time.at(policies.random.int(1500), act)
+    }
+    this.#time.at(500, act)
   }
 
   #decay(): void {
@@ -528,6 +556,9 @@ class Simulation {
     // A status says much that is not asked here; most of the time this tells already.
     const merged = remaining[0]?.replica?.vectors.merged
     if (merged === undefined || !remaining.every(({ replica }) => replica?.vectors.merged.equals(merged))) return false
+    // What members agree on comes with heartbeats, and may come after the last transaction.
+    const configurations = remaining.map(({ replica }) => replica!.regions.membership.configuration.index)
+    if (new Set(configurations).size > 1) return false
     const [first, ...rest] = remaining.map((node) => node.replica?.status())
     const lost = [...this.#nemesis.lost].map(({ region }) => region)
     if (lost.some((region) => first?.members.some((each) => each.region === region && each.status !== 'retired')))
@@ -599,6 +630,7 @@ class Simulation {
       crashes: this.#nemesis.crashes,
       tails: this.#nodes.reduce((total, { disk }) => total + disk.tails, 0),
       marked: this.#workload.marked,
+      policies: this.#policies?.changes ?? 0,
       skews: this.#nodes.reduce((total, { clock }) => total + clock.jumps, 0),
       configuration: this.#members.highest,
       healedInMs,

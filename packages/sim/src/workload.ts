@@ -1,9 +1,7 @@
 import {
-  canonicalJson,
   type CollectionConfig,
   type ConflictPolicy,
   HNSW_DEFAULT,
-  type JsonValue,
   type JsonObject,
   type PointId,
   type RecordOp,
@@ -11,7 +9,8 @@ import {
   StoreError,
 } from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
-import { POLICY_PATH, type WriteReceipt } from '@meridian/replica'
+import type { WriteReceipt } from '@meridian/replica'
+import { settingOf } from './policy-nemesis.js'
 import type { SimNode } from './sim-node.js'
 
 export interface Acknowledged {
@@ -36,7 +35,10 @@ export class Workload {
 
   constructor(
     readonly random: SeededRandom,
+    /** Of collections that are made. */
     readonly policy: ConflictPolicy,
+    /** Whether writes say what they were made from. */
+    readonly areMarked: boolean,
     readonly trace: (node: string, text: string) => void,
   ) {}
 
@@ -66,10 +68,7 @@ export class Workload {
     }
     this.trace(node.region, `creates ${name} with ${config.shards} shards`)
     const { policy } = this
-    const settings =
-      policy.kind === 'newest'
-        ? []
-        : [{ path: POLICY_PATH, value: JSON.parse(canonicalJson({ ...policy })) as JsonValue }]
+    const settings = policy.kind === 'newest' ? [] : [settingOf(policy)]
     node.replica!.createCollection(name, config, () => {}, settings)
   }
 
@@ -95,7 +94,7 @@ export class Workload {
 
   #op(): RecordOp {
     const op = this.#plainOp()
-    if (this.policy.kind === 'newest' || op.kind === 'delete' || this.random.chance(0.3)) return op
+    if (!this.areMarked || op.kind === 'delete' || this.random.chance(0.3)) return op
     this.marked++
     // What was made from an older version, or with a lesser model, comes late as often as not.
     return { ...op, content: { version: 1 + this.random.int(4), model: this.random.pick(MODELS) } }
