@@ -66,7 +66,7 @@ const echoHnsw = ({ m, efConstruct }: HnswParams) => ({ m, ef_construct: efConst
 
 const echoVectors = (config: CollectionConfig, told: JsonObject): unknown => {
   const common = hnswOf(config)
-  const echo = (name: string, { size, metric, hnsw, multi }: VectorParams) => {
+  const echo = (name: string, { size, metric, hnsw, multi, datatype }: VectorParams) => {
     const { hnsw_config: tuned, ...rest } = section(told, name)
     const own = hnsw.m === common.m && hnsw.efConstruct === common.efConstruct ? {} : echoHnsw(hnsw)
     const shown = { ...own, ...section({ tuned: tuned ?? {} }, 'tuned') }
@@ -75,6 +75,7 @@ const echoVectors = (config: CollectionConfig, told: JsonObject): unknown => {
       distance: metric,
       ...(Object.keys(shown).length === 0 ? {} : { hnsw_config: shown }),
       ...(multi === undefined ? {} : { multivector_config: { comparator: multi } }),
+      ...(datatype === undefined ? {} : { datatype }),
       ...withoutDisabled(rest),
     }
   }

@@ -68,7 +68,7 @@ test.each([
   [{ vectors: VECTORS, hnsw_config: { m: 1000 } }, 422, '[hnsw_config.m:'],
   [{ vectors: VECTORS, sparse_vectors: { t: { modifier: 'bm25' } } }, 400, 'expected one of none, idf'],
   [{ vectors: { ...VECTORS, multivector_config: { comparator: 'mean' } } }, 400, 'expected max_sim'],
-  [{ vectors: { ...VECTORS, datatype: 'uint8' } }, 400, 'uint8 is not supported'],
+  [{ vectors: { ...VECTORS, datatype: 'turbo4' } }, 400, 'turbo4 is not supported; use float32, float16 or uint8'],
   [{ vectors: VECTORS, init_from: { collection: 'x' } }, 400, 'init_from'],
   [{ vectors: VECTORS, sharding_method: 'custom' }, 400, 'sharding_method'],
 ])('[HT42] a creation that cannot be honoured is refused: %j', async (body, status, sentence) => {

@@ -98,7 +98,7 @@ test.each([
   [{ dense: { size: 0, distance: 'Dot' } }, 422, '[dense.size: value 0 invalid'],
   [{ dense: { distance: 'Dot' } }, 400, 'missing field `size`'],
   [{ dense: { size: 2, distance: 'Far' } }, 400, 'dense.distance: unknown variant `Far`'],
-  [{ dense: { size: 2, distance: 'Dot', datatype: 'uint8' } }, 400, 'Not supported: dense.datatype'],
+  [{ dense: { size: 2, distance: 'Dot', datatype: 'int8' } }, 400, 'Not supported: dense.datatype'],
   [{ sparse: { datatype: 'float16' } }, 400, 'Not supported: sparse.datatype'],
   [{ sparse: { modifier: 'bm25' } }, 400, 'sparse.modifier: unknown variant'],
   [{ size: 2, distance: 'Dot' }, 400, 'send exactly one of'],

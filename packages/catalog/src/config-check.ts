@@ -1,4 +1,11 @@
-import { type CollectionConfig, METRICS, SHARDS_MAX, VECTOR_DIMS_MAX, VECTOR_NAME_BYTES_MAX } from '@meridian/core'
+import {
+  type CollectionConfig,
+  DATATYPES,
+  METRICS,
+  SHARDS_MAX,
+  VECTOR_DIMS_MAX,
+  VECTOR_NAME_BYTES_MAX,
+} from '@meridian/core'
 
 const integerIn = (value: unknown, min: number, max: number): value is number =>
   Number.isInteger(value) && (value as number) >= min && (value as number) <= max
@@ -47,6 +54,8 @@ const spaceProblem = (name: string, space: unknown): string | undefined => {
   const problem = nameOfSpaceProblem(name)
   if (problem !== undefined) return problem
   if (!isObject(space)) return 'is not an object'
+  if (space.datatype !== undefined && !DATATYPES.some((datatype) => datatype === space.datatype))
+    return `datatype must be one of ${DATATYPES.join(', ')}, or left out for float32`
   if (space.multi !== undefined && space.multi !== 'max_sim') return 'multi must be max_sim'
   if (!integerIn(space.size, 1, VECTOR_DIMS_MAX)) return `size must be an integer from 1 to ${VECTOR_DIMS_MAX}`
   if (!METRICS.some((metric) => metric === space.metric)) return `metric must be one of ${METRICS.join(', ')}`

@@ -86,7 +86,9 @@ export const keyOf = ({ name, params, generation }: Omit<AddedSpace, 'stamp'>): 
 
 /** Which vectors belong together, and how they compare: sizes of a graph do not say. */
 export const meaningOf = (params: SpaceParams): JsonValue =>
-  isSparseSpace(params) ? { modifier: params.modifier } : [params.size, params.metric, params.multi ?? null]
+  isSparseSpace(params)
+    ? { modifier: params.modifier }
+    : [params.size, params.metric, params.multi ?? null, ...(params.datatype === undefined ? [] : [params.datatype])]
 
 const hashOf = (text: string): string => hex(hash32(text)) + hex(hash32(text, 0x9747b28c))
 const hex = (number: number): string => number.toString(16).padStart(8, '0')

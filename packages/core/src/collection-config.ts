@@ -1,3 +1,5 @@
+import type { Datatype } from './datatype.js'
+
 /** How two vectors of a space are compared. */
 export type Metric = 'Cosine' | 'Dot' | 'Euclid' | 'Manhattan'
 export const METRICS: readonly Metric[] = ['Cosine', 'Dot', 'Euclid', 'Manhattan']
@@ -29,6 +31,8 @@ export interface VectorParams {
   readonly hnsw: HnswParams
   /** Records hold several vectors of the space: a query's score is the sum, over its rows, of the best match of each. */
   readonly multi?: 'max_sim'
+  /** Numbers are stored so, and rounded to it. Absent: float32. */
+  readonly datatype?: Datatype
   /** A setting, and no part of a collection's configuration: only the index is told. */
   readonly quantization?: Quantization
 }
@@ -66,3 +70,7 @@ export const spaceNamed = ({ vectors, sparse }: CollectionConfig, name: string):
   if (Object.hasOwn(vectors, name)) return vectors[name]
   return sparse !== undefined && Object.hasOwn(sparse, name) ? sparse[name] : undefined
 }
+
+/** How a space stores its numbers; `undefined`: as float32. */
+export const datatypeOf = (params: SpaceParams | undefined): Datatype | undefined =>
+  params === undefined || isSparseSpace(params) ? undefined : params.datatype

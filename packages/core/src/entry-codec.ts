@@ -1,5 +1,6 @@
 import { ByteReader, ByteWriter, malformed } from './bytes.js'
 import { readMark, writeMark } from './content-mark.js'
+import { type Datatype, DATATYPES, decodeNumbers, encodeNumbers, numberBytesOf } from './datatype.js'
 import type { Entry } from './entry.js'
 import { StoreError } from './errors.js'
 import { readStamp, type Stamp, writeStamp } from './hlc.js'
@@ -27,6 +28,7 @@ import {
  *   form 0  dense: v dims · dims * float32
  *   form 1  sparse: v count · count * u32 index, ascending · count * float32
  *   form 2  multi: v dims · v rows · rows * dims * float32
+ *   form 16, 18  as 0 and 2, in halves (IEEE 754 binary16); 32, 34  in bytes, 0 to 255
  *
  * The stamp carries its writer, so that an entry means the same in whichever lane it stands.
  */
@@ -35,6 +37,13 @@ const KIND = { put: 1, delete: 2, patch: 3 } as const
 const MARKED = 16
 const FLAG_CLEAR = 1
 const FORM = { dense: 0, sparse: 1, multi: 2 } as const
+/** Added to the form of a dense vector or multivector. */
+const FORM_DATATYPE = { float16: 16, uint8: 32 } as const satisfies Record<Datatype, number>
+const FORM_MASK = 15
+
+/** How a vector's numbers are stored, by its name; `undefined`: as float32. */
+export type DatatypeOf = (name: string) => Datatype | undefined
+const ALL_FLOAT32: DatatypeOf = () => undefined
 
 export const VECTOR_NAME_BYTES_MAX = 255
 export const VECTOR_DIMS_MAX = 65_536
@@ -47,19 +56,22 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
   return out.finish()
 }
 
-/** As `encodeEntry`, behind what was written before; after a throw what stands there is of no use. */
-export const writeEntry = (out: ByteWriter, entry: Entry): void => {
+/**
+ * As `encodeEntry`, behind what was written before; after a throw what stands there is of no use. What a datatype cannot hold is
+ * rounded: see `rounded`.
+ */
+export const writeEntry = (out: ByteWriter, entry: Entry, datatypeOf: DatatypeOf = ALL_FLOAT32): void => {
   const { content } = entry.stamp
   out.u8(KIND[entry.kind] + (content === undefined ? 0 : MARKED))
   writeStamp(out, entry.stamp)
   if (content !== undefined) writeMark(out, content)
   writeId(out, entry.id)
   if (entry.kind === 'put') {
-    writeVectors(out, entry.vectors)
+    writeVectors(out, entry.vectors, datatypeOf)
     writeObject(out, entry.payload)
   } else if (entry.kind === 'patch') {
     out.u8(entry.clear ? FLAG_CLEAR : 0)
-    writeVectors(out, entry.vectors)
+    writeVectors(out, entry.vectors, datatypeOf)
     writeTexts(out, entry.dropVectors)
     writeObject(out, entry.set)
     writeTexts(out, entry.unset)
@@ -186,18 +198,25 @@ const readTexts = (input: ByteReader): string[] => {
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
-const writeVectors = (out: ByteWriter, vectors: ReadonlyMap<string, VectorValue>): void => {
+const writeVectors = (out: ByteWriter, vectors: ReadonlyMap<string, VectorValue>, datatypeOf: DatatypeOf): void => {
   out.varuint(vectors.size)
   for (const [name, value] of vectors) {
     out.text(name)
-    if (isDense(value)) out.u8(FORM.dense).varuint(value.length)
-    else if (isSparse(value)) out.u8(FORM.sparse).varuint(value.indices.length).raw(bytesOf(value.indices))
-    else
+    if (isSparse(value)) {
+      out.u8(FORM.sparse).varuint(value.indices.length).raw(bytesOf(value.indices)).raw(bytesOf(value.values))
+      continue
+    }
+    const datatype = datatypeOf(name)
+    const added = datatype === undefined ? 0 : FORM_DATATYPE[datatype]
+    const numbers = numbersOf(value)
+    if (isDense(value)) out.u8(FORM.dense + added).varuint(value.length)
+    else {
       out
-        .u8(FORM.multi)
+        .u8(FORM.multi + added)
         .varuint(value.dims)
-        .varuint(value.data.length / value.dims)
-    out.raw(bytesOf(numbersOf(value)))
+        .varuint(numbers.length / value.dims)
+    }
+    out.raw(datatype === undefined ? bytesOf(numbers) : encodeNumbers(datatype, numbers))
   }
 }
 
@@ -205,41 +224,49 @@ const writeVectors = (out: ByteWriter, vectors: ReadonlyMap<string, VectorValue>
 interface VectorHead {
   readonly name: string
   readonly form: number
+  readonly datatype: Datatype | undefined
   readonly dims: number
   readonly count: number
 }
 
-const numberBytes = ({ form, count }: VectorHead): number => count * (form === FORM.sparse ? 8 : 4)
+const numberBytes = ({ form, datatype, count }: VectorHead): number =>
+  count * (form === FORM.sparse ? 8 : numberBytesOf(datatype))
 
 const NONE_SEEN: ReadonlySet<string> = new Set()
 
 const readVectorHead = (input: ByteReader, seen: { has(name: string): boolean }): VectorHead => {
   const name = input.text(VECTOR_NAME_BYTES_MAX)
   if (seen.has(name)) throw malformed('vector named twice')
-  const form = input.u8()
-  if (form > FORM.multi) throw malformed(`vector form ${form}`)
+  const told = input.u8()
+  const form = told & FORM_MASK
+  const datatype = DATATYPES.find((each) => FORM_DATATYPE[each] === told - form)
+  if (form > FORM.multi || (told !== form && (datatype === undefined || form === FORM.sparse)))
+    throw malformed(`vector form ${told}`)
   const dims = input.varuint(form === FORM.sparse ? SPARSE_LENGTH_MAX : VECTOR_DIMS_MAX)
-  if (form !== FORM.multi) return { name, form, dims, count: dims }
+  if (form !== FORM.multi) return { name, form, datatype, dims, count: dims }
   if (dims === 0) throw malformed('multivector of no dimensions')
   const rows = input.varuint(Math.floor(MULTI_LENGTH_MAX / dims))
   if (rows === 0) throw malformed('multivector without rows')
-  return { name, form, dims, count: rows * dims }
+  return { name, form, datatype, dims, count: rows * dims }
 }
 
-const readNumbers = (input: ByteReader, { form, dims, count }: Omit<VectorHead, 'name'>): VectorValue => {
+const readNumbers = (input: ByteReader, { form, datatype, dims, count }: VectorHead): VectorValue => {
   const indices = form === FORM.sparse ? new Uint32Array(input.copy(count * 4)) : undefined
-  const numbers = new Float32Array(input.copy(count * 4))
+  const numbers =
+    datatype === undefined
+      ? new Float32Array(input.copy(count * 4))
+      : decodeNumbers(datatype, input.raw(count * numberBytesOf(datatype)))
   return indices ? { indices, values: numbers } : form === FORM.multi ? { dims, data: numbers } : numbers
 }
 
 const readVectors = (input: ByteReader): Map<string, VectorValue> => {
   const vectors = new Map<string, VectorValue>()
   for (let left = input.varuint(CELLS_MAX); left > 0; left--) {
-    const { name, form, dims, count } = readVectorHead(input, vectors)
-    const value = readNumbers(input, { form, dims, count })
+    const head = readVectorHead(input, vectors)
+    const value = readNumbers(input, head)
     const problem = valueProblem(value)
     if (problem !== undefined) throw malformed(`vector: ${problem}`)
-    vectors.set(name, value)
+    vectors.set(head.name, value)
   }
   return vectors
 }

@@ -9,12 +9,21 @@ import {
   decodeEntryVector,
   encodeEntry,
   headOf,
+  writeEntry,
 } from './entry-codec.js'
 import { assert } from './errors.js'
 import { openFrame, sealFrame } from './frame.js'
 import { readId, writeId } from './point-id.js'
 import { merge, stateOf, visible } from './record-state.js'
-import { GOLDEN_BLOCKS, GOLDEN_BODIES, GOLDEN_ENTRIES, GOLDEN_IDS, GOLDEN_VECTORS } from './testing/golden-values.js'
+import {
+  GOLDEN_BLOCKS,
+  GOLDEN_BODIES,
+  GOLDEN_DATATYPES,
+  GOLDEN_ENTRIES,
+  GOLDEN_IDS,
+  GOLDEN_TYPED_ENTRIES,
+  GOLDEN_VECTORS,
+} from './testing/golden-values.js'
 import { fuzzDecoder } from './testing/index.js'
 import { VersionVector } from './version-vector.js'
 
@@ -26,6 +35,11 @@ const written = (write: (out: ByteWriter) => void): Uint8Array => {
   return out.finish()
 }
 
+const ENTRIES = [
+  ...Object.values(GOLDEN_ENTRIES).map(encodeEntry),
+  ...Object.values(GOLDEN_TYPED_ENTRIES).map((entry) => written((out) => writeEntry(out, entry, GOLDEN_DATATYPES))),
+]
+
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 /** Where a value has one encoding, what was accepted is what would be written. */
@@ -35,7 +49,7 @@ const checkCanonical = (bytes: Uint8Array, again: Uint8Array): void =>
 describe('damaged bytes', () => {
   it('[FZ3] an entry is refused, or is an entry in every respect', () => {
     const counts = fuzzDecoder({
-      ...{ name: 'decodeEntry', samples: Object.values(GOLDEN_ENTRIES).map(encodeEntry), count: COUNT },
+      ...{ name: 'decodeEntry', samples: ENTRIES, count: COUNT },
       decode: (bytes) => {
         const entry = decodeEntry(bytes)
         const head = decodeEntryHead(bytes)

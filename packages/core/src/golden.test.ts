@@ -3,12 +3,21 @@ import { describe, expect, it } from 'vitest'
 import { checkBlock, encodeBlock } from './block.js'
 import { ByteReader, ByteWriter } from './bytes.js'
 import { Digest, leafOf, recordHash } from './digest.js'
-import { decodeEntry, encodeEntry } from './entry-codec.js'
+import type { Entry } from './entry.js'
+import { decodeEntry, encodeEntry, writeEntry } from './entry-codec.js'
 import { openFrame, sealFrame } from './frame.js'
 import { hash32 } from './hash.js'
 import type { ReplicaId } from './ids.js'
 import { hashId, type PointId, readId, writeId } from './point-id.js'
-import { GOLDEN_BLOCKS, GOLDEN_BODIES, GOLDEN_ENTRIES, GOLDEN_IDS, GOLDEN_VECTORS } from './testing/golden-values.js'
+import {
+  GOLDEN_BLOCKS,
+  GOLDEN_BODIES,
+  GOLDEN_DATATYPES,
+  GOLDEN_ENTRIES,
+  GOLDEN_IDS,
+  GOLDEN_TYPED_ENTRIES,
+  GOLDEN_VECTORS,
+} from './testing/golden-values.js'
 import { VersionVector } from './version-vector.js'
 
 /** Lines `name hex`. The last line of a name is what is written today; all lines of a name read as the same value. */
@@ -49,6 +58,11 @@ const checkGolden = <T>(
 describe('golden fixtures', () => {
   it('[GF1] entries are encoded as ever, and every encoding ever written reads back', () => {
     checkGolden('entry', GOLDEN_ENTRIES, encodeEntry, decodeEntry)
+  })
+
+  it('[GF1] entries with datatypes', () => {
+    const encode = (entry: Entry): Uint8Array => written((out) => writeEntry(out, entry, GOLDEN_DATATYPES))
+    checkGolden('typed-entry', GOLDEN_TYPED_ENTRIES, encode, decodeEntry)
   })
 
   it('[GF2] blocks', () => {

@@ -1,5 +1,6 @@
 import {
   ByteWriter,
+  type Datatype,
   type Entry,
   isNoMark,
   type RecordOp,
@@ -178,15 +179,16 @@ class WriteJob implements Job {
         )
       const hole = typeof request.ops === 'function' ? data.hole(collection) : undefined
       if (hole !== undefined) throw hole
-      const ops = resolved(request.ops, collection, staging)
+      const ops = resolved(request.ops, collection, staging).map((op) => collection.keys.rounded(op))
       if (collection.keys !== request.keys) for (const op of ops) checkOp(collection, op)
+      const datatypeOf = (key: string): Datatype | undefined => collection.keys.datatype(key)
       // All in one piece of memory: one for each costs more than what is in it.
       const out = new ByteWriter(typeof request.ops === 'function' ? RESOLVER_BYTES : request.bytes)
       const encoded = ops.map((op) => {
         const content = staging.mark(collection, op)
         const stamp = content === undefined || isNoMark(content) ? clock.next() : { ...clock.next(), content }
         const from = out.length
-        writeEntry(out, { ...collection.keys.stored(op), stamp } as Entry)
+        writeEntry(out, { ...collection.keys.stored(op), stamp } as Entry, datatypeOf)
         const length = out.length - from
         if (length > settings.entryBytesMax)
           throw new StoreError(

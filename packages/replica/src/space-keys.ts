@@ -1,4 +1,14 @@
-import { type CollectionConfig, type Entry, type RecordOp, type SpaceParams, spaceNamed } from '@meridian/core'
+import {
+  type CollectionConfig,
+  type Datatype,
+  datatypeOf,
+  type Entry,
+  type RecordOp,
+  rounded,
+  type SpaceParams,
+  spaceNamed,
+  type VectorValue,
+} from '@meridian/core'
 import type { ResolvedSpace } from '@meridian/catalog'
 
 type Rename = (name: string) => string | undefined
@@ -11,6 +21,7 @@ export class SpaceKeys {
   readonly #byName = new Map<string, string>()
   readonly #byKey = new Map<string, { readonly name: string; readonly params: SpaceParams }>()
   readonly #isPlain: boolean
+  readonly #isWhole: boolean
   /** Equal for equal spaces. */
   readonly text: string
 
@@ -20,6 +31,7 @@ export class SpaceKeys {
       this.#byKey.set(key, { name, params: spaceNamed(config, name)! })
     }
     this.#isPlain = spaces.every(({ name, key }) => name === key)
+    this.#isWhole = spaces.every(({ params }) => datatypeOf(params) === undefined)
     this.text = JSON.stringify([...this.#byKey])
   }
 
@@ -41,6 +53,20 @@ export class SpaceKeys {
 
   params(key: string): SpaceParams | undefined {
     return this.#byKey.get(key)?.params
+  }
+
+  datatype(key: string): Datatype | undefined {
+    return datatypeOf(this.params(key))
+  }
+
+  /** An operation with the numbers that are stored. */
+  rounded(op: RecordOp): RecordOp {
+    if (this.#isWhole || op.kind === 'delete') return op
+    const round = ([name, value]: [string, VectorValue]): [string, VectorValue] => {
+      const datatype = this.datatype(this.key(name) ?? name)
+      return [name, datatype === undefined ? value : rounded(datatype, value)]
+    }
+    return { ...op, vectors: new Map([...op.vectors].map(round)) }
   }
 
   /** Of those keys that are of the collection: the rest was dropped, or its addition has not come yet. */

@@ -1,4 +1,12 @@
-import { type CollectionConfig, HNSW_DEFAULT, type RecordOp, type VectorValue } from '@meridian/core'
+import {
+  type CollectionConfig,
+  datatypeOf,
+  fromHalf,
+  HNSW_DEFAULT,
+  type RecordOp,
+  toHalf,
+  type VectorValue,
+} from '@meridian/core'
 import { expect, test } from 'vitest'
 import { converge, patch, TestNode } from './test-node.js'
 import { TestTime } from './test-time.js'
@@ -50,6 +58,87 @@ test('[VF10] sparse vectors and multivectors replicate, are searchable, and surv
   expect(eu.digests()).toEqual(us.digests())
 })
 
+test('[VF14] numbers are rounded to the datatype of their space before anything sees them, and stored in as few bytes', () => {
+  const time = new TestTime()
+  const [eu, us] = [new TestNode(time, 'eu', 1), new TestNode(time, 'us', 2)]
+  const space = { size: 64, metric: 'Euclid', hnsw: HNSW_DEFAULT } as const
+  const config: CollectionConfig = {
+    vectors: {
+      whole: space,
+      halves: { ...space, datatype: 'float16' },
+      bytes: { ...space, datatype: 'uint8' },
+      rows: { ...space, size: 2, datatype: 'uint8', multi: 'max_sim' },
+    },
+    shards: 1,
+  }
+  eu.create('c', config)
+  eu.link(us)
+  converge(time, eu, us)
+  const vector = Float32Array.from({ length: 64 }, (_, i) => i * 4.1)
+  const bytesOfBlocks = (node: TestNode): number => node.replica.status().storage.blockBytes
+  const grown: Record<string, number> = {}
+  for (const [n, name] of ['whole', 'halves', 'bytes'].entries()) {
+    const before = bytesOfBlocks(eu)
+    eu.write([put(n, { [name]: vector })])
+    grown[name] = bytesOfBlocks(eu) - before
+  }
+  // But for names and lengths.
+  expect(Math.abs(grown.whole! - grown.halves! - 64 * 2)).toBeLessThan(4)
+  expect(Math.abs(grown.whole! - grown.bytes! - 64 * 3)).toBeLessThan(4)
+  us.write([put(4, { rows: rows(1.9, -3, 300, 7) })])
+  eu.write([put(5, { bytes: new Float32Array(64) })])
+  converge(time, eu, us)
+  // A resolver is shown what will be stored of a write that is not durable yet.
+  const seen: unknown[] = []
+  const outcome = us.await<unknown>((done) => {
+    us.replica.write({ collection: 'c', ops: [put(6, { bytes: new Float32Array(64).fill(3.7) })] }, () => {})
+    us.replica.write(
+      {
+        collection: 'c',
+        ops: (collection) => {
+          seen.push(collection.vector(collection.find(6)!, 'bytes'))
+          return [patch(5, {}, { vectors: new Map([['bytes', new Float32Array(64).fill(9.7)]]) })]
+        },
+      },
+      done,
+    )
+  })
+  expect([outcome.error, seen]).toEqual([undefined, [new Float32Array(64).fill(3)]])
+  converge(time, eu, us)
+  const halves = vector.map((number) => fromHalf(toHalf(number)))
+  expect(halves).not.toEqual(vector)
+  const check = (node: TestNode): void => {
+    const collection = node.replica.collection('c')
+    const at = (id: number, name: string) => collection.vector(collection.find(id)!, name)
+    expect(at(0, 'whole')).toEqual(vector)
+    expect(at(1, 'halves')).toEqual(halves)
+    expect(at(2, 'bytes')).toEqual(vector.map(Math.trunc).map((number) => Math.min(255, number)))
+    expect(at(4, 'rows')).toEqual(rows(1, 0, 255, 7))
+    expect(at(5, 'bytes')).toEqual(new Float32Array(64).fill(9))
+    expect(found(node, 'halves', halves)).toEqual([[1, 0]])
+    expect(found(node, 'bytes', new Float32Array(64).fill(9))).toContainEqual([5, 0])
+  }
+  for (const node of [eu, us]) check(node)
+  us.restart()
+  for (const node of [eu, us]) check(node)
+  expect(eu.digests()).toEqual(us.digests())
+})
+
+test('[VF14] collections of one name whose spaces have unlike datatypes are two', () => {
+  const time = new TestTime()
+  const [eu, us] = [new TestNode(time, 'eu', 1), new TestNode(time, 'us', 2)]
+  const space = { size: 2, metric: 'Dot', hnsw: HNSW_DEFAULT } as const
+  eu.create('c', { vectors: { '': space }, shards: 1 })
+  us.create('c', { vectors: { '': { ...space, datatype: 'float16' } }, shards: 1 })
+  eu.link(us)
+  converge(time, eu, us)
+  for (const node of [eu, us])
+    expect(node.replica.collections().map(({ config }) => datatypeOf(config.vectors['']))).toEqual([
+      undefined,
+      'float16',
+    ])
+})
+
 test('[VF11] values of another form, unsound ones, and spaces that are none are refused', () => {
   const eu = new TestNode(new TestTime(), 'eu', 1)
   eu.create('c', CONFIG)
@@ -70,6 +159,7 @@ test('[VF11] values of another form, unsound ones, and spaces that are none are 
     { ...CONFIG, sparse: { rows: { modifier: 'none' } } },
     { ...CONFIG, sparse: { words: { modifier: 'bm25' } } },
     { ...CONFIG, vectors: { rows: { ...CONFIG.vectors.rows, multi: 'mean' } } },
+    { ...CONFIG, vectors: { rows: { ...CONFIG.vectors.rows, datatype: 'float32' } } },
   ]
   for (const config of bad) expect(() => eu.create('bad', config as CollectionConfig)).toThrow()
   expect(() => eu.create('only', { ...CONFIG, vectors: {} })).not.toThrow()

@@ -132,7 +132,7 @@ const VectorParams = z.looseObject({
   distance: z.enum(['Cosine', 'Dot', 'Euclid', 'Manhattan']),
   hnsw_config: any.optional(),
   multivector_config: any.optional(),
-  datatype: none(z.string()),
+  datatype: none(z.enum(['float32', 'float16', 'uint8'])),
 })
 const settings = {
   sparse_vectors: any.optional(),

@@ -24,7 +24,7 @@ export interface Mmr {
 export interface NearestStage {
   readonly kind: 'nearest'
   readonly target: Target
-  /** In stored form. */
+  /** As vectors of the space are compared. */
   readonly vector: VectorValue
   readonly exact: boolean
   readonly ef: number | undefined

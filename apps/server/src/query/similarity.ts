@@ -12,11 +12,12 @@ import {
 } from '@meridian/core'
 import { maxSim, score, sparseDot } from '@meridian/index'
 import type { Collection } from '@meridian/replica'
+import { comparedForm } from '../schema/vector.js'
 import { type Direction, directionOf } from './hit.js'
 import type { Target } from './plan.js'
 
 /*
- * How vectors of a space are compared, whatever their form. All are stored forms of values of that space.
+ * How vectors of a space are compared, whatever their form. All are values of that space as they are compared.
  */
 
 /** How alike two vectors are, as a float32: larger is more alike whatever the metric. */
@@ -67,7 +68,7 @@ export const similarityIn = (params: SpaceParams): Similarity => {
 
 export const nearestScoring = (params: SpaceParams): NearestScoring => {
   if (isSparseSpace(params)) return productOf
-  // Of stored forms, so that `Cosine` need not be normalised again.
+  // Of compared forms, so that `Cosine` need not be normalised again.
   const metric = params.metric === 'Cosine' ? 'Dot' : params.metric
   return (a, b) => {
     if (isMulti(a) && isMulti(b)) return maxSim(metric, a, b)
@@ -92,7 +93,7 @@ export const comparable = (
   { space, params }: Target,
 ): VectorValue | undefined => {
   const value = collection.vector(ordinal, space)
-  return value === undefined || spaceProblem(params, value) !== undefined ? undefined : value
+  return value === undefined || spaceProblem(params, value) !== undefined ? undefined : comparedForm(params, value)
 }
 
 /** A sigmoid without an exponent; from -1 to 1, both exclusive. */

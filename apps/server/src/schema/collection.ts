@@ -1,5 +1,7 @@
 import {
   type CollectionConfig,
+  type Datatype,
+  DATATYPES,
   HNSW_DEFAULT,
   type HnswParams,
   METRICS,
@@ -94,7 +96,6 @@ export const readAddedSpace = (body: JsonMap, config: CollectionConfig): SpacePa
 export const hnswOf = ({ vectors }: CollectionConfig): HnswParams => Object.values(vectors)[0]?.hnsw ?? HNSW_DEFAULT
 
 const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams => {
-  refuseDatatype(map, path)
   if (map.size === undefined) throw formatError(`${path}: missing field \`size\`; send the number of dimensions`)
   if (map.distance === undefined)
     throw formatError(`${path}: missing field \`distance\`; send one of ${METRICS.join(', ')}`)
@@ -108,7 +109,18 @@ const readSpace = (map: JsonMap, path: string, hnsw: HnswParams): VectorParams =
     metric: metric as Metric,
     hnsw: optional(map.hnsw_config, `${path}.hnsw_config`, hnsw, (value, at) => readHnsw(value, at, hnsw)),
     ...optional(map.multivector_config, `${path}.multivector_config`, {}, readMultivectors),
+    ...optional(map.datatype, `${path}.datatype`, {}, readDatatype),
   }
+}
+
+const readDatatype = (value: Json, path: string): { datatype?: Datatype } => {
+  const text = readText(value, path)
+  // One form for each configuration: float32 is what is left out.
+  if (text === 'float32') return {}
+  const datatype = DATATYPES.find((each) => each === text)
+  if (datatype === undefined)
+    throw unsupported(`${path}: ${text.slice(0, 40)} is not supported; use float32, ${DATATYPES.join(' or ')}`)
+  return { datatype }
 }
 
 const readMultivectors = (value: Json, path: string): { multi: 'max_sim' } => {
@@ -135,7 +147,9 @@ const readSparseSpaces = (value: Json, path: string): Record<string, SparseParam
 }
 
 const readSparseSpace = (map: JsonMap, path: string): SparseParams => {
-  refuseDatatype(map, path)
+  const datatype = optional(map.datatype, `${path}.datatype`, 'float32', readText)
+  if (datatype !== 'float32')
+    throw unsupported(`${path}.datatype: ${datatype.slice(0, 40)} is not supported for sparse vectors; use float32`)
   return { modifier: readModifier(map.modifier, `${path}.modifier`) }
 }
 
@@ -143,11 +157,6 @@ export const readModifier = (value: Json | undefined, path: string): SparseParam
   const modifier = optional(value, path, 'none', readText)
   if (modifier === 'none' || modifier === 'idf') return modifier
   throw formatError(`${path}: unknown variant \`${modifier.slice(0, 40)}\`, expected one of none, idf`)
-}
-
-const refuseDatatype = (map: JsonMap, path: string): void => {
-  const datatype = optional(map.datatype, `${path}.datatype`, 'float32', readText)
-  if (datatype !== 'float32') throw unsupported(`${path}.datatype: ${datatype} is not supported yet; use float32`)
 }
 
 const readHnsw = (value: Json, path: string, fallback: HnswParams): HnswParams => {

@@ -5,7 +5,7 @@ import type { Json, JsonMap } from '../http/json-parse.js'
 import type { Target } from '../query/plan.js'
 import { readPointId } from './point-id.js'
 import { isMap, NO_SHARD_KEYS, optional, readMap, readText, refuseFields } from './read.js'
-import { isList, readRawVector, spaceParams, storedForm } from './vector.js'
+import { comparedForm, isList, readRawVector, spaceParams, storedForm } from './vector.js'
 
 /** What a request is read against. */
 export interface QueryContext {
@@ -75,5 +75,6 @@ export const readExamples = (value: Json, path: string, source: VectorSource): V
   return items.flatMap((item, i) => readForm(item, `${path}[${i}]`, source) ?? [])
 }
 
-/** As the searched space stores it. */
-export const stored = (vector: VectorValue, { target }: VectorSource): VectorValue => storedForm(target.params, vector)
+/** As the searched space stores and compares it. */
+export const stored = (vector: VectorValue, { target: { params } }: VectorSource): VectorValue =>
+  comparedForm(params, storedForm(params, vector))

@@ -1,10 +1,14 @@
 import {
   type CollectionConfig,
+  HALF_MAX,
   isDense,
   isFinite32,
   isMulti,
   isSparseSpace,
   MULTI_LENGTH_MAX,
+  numbersOf,
+  rounded,
+  rowsOf,
   type SpaceParams,
   SPARSE_LENGTH_MAX,
   spaceNamed,
@@ -27,11 +31,33 @@ export const spaceParams = (config: CollectionConfig, name: string): SpaceParams
   throw wrongInput(`Not existing vector name error: ${name}; vectors of this collection: ${known}`)
 }
 
-/** As it is stored: of length 1 for `Cosine`, each row of a multivector by itself. */
+/**
+ * As it is stored: of length 1 for `Cosine`, each row of a multivector by itself, and rounded to the space's datatype. Integers are not
+ * normalised before: nothing would be left of them. Idempotent.
+ */
 export const storedForm = (params: SpaceParams, value: VectorValue): VectorValue => {
-  if (isSparseSpace(params) || params.metric !== 'Cosine') return value
-  return isDense(value) ? normalize(value) : isMulti(value) ? normalizeRows(value) : value
+  if (isSparseSpace(params)) return value
+  const { metric, datatype } = params
+  const isNormalised = metric === 'Cosine' && datatype !== 'uint8'
+  if (datatype === undefined) return isNormalised ? normalised(value) : value
+  const form = rounded(datatype, value)
+  return isNormalised && !isOfLengthOne(form) ? rounded(datatype, normalised(value)) : form
 }
+
+/** As vectors of the space are compared, from the stored form: of length 1 for `Cosine`, which rounding spoils. */
+export const comparedForm = (params: SpaceParams, value: VectorValue): VectorValue =>
+  isSparseSpace(params) || params.metric !== 'Cosine' || params.datatype === undefined ? value : normalised(value)
+
+const normalised = (value: VectorValue): VectorValue =>
+  isDense(value) ? normalize(value) : isMulti(value) ? normalizeRows(value) : value
+
+/** Up to what rounding to halves does to it. */
+const LENGTH_ERROR = 1 / 1024
+
+const isOfLengthOne = (value: VectorValue): boolean =>
+  (isMulti(value) ? rowsOf(value) : [numbersOf(value)]).every(
+    (row) => Math.abs(Math.sqrt(row.reduce((sum, number) => sum + number * number, 0)) - 1) <= LENGTH_ERROR,
+  )
 
 /**
  * A value of the space `params`, as it was sent, of the form that the space has. One dense vector stands for a multivector of
@@ -40,6 +66,15 @@ export const storedForm = (params: SpaceParams, value: VectorValue): VectorValue
  * wrong length or another form.
  */
 export const readRawVector = (value: Json | undefined, path: string, params: SpaceParams): VectorValue => {
+  const read = readForm(value, path, params)
+  if (!isSparseSpace(params) && params.datatype === 'float16' && numbersOf(read).some(isBeyondHalves))
+    throw invalid(path, `a number is out of the range of a 16-bit float (${HALF_MAX} at most), scale the vector down`)
+  return read
+}
+
+const isBeyondHalves = (number: number): boolean => Math.abs(number) > HALF_MAX
+
+const readForm = (value: Json | undefined, path: string, params: SpaceParams): VectorValue => {
   refuseInference(value, path)
   if (isSparseSpace(params)) {
     if (isMap(value)) return readSparse(value, path)

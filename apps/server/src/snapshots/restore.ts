@@ -116,7 +116,8 @@ const refuseMisfit = (replica: Replica, name: string, config: CollectionConfig):
   if (found === undefined) return
   const meaning = (params: SpaceParams | undefined): string => {
     if (params === undefined) return 'none'
-    return isSparseSpace(params) ? 'sparse' : canonicalJson([params.size, params.metric, params.multi ?? null])
+    if (isSparseSpace(params)) return 'sparse'
+    return canonicalJson([params.size, params.metric, params.multi ?? null, params.datatype ?? null])
   }
   for (const [vector, params] of spacesOf(config))
     if (meaning(spaceNamed(found.config, vector)) !== meaning(params))

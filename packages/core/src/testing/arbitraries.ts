@@ -32,7 +32,7 @@ export const anyId: fc.Arbitrary<PointId> = fc.oneof(
   anyText.filter((text) => text.length > 0),
 )
 
-const anyNumber = fc.float({ noNaN: true, noDefaultInfinity: true })
+export const anyNumber = fc.float({ noNaN: true, noDefaultInfinity: true })
 const anyDense = fc.array(anyNumber, { maxLength: 4 }).map((elements) => Float32Array.from(elements))
 
 export const anySparse: fc.Arbitrary<SparseVector> = fc

@@ -1,6 +1,6 @@
 import type { Block } from '../block.js'
 import type { Entry } from '../entry.js'
-import { encodeEntry } from '../entry-codec.js'
+import { type DatatypeOf, encodeEntry } from '../entry-codec.js'
 import type { Stamp } from '../hlc.js'
 import type { ReplicaId } from '../ids.js'
 import type { PointId } from '../point-id.js'
@@ -101,6 +101,28 @@ export const GOLDEN_ENTRIES: Readonly<Record<string, Entry>> = {
     stamp: { ...NOON, content: { generation: 0, version: 0, model: 'naïve' } },
   },
 }
+
+/** Written with the datatypes that `GOLDEN_DATATYPES` gives their vectors. */
+export const GOLDEN_TYPED_ENTRIES: Readonly<Record<string, Entry>> = {
+  'put-datatypes': {
+    ...{ kind: 'put', id: 10, stamp: NOON, payload: {} },
+    vectors: new Map<string, VectorValue>([
+      ['halves', Float32Array.of(1, -0.5, 65504, 2 ** -24, -0)],
+      ['bytes', Float32Array.of(0, 1, 255)],
+      ['', Float32Array.of(0.1)],
+    ]),
+  },
+  'patch-datatypes': {
+    ...{ kind: 'patch', id: 'y', stamp: NOON, clear: false, set: {}, unset: [], dropVectors: [] },
+    vectors: new Map<string, VectorValue>([
+      ['halves', { dims: 2, data: Float32Array.of(1, 0.5, -2, 0) }],
+      ['bytes', { dims: 1, data: Float32Array.of(7, 8) }],
+    ]),
+  },
+}
+
+export const GOLDEN_DATATYPES: DatatypeOf = (name) =>
+  name === 'halves' ? 'float16' : name === 'bytes' ? 'uint8' : undefined
 
 const entries = Object.values(GOLDEN_ENTRIES).map(encodeEntry)
 
