@@ -325,7 +325,7 @@ export class CollectionState implements Collection {
     for (const [shard, view] of this.views.entries()) {
       if (view.deferredCount > 0) continue
       const slots = view.looseSlots(max - count)
-      const changed = slots.filter((slot) => view.letGo(slot))
+      const changed = view.letGo(slots)
       if (changed.length > 0) this.changed(shard, changed, true)
       const seen = this.#seen[shard]!
       const gone = slots.filter((slot) => view.free(slot) && seen[slot] === 1)

@@ -352,11 +352,37 @@ export class MergedView {
   }
 
   /**
-   * Takes out of a loose slot's state what lies in no lane any more. Only when nothing is deferred, and everything is here that
-   * superseded it anywhere: then its own superseder was forgotten. Returns whether a live record changed. `free` follows.
+   * Takes out of the states of loose slots what lies in no lane any more. Only when nothing is deferred, and everything is here that
+   * superseded it anywhere: then its own superseder was forgotten, or is below it here and was above it under the policy of the
+   * owner who cleaned it. What lies below it in lanes shows again. Returns the slots whose records changed. `free` follows.
    */
-  letGo(slot: number): boolean {
-    return this.#forgetAt(slot, ({ row }) => this.#blocks.row(row).isDropped)
+  letGo(slots: readonly number[]): number[] {
+    const changed = new Set<number>()
+    const uncovered = new Set<number>()
+    for (const slot of slots) {
+      const isRemoved = this.#isStale(slot)
+      if (this.#forgetAt(slot, ({ row }) => this.#blocks.row(row).isDropped)) changed.add(slot)
+      if (isRemoved && this.#columns.entries(slot) > this.#stateRefs(slot).length) uncovered.add(slot)
+    }
+    if (uncovered.size > 0) this.#foldAgain(uncovered, changed)
+    return [...changed]
+  }
+
+  /** All that lanes have of these slots, but for what cannot be read: anti-entropy finds that once it is repaired. Looks at all blocks. */
+  #foldAgain(slots: ReadonlySet<number>, changed: Set<number>): void {
+    for (const row of this.#blocks.inLanes()) {
+      if (!row.slots.some((slot) => slots.has(slot))) continue
+      try {
+        const bytes = this.#bytes(row)
+        for (const [i, entry] of decodeBlock(bytes).entries.entries()) {
+          const place = { row: row.index, offset: entry.byteOffset - bytes.byteOffset, length: entry.length }
+          if (slots.has(row.slots[i]!) && !this.#deferred.has(row.index, place.offset))
+            this.#foldEntry(decodeEntryHead(entry), place, changed)
+        }
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+      }
+    }
   }
 
   /** After `letGo`: if no lane names the id, it is gone, and another gets the number after the next round has begun. */
