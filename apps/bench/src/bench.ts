@@ -8,6 +8,7 @@ import { FRESHNESS_PLAN, freshness } from './freshness.js'
 import { runHeal } from './heal-report.js'
 import { heap } from './heap.js'
 import { HTTP_PLAN, http } from './http.js'
+import { runHttpSet } from './http-set-report.js'
 import { runIngest } from './ingest-report.js'
 import { RAW_BYTES } from './records.js'
 import { runIndex } from './index-report.js'
@@ -142,6 +143,11 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   http: {
     meaning: 'requests per second and their times beside a bare Koa route and the index alone  [--scale N]',
     run: runHttp,
+  },
+  serve: {
+    meaning:
+      'searches of real sets over HTTP with 8 connections beside the index alone, at recall@10 0.99  [--set NAME ...] [--limit ROWS] [--rounds N]',
+    run: runHttpSet,
   },
   filter: {
     meaning:
