@@ -15,6 +15,8 @@ export interface Gauged {
   readonly blockedMs: number
   /** Longest of these times less what of it the thread was ready and the machine had no processor for it: what the code is to blame for. */
   readonly ranMs: number
+  /** Processor time of the whole process, all its threads. */
+  readonly processorMs: number
   readonly start: Memory
   readonly peak: Memory
 }
@@ -46,6 +48,7 @@ export class Gauge {
   #looks = 0
   #lookedAt = performance.now()
   #waited = waitedMs()
+  readonly #usage = process.cpuUsage()
   #blockedMs = 0
   #ranMs = 0
 
@@ -74,9 +77,11 @@ export class Gauge {
     clearInterval(this.#timer)
     this.#look()
     this.#weigh()
+    const { user, system } = process.cpuUsage(this.#usage)
     return {
       blockedMs: Math.round(this.#blockedMs),
       ranMs: Math.round(this.#ranMs),
+      processorMs: Math.round((user + system) / 1000),
       start: this.#start,
       peak: this.#peak,
     }

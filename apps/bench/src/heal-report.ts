@@ -46,6 +46,7 @@ export const runHeal = async (args: readonly string[]): Promise<Report> => {
     table(['requests to', 'when', 'p50 ms', 'p95 ms', 'p99 ms'], rows),
     `linked again after ${result.linkedMs} ms, equal after ${result.equalMs} ms; ${megabytes(result.wireBytes)} MB for ${megabytes(result.missedBytes)} MB missed`,
     `event loops blocked at most: ${result.blockedMs.map(({ region, longest, ran }) => `${region} ${longest} ms, ${ran} of them at work`).join(', ')}`,
+    `processor time until equal: ${result.processorMs.map(({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ')}`,
     ...(isSteady
       ? []
       : [

@@ -40,6 +40,8 @@ export interface HealResult {
   readonly keptPace: number
   /** The longest time that each event loop did nothing else, from healing until equal. */
   readonly blockedMs: readonly { readonly region: string; readonly longest: number; readonly ran: number }[]
+  /** Processor time from healing until equal: of each region, and of the relays and the load together. */
+  readonly processorMs: readonly { readonly name: string; readonly ms: number }[]
   /** By region, of requests before the cut, while it lasts, and from healing until equal, two seconds at least. */
   readonly requests: readonly {
     readonly region: string
@@ -107,6 +109,7 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
     const atHeal = await tellAll()
     for (const each of regions) await each.ask({ type: 'gauge' })
     const carriedBefore = carried()
+    const usage = process.cpuUsage()
     for (const link of links) link.heal()
     const healMs = performance.now()
     const vector = joined(atHeal.map((told) => told.vector))
@@ -122,6 +125,7 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
     await Promise.all(covered)
     const equalMs = performance.now() - healMs
     const wireBytes = carried() - carriedBefore
+    const { user, system } = process.cpuUsage(usage)
     const atEqual = await tellAll()
     // Of every region: what was written since the cut. What the region that was cut off wrote goes to two, the others' to one.
     const since = regions.map((_, n) => atEqual[n]!.written - atCut[n]!.written)
@@ -151,6 +155,10 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
         longest: atEqual[n]!.gauged!.blockedMs,
         ran: atEqual[n]!.gauged!.ranMs,
       })),
+      processorMs: [
+        ...regions.map(({ region }, n) => ({ name: region, ms: atEqual[n]!.gauged!.processorMs })),
+        { name: 'relays and load', ms: Math.round((user + system) / 1000) },
+      ],
       equalMs: Math.round(equalMs),
       linkedMs: Math.round(linkedMs[1]!),
       framesDropped: regions.reduce((sum, _, n) => sum + atEqual[n]!.framesDropped - atHeal[n]!.framesDropped, 0),

@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter, malformed } from './bytes.js'
-import { decodeEntry } from './entry-codec.js'
+import { checkEntry, type EntryHead } from './entry-codec.js'
 import { VersionVector } from './version-vector.js'
 
 /** A block is closed at this many entries or bytes, whichever comes first; a single larger entry has a block of its own. */
@@ -65,11 +65,16 @@ export const decodeBlock = (bytes: Uint8Array): Block => {
   return { ...head, entries }
 }
 
+/** With what each entry says, but for values. */
+export interface CheckedBlock extends Block {
+  /** One an entry. */
+  readonly heads: readonly EntryHead[]
+}
+
 /** Decodes a block from outside and every entry in it. @throws StoreError `DECODE_FAILED` if any byte of it is unsound. */
-export const checkBlock = (bytes: Uint8Array): Block => {
+export const checkBlock = (bytes: Uint8Array): CheckedBlock => {
   const block = decodeBlock(bytes)
-  for (const entry of block.entries) decodeEntry(entry)
-  return block
+  return { ...block, heads: block.entries.map(checkEntry) }
 }
 
 /** Splits encoded entries, in order, into runs that fit a block each. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ByteWriter } from './bytes.js'
 import type { Entry } from './entry.js'
 import {
+  checkEntry,
   decodeEntry,
   decodeEntryHead,
   decodeEntryPayload,
@@ -61,6 +62,7 @@ describe('entry codec', () => {
         }
         expect(decodeEntryHead(bytes)).toEqual({ kind, id, stamp, ...none, vectors: names, ...patch })
         expect(headOf(entry)).toEqual(decodeEntryHead(bytes))
+        expect(checkEntry(bytes)).toEqual(decodeEntryHead(bytes))
         const payload = entry.kind === 'put' ? entry.payload : entry.kind === 'patch' ? entry.set : {}
         expect(decodeEntryPayload(bytes)).toEqual(payload)
         const vectors: ReadonlyMap<string, VectorValue> = entry.kind === 'delete' ? new Map() : entry.vectors
@@ -89,8 +91,10 @@ describe('entry codec', () => {
     fc.assert(
       fc.property(anyEntry(), fc.nat(), (entry, cut) => {
         const bytes = encodeEntry(entry)
-        expect(() => decodeEntry(bytes.subarray(0, cut % bytes.length))).toThrow(refused)
-        expect(() => decodeEntry(Uint8Array.from([...bytes, 0]))).toThrow(refused)
+        for (const read of [decodeEntry, checkEntry]) {
+          expect(() => read(bytes.subarray(0, cut % bytes.length))).toThrow(refused)
+          expect(() => read(Uint8Array.from([...bytes, 0]))).toThrow(refused)
+        }
       }),
     )
   })
@@ -114,7 +118,8 @@ describe('entry codec', () => {
       'null object': putBytes(0, () => {}, 'null'),
       kind: Uint8Array.from([9, ...sound.subarray(1)]),
     }
-    for (const [what, bytes] of Object.entries(bad)) expect(() => decodeEntry(bytes), what).toThrow(refused)
+    for (const [what, bytes] of Object.entries(bad))
+      for (const read of [decodeEntry, checkEntry]) expect(() => read(bytes), what).toThrow(refused)
     expect(() => decodeEntry(putBytes(1, oneVector('n'.repeat(VECTOR_NAME_BYTES_MAX), 0, 1)))).not.toThrow()
   })
 
@@ -130,7 +135,7 @@ describe('entry codec', () => {
       expect(() => encodeEntry(put(nested(depth)))).toThrow(expect.objectContaining({ code: 'VALIDATION' }))
     for (const depth of [JSON_DEPTH_MAX, 200_000]) {
       const text = `{"k":${'['.repeat(depth)}${']'.repeat(depth)}}`
-      expect(() => decodeEntry(putBytes(0, () => {}, text))).toThrow(refused)
+      for (const read of [decodeEntry, checkEntry]) expect(() => read(putBytes(0, () => {}, text))).toThrow(refused)
     }
   })
 
@@ -167,6 +172,7 @@ describe('entry codec', () => {
       'half a row': multi(2, 2, 1, 2, 3),
       'too many rows': multi(2, MULTI_LENGTH_MAX / 2 + 1),
     }
-    for (const [what, bytes] of Object.entries(bad)) expect(() => decodeEntry(bytes), what).toThrow(refused)
+    for (const [what, bytes] of Object.entries(bad))
+      for (const read of [decodeEntry, checkEntry]) expect(() => read(bytes), what).toThrow(refused)
   })
 })

@@ -117,13 +117,38 @@ export const decodeEntry = (bytes: Uint8Array): Entry => {
   return { kind, stamp, id, clear, vectors, dropVectors, set, unset }
 }
 
+/**
+ * As `decodeEntry`, and as strict, but only the head is made of what is read.
+ * @throws StoreError `DECODE_FAILED` unless the bytes are exactly one well-formed entry, values included.
+ */
+export const checkEntry = (bytes: Uint8Array): EntryHead => {
+  const input = new ByteReader(bytes)
+  const { kind, stamp, id } = readPrefix(input)
+  if (kind === 'delete') {
+    input.end()
+    return { kind, stamp, id, ...NOTHING_SET }
+  }
+  if (kind === 'put') {
+    const vectors = checkVectors(input)
+    parseObject(input.text())
+    input.end()
+    return { kind, stamp, id, ...NOTHING_SET, vectors }
+  }
+  const clear = readFlags(input)
+  const vectors = checkVectors(input)
+  const dropVectors = readTexts(input)
+  const set = Object.keys(parseObject(input.text()))
+  const unset = readTexts(input)
+  input.end()
+  return { kind, stamp, id, clear, vectors, dropVectors, set, unset }
+}
+
 /** As `decodeEntry`, without the values: vectors are skipped and a put's payload is not parsed. For bytes that were checked. */
 export const decodeEntryHead = (bytes: Uint8Array): EntryHead => {
   const input = new ByteReader(bytes)
   const { kind, stamp, id } = readPrefix(input)
-  const none = { clear: false, vectors: [], dropVectors: [], set: [], unset: [] }
-  if (kind === 'delete') return { kind, stamp, id, ...none }
-  if (kind === 'put') return { kind, stamp, id, ...none, vectors: skipVectors(input) }
+  if (kind === 'delete') return { kind, stamp, id, ...NOTHING_SET }
+  if (kind === 'put') return { kind, stamp, id, ...NOTHING_SET, vectors: skipVectors(input) }
   const clear = readFlags(input)
   const vectors = skipVectors(input)
   const dropVectors = readTexts(input)
@@ -160,13 +185,14 @@ export const decodeEntryVector = (bytes: Uint8Array, name: string): VectorValue 
 /** What `decodeEntryHead` reads of the entry's bytes. */
 export const headOf = (entry: Entry): EntryHead => {
   const { kind, id, stamp } = entry
-  const none = { clear: false, vectors: [], dropVectors: [], set: [], unset: [] }
-  if (kind === 'delete') return { kind, id, stamp, ...none }
+  if (kind === 'delete') return { kind, id, stamp, ...NOTHING_SET }
   const vectors = [...entry.vectors.keys()]
-  if (kind === 'put') return { kind, id, stamp, ...none, vectors }
+  if (kind === 'put') return { kind, id, stamp, ...NOTHING_SET, vectors }
   const { clear, dropVectors, set, unset } = entry
   return { kind, id, stamp, clear, vectors, dropVectors, set: Object.keys(set), unset }
 }
+
+const NOTHING_SET = { clear: false, vectors: [], dropVectors: [], set: [], unset: [] } as const
 
 const readPrefix = (input: ByteReader): { kind: Entry['kind']; stamp: Stamp; id: PointId } => {
   const first = input.u8()
@@ -271,14 +297,53 @@ const readVectors = (input: ByteReader): Map<string, VectorValue> => {
   return vectors
 }
 
-const skipVectors = (input: ByteReader): string[] => {
-  const names = new Set<string>()
+/** Reads the vectors' names; `pass` goes past the numbers of each. */
+const readVectorNames = (input: ByteReader, pass: (head: VectorHead) => void): string[] => {
+  const names: string[] = []
+  let seen: Set<string> | undefined
   for (let left = input.varuint(CELLS_MAX); left > 0; left--) {
-    const head = readVectorHead(input, names)
-    input.skip(numberBytes(head))
-    names.add(head.name)
+    // Most records have one vector, and nothing to compare its name with.
+    if (names.length > 0) seen = (seen ?? new Set()).add(names.at(-1)!)
+    const head = readVectorHead(input, seen ?? NONE_SEEN)
+    pass(head)
+    names.push(head.name)
   }
-  return [...names]
+  return names
+}
+
+const skipVectors = (input: ByteReader): string[] => readVectorNames(input, (head) => input.skip(numberBytes(head)))
+
+/** What `valueProblem` looks for and a length does not tell, found in the bytes as they lie. */
+const checkVectors = (input: ByteReader): string[] =>
+  readVectorNames(input, ({ form, datatype, count }) => {
+    if (form === FORM.sparse && !isAscendingAt(input.raw(count * 4))) throw malformed('vector: indices do not ascend')
+    if (!IS_FINITE[datatype ?? 'float32'](input.raw(count * numberBytesOf(datatype))))
+      throw malformed('vector: an element is not a finite float32')
+  })
+
+/** Little-endian u32, each above the one before it. */
+const isAscendingAt = (bytes: Uint8Array): boolean => {
+  let last = -1
+  for (let at = 0; at < bytes.length; at += 4) {
+    const index = bytes[at]! + bytes[at + 1]! * 0x100 + bytes[at + 2]! * 0x1_0000 + bytes[at + 3]! * 0x100_0000
+    if (index <= last) return false
+    last = index
+  }
+  return true
+}
+
+/** Of little-endian numbers: no exponent has all of its bits, as those of NaN and the infinities have. */
+const IS_FINITE: Readonly<Record<Datatype | 'float32', (bytes: Uint8Array) => boolean>> = {
+  float32: (bytes) => {
+    for (let at = 3; at < bytes.length; at += 4)
+      if ((bytes[at]! & 0x7f) === 0x7f && bytes[at - 1]! >= 0x80) return false
+    return true
+  },
+  float16: (bytes) => {
+    for (let at = 1; at < bytes.length; at += 2) if ((bytes[at]! & 0x7c) === 0x7c) return false
+    return true
+  },
+  uint8: () => true,
 }
 
 /** A level of nesting takes two characters: shorter text need not be walked. */

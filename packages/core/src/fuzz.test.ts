@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { checkBlock, encodeBlock } from './block.js'
-import { ByteReader, ByteWriter } from './bytes.js'
+import { ByteReader, ByteWriter, malformed } from './bytes.js'
 import {
+  checkEntry,
   decodeEntry,
   decodeEntryHead,
   decodeEntryPayload,
@@ -11,7 +12,7 @@ import {
   headOf,
   writeEntry,
 } from './entry-codec.js'
-import { assert } from './errors.js'
+import { assert, StoreError } from './errors.js'
 import { openFrame, sealFrame } from './frame.js'
 import { readId, writeId } from './point-id.js'
 import { merge, stateOf, visible } from './record-state.js'
@@ -46,14 +47,28 @@ const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.s
 const checkCanonical = (bytes: Uint8Array, again: Uint8Array): void =>
   assert(Buffer.compare(bytes, again) === 0, 'accepted a second encoding of a value')
 
+/** `undefined` for bytes that are refused; any other error is a bug. */
+const orRefused = <T>(read: () => T): T | undefined => {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'DECODE_FAILED') return undefined
+    throw error
+  }
+}
+
 describe('damaged bytes', () => {
   it('[FZ3] an entry is refused, or is an entry in every respect', () => {
     const counts = fuzzDecoder({
       ...{ name: 'decodeEntry', samples: ENTRIES, count: COUNT },
       decode: (bytes) => {
-        const entry = decodeEntry(bytes)
+        const checked = orRefused(() => checkEntry(bytes))
+        const entry = orRefused(() => decodeEntry(bytes))
+        assert((checked === undefined) === (entry === undefined), 'one reader refuses what the other takes')
+        if (entry === undefined) throw malformed('refused by both')
         const head = decodeEntryHead(bytes)
         assert(isDeepStrictEqual(head, headOf(entry)), 'the head differs')
+        assert(isDeepStrictEqual(head, checked), 'the checked head differs')
         decodeEntryPayload(bytes)
         if (entry.kind !== 'delete')
           for (const [name, value] of entry.vectors)

@@ -278,7 +278,7 @@ export class CollectionState implements Collection {
   }
 
   /** After a fold: keeps scroll order, cached payloads and the index in step with the slots that changed. */
-  changed(shard: number, slots: readonly number[], feed: boolean): void {
+  changed(shard: number, slots: Iterable<number>, feed: boolean): void {
     const view = this.views[shard]!
     this.#seen[shard] = grown(this.#seen[shard]!, view.slotCount)
     const seen = this.#seen[shard]!

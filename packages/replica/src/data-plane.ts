@@ -1,4 +1,5 @@
 import {
+  type CheckedBlock,
   type ClientId,
   type CollectionUid,
   type JsonObject,
@@ -33,7 +34,7 @@ import type { Stage } from './stage.js'
 /** A change of one document that is durable and now enters memory. */
 export interface DocChange {
   readonly store: ShardStore
-  readonly fresh: readonly (LaneStruct & { readonly bytes?: Uint8Array })[]
+  readonly fresh: readonly (LaneStruct & { readonly bytes?: Uint8Array; readonly block?: CheckedBlock })[]
   readonly removed: readonly ClockRange[]
 }
 
@@ -52,6 +53,11 @@ export class DataPlane {
   readonly #blocks: ByteCache<string, Uint8Array>
   readonly #held: HeldBlocks
   #stagedHorizonMs = 0
+  /** Changes of the commit under construction, or under way, by document. */
+  #staged: { readonly stage: Stage | undefined; readonly changes: Map<ShardStore, DocChange[]> } = {
+    stage: undefined,
+    changes: new Map(),
+  }
   readonly #payloads: ByteCache<string, JsonObject>
   readonly conflictRows: ConflictRows
   readonly damage: Damage
@@ -251,18 +257,18 @@ export class DataPlane {
     feed: boolean,
   ): void {
     const view = state.views[store.shard]!
-    const slots = view.fold({ doc: state.docOf(store.uid), client, clock }, bytes, {
-      deferAbove: feed ? this.#stagedHorizonMs : this.horizonMs(),
-    })
+    const ref = { doc: state.docOf(store.uid), client, clock }
+    const slots = view.fold(ref, bytes, { deferAbove: feed ? this.#stagedHorizonMs : this.horizonMs() })
     state.changed(store.shard, slots, feed)
   }
 
   /**
-   * Stages the storage side of a change. What it shows is decided now: a stamp whose time comes while the disk is busy was not
-   * observed by the clock.
+   * Stages a change: once it is durable, with all others of its document in the same commit, it enters the document, the view
+   * and the index. What it shows is decided now: a stamp whose time comes while the disk is busy was not observed by the clock.
    */
   stage(stage: Stage, change: DocChange): void {
     this.#stagedHorizonMs = this.horizonMs()
+    this.#applyWith(stage, change)
     for (const struct of change.fresh)
       if (struct.kind === 'block') stage.block(change.store, struct.client, struct.clock, struct.bytes!)
       else stage.gap(change.store, struct.client, struct.clock, struct.length)
@@ -283,14 +289,45 @@ export class DataPlane {
       }
   }
 
-  /** Takes a durable change into the document, the view and the index. */
-  apply({ store, fresh, removed }: DocChange): void {
+  /** A Yjs transaction costs as much as some dozen blocks in it: those of a commit share one for each document. */
+  #applyWith(stage: Stage, change: DocChange): void {
+    if (this.#staged.stage !== stage) this.#staged = { stage, changes: new Map() }
+    const { changes } = this.#staged
+    const earlier = changes.get(change.store)
+    if (earlier !== undefined) {
+      earlier.push(change)
+      return
+    }
+    const all = [change]
+    changes.set(change.store, all)
+    stage.durable.push(() => {
+      changes.delete(change.store)
+      this.#apply(change.store, all)
+    })
+  }
+
+  /**
+   * Takes durable changes into the document, the view and the index. Removals go last, as if they all stood in the last change:
+   * whatever the view was held to by a block that goes, it is so no longer if a later change replaced it.
+   */
+  #apply(store: ShardStore, changes: readonly DocChange[]): void {
+    const fresh = changes.flatMap((change) => change.fresh)
+    const removed = changes.flatMap((change) => change.removed)
     for (const struct of fresh) if (struct.kind === 'block') store.remember(struct.client, struct.clock, struct.bytes!)
     const gone = store.doc.integrate({ fresh, removed })
     const state = this.#byUid.get(store.uid)
-    for (const struct of fresh)
-      if (state !== undefined && struct.kind === 'block')
-        this.#fold(state, store, struct.client, struct.clock, struct.bytes!, true)
+    if (state !== undefined) {
+      const view = state.views[store.shard]!
+      const doc = state.docOf(store.uid)
+      const slots = new Set<number>()
+      for (const struct of fresh) {
+        if (struct.kind !== 'block') continue
+        const { client, clock, bytes, block } = struct
+        const options = { deferAbove: this.#stagedHorizonMs, checked: block }
+        for (const slot of view.fold({ doc, client, clock }, bytes!, options)) slots.add(slot)
+      }
+      state.changed(store.shard, slots, true)
+    }
     for (const { client, clock } of gone) {
       if (state !== undefined) state.views[store.shard]!.drop({ doc: state.docOf(store.uid), client, clock })
       store.forget(client, clock)

@@ -157,7 +157,6 @@ export class Inbox {
     const touched: Touched[] = []
     for (const { change, blocks } of checked.changes) {
       this.data.stage(stage, change)
-      stage.durable.push(() => this.data.apply(change))
       touched.push({ kind: 'shard', uid: change.store.uid, shard: change.store.shard, blocks, removed: change.removed })
     }
     if (checked.catalog.length > 0) {

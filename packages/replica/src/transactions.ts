@@ -44,7 +44,6 @@ export class Transactions {
       const staged = this.#stageDoc(stage, seq, seen, change)
       touched.push(staged.touched)
       bytes += staged.bytes
-      stage.durable.push(() => this.data.apply(staged.change))
     }
     this.log.stage(stage, this.#self, seq, bytes, { atMs, touched })
     return seq

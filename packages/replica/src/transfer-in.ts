@@ -182,7 +182,6 @@ export class TransferIn {
     if (highest > 0) leftovers.stage(stage, this.origin, highest, membership.isVouched(this.origin, this.from))
     clock.observeBlocks(checked.fresh)
     clock.stage(stage)
-    stage.durable.push(() => data.apply(change))
   }
 }
 

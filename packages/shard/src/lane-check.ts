@@ -1,12 +1,4 @@
-import {
-  type Block,
-  ByteReader,
-  checkBlock,
-  malformed,
-  type ReplicaId,
-  readStamp,
-  replicaOfClient,
-} from '@meridian/core'
+import { type CheckedBlock, checkBlock, malformed, type ReplicaId, replicaOfClient } from '@meridian/core'
 import type { ClockRange, ItemId, LaneEnds } from './lane.js'
 import type { Anchor, LaneUpdate, UpdateSection } from './lane-update.js'
 
@@ -17,7 +9,7 @@ export type FreshStruct =
       readonly client: number
       readonly clock: number
       readonly bytes: Uint8Array
-      readonly block: Block
+      readonly block: CheckedBlock
     }
   | { readonly kind: 'removed'; readonly client: number; readonly clock: number; readonly length: number }
 
@@ -106,15 +98,10 @@ const checkAnchor = (anchor: Anchor, replica: ReplicaId, tail: ItemId | undefine
   if (!isNext) throw malformed('struct does not continue its lane')
 }
 
-/** The stamp follows the kind byte of every entry. */
-const checkWriters = (bytes: Uint8Array, replica: ReplicaId): Block => {
+const checkWriters = (bytes: Uint8Array, replica: ReplicaId): CheckedBlock => {
   const block = checkBlock(bytes)
   if (block.moved) return block
-  for (const entry of block.entries) {
-    const input = new ByteReader(entry)
-    input.u8()
-    const { writer } = readStamp(input)
-    if (writer !== replica) throw malformed(`entry of writer ${writer} in the lane of replica ${replica}`)
-  }
+  for (const { stamp } of block.heads)
+    if (stamp.writer !== replica) throw malformed(`entry of writer ${stamp.writer} in the lane of replica ${replica}`)
   return block
 }

@@ -1,6 +1,7 @@
 import {
   assert,
   type BlockHead,
+  type CheckedBlock,
   type ContentMark,
   compareStamps,
   Digest,
@@ -49,6 +50,8 @@ import { ALIVE, type EntryRef, PATCHED, PRESENT, SlotColumns } from './slot-colu
 export interface FoldOptions {
   /** Entries stamped later than this (ms, exclusive) are set aside until `release`: the clock guard. */
   readonly deferAbove?: number | undefined
+  /** What the bytes were found to say when they were checked, as views on them: they are not read again. */
+  readonly checked?: CheckedBlock | undefined
 }
 
 export interface DigestReader {
@@ -111,16 +114,16 @@ export class MergedView {
   fold(ref: BlockRef, bytes: Uint8Array, options: FoldOptions = {}): number[] {
     if (this.#blocks.find(ref) !== undefined) return []
     const own = ownBytes(bytes)
-    const block = decodeBlock(own)
+    const block = options.checked ?? decodeBlock(bytes)
     const { seq, entries } = block
-    const heads = entries.map(decodeEntryHead)
+    const heads = options.checked?.heads ?? entries.map(decodeEntryHead)
     const entryBytes = entries.reduce((sum, entry) => sum + entry.length, 0)
     const slots = Uint32Array.from(heads, (head) => this.#counted(head))
     const row = this.#blocks.add(ref, seq, own.length, slots, entryBytes)
     this.#cache.set(row.index, own)
     const changed = new Set<number>()
     for (const [i, entry] of entries.entries()) {
-      const place = { row: row.index, offset: entry.byteOffset - own.byteOffset, length: entry.length }
+      const place = { row: row.index, offset: entry.byteOffset - bytes.byteOffset, length: entry.length }
       const head = heads[i]!
       if (options.deferAbove !== undefined && head.stamp.ms > options.deferAbove) {
         this.#deferred.add(head.stamp.ms, place, head.id)

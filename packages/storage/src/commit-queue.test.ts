@@ -8,7 +8,7 @@ const manualQueue = () => {
   let arrived = () => {}
   const queue = new CommitQueue({
     keys: () => [],
-    seal: (value) => value.slice(),
+    seal: (values) => values.map((value) => value.slice()),
     write: (effects: Effects) =>
       new Promise((resolve, reject) => {
         writes.push({ keys: [...effects.keys()], answer: (error) => (error ? reject(error) : resolve()) })
@@ -119,7 +119,7 @@ test('[ST24] the caller may reuse the bytes it handed over', async () => {
   let written: Effects | undefined
   const queue = new CommitQueue({
     keys: () => [],
-    seal: (value) => value.slice(),
+    seal: (values) => values.map((value) => value.slice()),
     write: async (effects) => {
       written = effects
     },

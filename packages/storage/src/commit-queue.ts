@@ -10,8 +10,8 @@ export interface CommitTarget {
   keys(prefix: string): Iterable<string>
   /** Makes all of `effects` durable and visible, or none. Rejects with a StoreError `STORAGE_FULL` or `STORAGE_FAILED`. */
   write(effects: Effects): Promise<void>
-  /** The form in which a value is held until it is written; copies it. */
-  seal(value: Uint8Array): Uint8Array
+  /** The forms in which values are held until they are written; copies them. */
+  seal(values: readonly Uint8Array[]): Uint8Array[]
 }
 
 interface Batch {
@@ -42,16 +42,16 @@ export class CommitQueue {
   }
 
   commit(ops: readonly StorageOp[], done: (error?: Error) => void): void {
-    let bytes = 0
-    const sealed = ops.map((op): StorageOp => {
-      if (op.type === 'deletePrefix') return op
-      assertKey(op.key)
-      if (op.type === 'delete') return op
-      const value = this.#target.seal(op.value)
-      bytes += value.length
-      return { type: 'put', key: op.key, value }
-    })
-    this.#waiting.push({ ops: sealed, bytes, done })
+    const values: Uint8Array[] = []
+    for (const op of ops) {
+      if (op.type !== 'deletePrefix') assertKey(op.key)
+      if (op.type === 'put') values.push(op.value)
+    }
+    const sealed = this.#target.seal(values)
+    const bytes = sealed.reduce((sum, { length }) => sum + length, 0)
+    let next = 0
+    const held = ops.map((op): StorageOp => (op.type === 'put' ? { ...op, value: sealed[next++]! } : op))
+    this.#waiting.push({ ops: held, bytes, done })
     this.#running ??= this.#run()
   }
 

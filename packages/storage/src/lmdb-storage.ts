@@ -4,7 +4,7 @@ import { CommitQueue, type Effects } from './commit-queue.js'
 import { DataDirectory } from './data-directory.js'
 import { type RangeOptions, rangeOf } from './key-range.js'
 import { type ReleasePages, ResidentPages } from './resident-pages.js'
-import { openValue, sealValue } from './sealed-value.js'
+import { openValue, sealValues } from './sealed-value.js'
 import { commitError, readError } from './storage-error.js'
 import { PART_BYTES, PARTS_MAX, partKey, partsOf, storedParts } from './value-parts.js'
 
@@ -64,7 +64,7 @@ export class LmdbStorage implements Storage {
     this.#queue = new CommitQueue({
       keys: (prefix) => this.#keys(prefix),
       write: (effects) => this.#write(effects),
-      seal: sealValue,
+      seal: sealValues,
     })
   }
 

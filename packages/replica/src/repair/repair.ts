@@ -199,10 +199,7 @@ export class Repair {
         if (!stage.has(store, client, clock)) return
         const change = { store, fresh: [], removed: [{ client, clock, length: 1 }] }
         data.stage(stage, change)
-        stage.durable.push(() => {
-          data.apply(change)
-          this.step()
-        })
+        stage.durable.push(() => this.step())
       },
       failed() {},
     })
