@@ -1,5 +1,6 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { runBreaker } from './breaker-report.js'
 import { runBootstrap } from './bootstrap-report.js'
 import { runChurn } from './churn-report.js'
 import { atLeast, atMost, type Goal } from './goal.js'
@@ -170,8 +171,13 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   },
   churn: {
     meaning:
-      'every vector of a real set replaced five times with searches running: recall, times and memory beside a fresh graph  [--set NAME] [--count N] [--rounds N]',
+      'every vector of a real set replaced five times with searches running: recall, times and memory beside a fresh graph  [--set NAME] [--count N] [--rounds N] [--plots DIR]',
     run: runChurn,
+  },
+  breaker: {
+    meaning:
+      'searches without a pause in the midst of a rebuild, beside the same without one: what stops it, and whether it completes  [--set NAME] [--count N] [--rounds N] [--searchers N]',
+    run: runBreaker,
   },
   ingest: {
     meaning:

@@ -1,5 +1,8 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CHURN_PLAN, churn, churnGoals } from './churn.js'
+import { churnPlot } from './churn-plot.js'
 import { goalLines, machine, numberOption, type Report } from './report.js'
 import { table } from './table.js'
 import { vectorSet } from './vector-set.js'
@@ -13,6 +16,7 @@ export const runChurn = async (args: readonly string[]): Promise<Report> => {
       set: { type: 'string', default: 'fashion-mnist-784' },
       count: { type: 'string', default: '60000' },
       rounds: { type: 'string', default: String(CHURN_PLAN.rounds) },
+      plots: { type: 'string' },
     },
   })
   const count = Math.round(numberOption('count', values.count, 2000, 10_000_000))
@@ -21,6 +25,11 @@ export const runChurn = async (args: readonly string[]): Promise<Report> => {
   const set = await vectorSet(values.set, count, QUERIES)
   const figures = await churn(set, plan)
   const goals = churnGoals(figures)
+  if (values.plots !== undefined) {
+    await mkdir(values.plots, { recursive: true })
+    const title = `${set.name}, ${count} x ${set.dims}`
+    await writeFile(join(values.plots, `churn-${set.name}.svg`), churnPlot(title, figures))
+  }
   const { fresh, churned, again } = figures
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(0)
   const text = [

@@ -5,7 +5,9 @@ import { HNSW_DEFAULT } from '@meridian/core'
 import { HnswIndex, score } from '@meridian/index'
 import { atMost, type Goal } from './goal.js'
 import { memory } from './gauge.js'
+import { atRest, type GraphFigures, graphFigures, LIMIT, recallOf } from './graph-figures.js'
 import { type Quantiles, quantiles } from './quantiles.js'
+import { randomOf, shuffled } from './shuffled.js'
 import type { VectorSet } from './vector-set.js'
 
 export interface ChurnPlan {
@@ -16,11 +18,20 @@ export interface ChurnPlan {
 
 export const CHURN_PLAN: ChurnPlan = { rounds: 5, setsPerSearch: 25 }
 
-/** A graph at rest. */
-export interface GraphFigures extends Quantiles {
-  readonly recall: number
-  /** Of this process, beyond what it took before the index was there. */
+/** A graph at rest, and the memory of this process beyond what it took before the index was there. */
+export interface WeighedFigures extends GraphFigures {
   readonly bytes: number
+}
+
+/** What things were like on the way. */
+export interface ChurnLook {
+  /** Of the vectors replaced by then, in times all of them. */
+  readonly rounds: number
+  /** Of the graph as it was, whatever was missing from it or being rebuilt. */
+  readonly recall: number
+  /** Of the searches since the look before. */
+  readonly p95Ms: number
+  readonly deadShare: number
 }
 
 export interface ChurnRound extends Quantiles {
@@ -34,19 +45,21 @@ export interface ChurnRound extends Quantiles {
 }
 
 export interface ChurnFigures {
-  readonly fresh: GraphFigures
+  readonly fresh: WeighedFigures
   readonly rounds: readonly ChurnRound[]
-  readonly churned: GraphFigures
+  readonly looks: readonly ChurnLook[]
+  readonly churned: WeighedFigures
   /** Built of the same vectors after it all, asked in turn with the churned one. */
-  readonly again: Omit<GraphFigures, 'bytes'>
+  readonly again: GraphFigures
   /** Hits that were checked, and those of a deleted or superseded vector. */
   readonly checkedHits: number
   readonly wrongHits: number
 }
 
 const SPACE = { collection: 'churn', vector: '' }
-const LIMIT = 10
-const PASSES = 5
+const LOOKS_A_ROUND = 4
+/** Questions of one look. */
+const LOOK_QUERIES = 100
 /** Of the vectors replaced, one in so many is deleted first and comes back later. */
 const DELETED_EVERY = 10
 const DELETED_FOR = 200
@@ -63,11 +76,12 @@ export const churn = async (set: VectorSet, { rounds, setsPerSearch }: ChurnPlan
     /** By ordinal, the row that the record has now; a negative one is deleted. */
     const rowOf = Int32Array.from(set.vectors.keys())
     open(index, set, rowOf)
-    await atRest(index, set)
-    const [first] = await figures([index], set)
+    await atRest(index, SPACE, set)
+    const [first] = await graphFigures([index], SPACE, set)
     const fresh = { ...first!, bytes: (await settledBytes()) - before }
     const random = randomOf(1)
     const told: ChurnRound[] = []
+    const looks: ChurnLook[] = [{ rounds: 0, recall: fresh.recall, p95Ms: fresh.p95Ms, deadShare: deadShare(index) }]
     let checkedHits = 0
     let wrongHits = 0
     let version = 0
@@ -90,6 +104,15 @@ export const churn = async (set: VectorSet, { rounds, setsPerSearch }: ChurnPlan
       const rows = shuffled(set.vectors.length, random)
       const { completed, trips } = index.rebuilds()
       const times: number[] = []
+      let looked = 0
+      const look = async (at: number): Promise<void> => {
+        const since = times.slice(looked)
+        looked = times.length
+        const recall = await recallOf(index, SPACE, set.queries.slice(0, LOOK_QUERIES))
+        const { p95Ms } = quantiles(since)
+        looks.push({ rounds: round - 1 + at, recall, p95Ms, deadShare: deadShare(index) })
+      }
+      const lookEvery = Math.ceil(order.length / LOOKS_A_ROUND)
       const away: number[] = []
       const startedMs = performance.now()
       const put = (ordinal: number): void => {
@@ -105,13 +128,14 @@ export const churn = async (set: VectorSet, { rounds, setsPerSearch }: ChurnPlan
           away.push(ordinal)
         } else if (ordinal !== undefined) put(ordinal)
         if (i >= DELETED_FOR && (i - DELETED_FOR) % DELETED_EVERY === 0 && away.length > 0) put(away.shift()!)
+        if (i > 0 && i < order.length && i % lookEvery === 0) await look(i / order.length)
         if (i % setsPerSearch > 0) continue
         do times.push(await search())
         while (index.stats(SPACE)!.pending > Math.max(PENDING_MIN, set.vectors.length * PENDING_SHARE_MAX))
       }
       for (const ordinal of away) put(ordinal)
       const seconds = (performance.now() - startedMs) / 1000
-      const stats = index.stats(SPACE)!
+      await look(1)
       const now = index.rebuilds()
       told.push({
         round,
@@ -120,20 +144,21 @@ export const churn = async (set: VectorSet, { rounds, setsPerSearch }: ChurnPlan
         searches: times.length,
         rebuilds: now.completed - completed,
         trips: now.trips - trips,
-        deadShare: Number((stats.dead / (stats.graph?.slots ?? 1)).toFixed(3)),
+        deadShare: deadShare(index),
         ...quantiles(times),
       })
     }
-    await atRest(index, set)
+    await atRest(index, SPACE, set)
     const churnedBytes = (await settledBytes()) - before
     const twin = new HnswIndex({ directory: join(directory, 'again'), workers: 1 })
     try {
       open(twin, set, rowOf)
-      await atRest(twin, set)
-      const [churned, again] = await figures([index, twin], set)
+      await atRest(twin, SPACE, set)
+      const [churned, again] = await graphFigures([index, twin], SPACE, set)
       return {
         fresh,
         rounds: told,
+        looks,
         churned: { ...churned!, bytes: churnedBytes },
         again: again!,
         checkedHits,
@@ -167,68 +192,16 @@ const open = (index: HnswIndex, { dims, metric, vectors }: VectorSet, rowOf: Int
     })),
   )
 
-/** Until the graph has everything, and nothing is or should be rebuilt. */
-const atRest = async (index: HnswIndex, { queries }: VectorSet): Promise<void> => {
-  for (;;) {
-    await index.search(SPACE, { vector: queries[0]!, limit: 1 })
-    const { pending, state, graph } = index.stats(SPACE)!
-    const isWorn = graph?.wanted !== undefined
-    if (pending === 0 && state === 'ready' && !isWorn && index.rebuilds().space === undefined) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+const deadShare = (index: HnswIndex): number => {
+  const { dead, graph } = index.stats(SPACE)!
+  return Number((dead / (graph?.slots ?? 1)).toFixed(3))
 }
 
-/** Of each index, asked in turn so that what else the machine does falls on all alike; the median of the passes. */
-const figures = async (
-  indexes: readonly HnswIndex[],
-  { queries }: VectorSet,
-): Promise<Omit<GraphFigures, 'bytes'>[]> => {
-  const times = indexes.map(() => [] as Quantiles[])
-  for (let pass = 0; pass < PASSES; pass++)
-    for (const [i, index] of indexes.entries()) {
-      const took: number[] = []
-      for (const vector of queries) {
-        const startedMs = performance.now()
-        await index.search(SPACE, { vector, limit: LIMIT })
-        took.push(performance.now() - startedMs)
-      }
-      times[i]!.push(quantiles(took))
-    }
-  const told: Omit<GraphFigures, 'bytes'>[] = []
-  for (const [i, index] of indexes.entries()) {
-    let found = 0
-    for (const vector of queries) {
-      const truth = await index.search(SPACE, { vector, limit: LIMIT, exact: true })
-      const worst = new Set(truth.map(({ ordinal }) => ordinal))
-      for (const { ordinal } of await index.search(SPACE, { vector, limit: LIMIT })) if (worst.has(ordinal)) found++
-    }
-    const median = times[i]!.sort((a, b) => a.p95Ms - b.p95Ms)[Math.floor(PASSES / 2)]!
-    told.push({ ...median, recall: Number((found / (queries.length * LIMIT)).toFixed(4)) })
-  }
-  return told
-}
-
-/** When what is not used any more was given back. */
+/** When what is not used any more was given back: the index's own part (IX47) waits for a quiet second. */
 const settledBytes = async (): Promise<number> => {
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 6; i++) {
     globalThis.gc?.()
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await new Promise((resolve) => setTimeout(resolve, 500))
   }
   return memory().own
-}
-
-const randomOf = (seed: number) => (): number => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
-  return seed / 2 ** 32
-}
-
-const shuffled = (count: number, random: () => number): Int32Array => {
-  const order = Int32Array.from({ length: count }, (_, i) => i)
-  for (let i = count - 1; i > 0; i--) {
-    const other = Math.floor(random() * (i + 1))
-    const kept = order[i]!
-    order[i] = order[other]!
-    order[other] = kept
-  }
-  return order
 }

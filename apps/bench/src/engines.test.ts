@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { OTHERS_PACKAGE } from './others.js'
 import { flips } from './restart.js'
-import { plot } from './plot.js'
+import { plot, risingTicks, stacked } from './plot.js'
 import { median, speedAt } from './sweep.js'
 import { recallOf, type TruthSet } from './truth-set.js'
 
@@ -61,6 +61,32 @@ test('[BN22] a plot draws every series that has points inside the ticks, and nam
   expect(svg).not.toContain('gone')
   // The second axis runs the other way: 2 is at the bottom, where the first point lies.
   expect(svg).toContain('d="M70.0 390.0L320.0 215.0"')
+})
+
+test('[BN22] plots that lie one below the other are as many times as high, and each is whole', () => {
+  const axis = { label: 'a', ticks: risingTicks(1), scale: (value: number) => value }
+  const one = plot('first', axis, axis, [{ name: 'one', points: [[0, 1]] }])
+  const two = plot('second', axis, axis, [{ name: 'two', points: [[1, 0]] }])
+  const svg = stacked([one, two])
+  expect(svg).toContain('viewBox="0 0 720 880"')
+  expect(svg.match(/<svg /g)).toHaveLength(3)
+  expect(svg.match(/<\/svg>/g)).toHaveLength(3)
+  expect(svg).toContain('<svg y="440" width="720" height="440" xmlns')
+  expect(svg.indexOf('first')).toBeLessThan(svg.indexOf('second'))
+  expect(svg.match(/<circle/g)).toHaveLength(2)
+})
+
+test('[BN22] ticks from nought on reach the most there is, and not much further', () => {
+  expect(risingTicks(1)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1])
+  expect(risingTicks(0.01)).toEqual([0, 0.002, 0.004, 0.006, 0.008, 0.01])
+  expect(risingTicks(0.57)).toEqual([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+  for (let most = 0.0013; most < 90_000; most *= 1.37) {
+    const ticks = risingTicks(most)
+    expect(ticks.length).toBeGreaterThanOrEqual(4)
+    expect(ticks.length).toBeLessThanOrEqual(8)
+    expect(ticks.at(-1)).toBeGreaterThanOrEqual(most * 0.999999)
+    expect(ticks.at(-1)).toBeLessThan(most * 1.5)
+  }
 })
 
 test('[BN23] snapshots with one byte changed are refused, deleted and built anew, in a process that lives through it', async () => {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { INGEST_PLAN, ingest, ingestGoals } from './ingest.js'
-import { machine, numberOption, type Report } from './report.js'
+import { machine, mixedLines, numberOption, type Report } from './report.js'
 import { table } from './table.js'
 import { vectorSet } from './vector-set.js'
 
@@ -35,10 +35,7 @@ export const runIngest = async (args: readonly string[]): Promise<Report> => {
         row('search idle', searchIdle),
       ],
     ),
-    ...goals.map(
-      (goal) =>
-        `${goal.isMet ? 'met   ' : 'MISSED'} ${goal.what}: ${Number(goal.measured.toFixed(3))}, ${'most' in goal ? `at most ${goal.most}` : `at least ${goal.least}`}`,
-    ),
+    ...mixedLines(goals),
   ].join('\n')
   return { json: { benchmark: 'ingest', machine: machine(), set: set.name, count, plan, figures, goals }, text }
 }

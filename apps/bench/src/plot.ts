@@ -65,3 +65,20 @@ export const plot = (title: string, x: Axis, y: Axis, series: readonly Series[])
   }
   return `${[...lines, '</svg>'].join('\n')}\n`
 }
+
+/** Four to eight even ticks from 0 on, the last of them `most` (above 0) or a little more. */
+export const risingTicks = (most: number): number[] => {
+  const power = 10 ** Math.floor(Math.log10(most))
+  const step = [0.2, 0.25, 0.5, 1, 2].map((part) => part * power).find((each) => most / each <= 6)!
+  return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(6)))
+}
+
+/** Plots one below the other, as one SVG. */
+export const stacked = (plots: readonly string[]): string =>
+  [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT * plots.length}">`,
+    ...plots.map((each, i) =>
+      each.trimEnd().replace('<svg ', `<svg y="${HEIGHT * i}" width="${WIDTH}" height="${HEIGHT}" `),
+    ),
+    '</svg>\n',
+  ].join('\n')

@@ -27,6 +27,10 @@ export const floorLines = (goals: readonly Floor[]): string[] =>
       `${isMet ? 'met   ' : 'MISSED'} ${what}: ${Number(measured.toFixed(3))}, at least ${least}`,
   )
 
+/** Of bounds of both kinds. */
+export const mixedLines = (goals: readonly (Goal | Floor)[]): string[] =>
+  goals.flatMap((goal) => ('most' in goal ? goalLines([goal]) : floorLines([goal])))
+
 /** Of a number option. @throws Error that names it, and what it must be */
 export const numberOption = (name: string, text: string, least: number, most: number): number => {
   const number = Number(text)

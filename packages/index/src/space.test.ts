@@ -170,7 +170,7 @@ test('[IX3] churn never shows a deleted or superseded vector, and wears the grap
   build(twins.space)
   const { live, pending, dead, state } = twins.space.stats()
   expect({ pending, state }).toEqual({ pending: 0, state: 'ready' })
-  expect(dead).toBeLessThanOrEqual(Math.max(1000, (live + dead) * 0.25))
+  expect(dead).toBeLessThanOrEqual(Math.max(1000, (live + dead) * 0.2))
   expect(mean(fresh.slice(0, 100).map((vector) => twins.recall({ vector, limit: 10 })))).toBeGreaterThanOrEqual(0.99)
 })
 
