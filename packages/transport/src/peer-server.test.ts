@@ -122,6 +122,23 @@ test('[TR4] frames arrive whole, unchanged and in order, up to the largest', asy
   expect(() => link.send(new Uint8Array(FRAME_BYTES_MAX + 1))).toThrow(/assertion/)
 })
 
+test('[TR53] frames that are sent in one turn leave together, in order, at its end', async () => {
+  const { ws, sockets, linked } = await serve()
+  const client = await open(ws)
+  const { link } = await linked()
+  const [socket] = sockets
+  const received: number[] = []
+  client.on('message', (data) => received.push((data as Buffer)[0]!))
+  for (const round of [0, 1]) {
+    for (let i = 0; i < 100; i++) link.send(Uint8Array.of(round * 100 + i))
+    expect(socket!.writableCorked).toBe(1)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(socket!.writableCorked).toBe(0)
+  }
+  while (received.length < 200) await once(client, 'message')
+  expect(received).toEqual(Array.from({ length: 200 }, (_, i) => i))
+})
+
 test('[TR5] a frame above the maximum closes its link with 1009, a text frame with 1003; other links live on', async () => {
   const { ws, linked } = await serve()
   const witness = await open(ws)
