@@ -309,10 +309,14 @@ export class MergedView {
     return this.#book.looseCount
   }
 
-  /** Live records among them: what superseded them has not come, waits for its time, or was forgotten. */
+  /**
+   * Records among them of which something else may show once they are let go: live ones, of which what superseded them has not come,
+   * waits for its time, or was forgotten; and those that lanes have more of, which may be below what is gone by this policy alone.
+   */
   get orphanCount(): number {
     let count = 0
-    for (const slot of this.#book.loose()) if (this.isLive(slot) && this.#isStale(slot)) count++
+    for (const slot of this.#book.loose())
+      if (this.#isStale(slot) && (this.isLive(slot) || this.#columns.entries(slot) > 0)) count++
     return count
   }
 
