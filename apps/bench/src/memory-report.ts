@@ -28,17 +28,30 @@ const residentOf = (pid: number): Resident => {
   return { anonymous: bytes('RssAnon'), files: bytes('RssFile') + bytes('RssShmem') }
 }
 
+/** A connection that was idle while this machine held the process is closed under a request. */
+const FAILURES_MAX = 5
+
 /** Until as many are in the graph; a collection of one vector without a name. */
-const indexed = async (port: number, rows: number): Promise<void> => {
-  for (;;) {
-    const response = await fetch(`http://127.0.0.1:${port}/collections/${COLLECTION}`)
-    if (response.ok) {
-      const { result } = (await response.json()) as { result: { indexed_vectors_count: number } }
-      if (result.indexed_vectors_count >= rows) return
+const indexed = async ({ port, process: child }: RegionChild, rows: number): Promise<void> => {
+  for (let failures = 0; ; ) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/collections/${COLLECTION}`)
+      failures = 0
+      if (response.ok) {
+        const { result } = (await response.json()) as { result: { indexed_vectors_count: number } }
+        if (result.indexed_vectors_count >= rows) return
+      }
+    } catch (error) {
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`the region ended with ${child.signalCode ?? child.exitCode}`, { cause: error })
+      if (++failures === FAILURES_MAX) throw new Error(`the region does not answer: ${causeOf(error)}`, { cause: error })
     }
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
+
+/** `fetch` says no more than that it failed. */
+const causeOf = (error: unknown): string => String(error instanceof Error ? (error.cause ?? error) : error)
 
 /** Has the graph hold codes. */
 const quantize = async (port: number): Promise<void> => {
@@ -76,11 +89,11 @@ export const runMemory = async (args: readonly string[]): Promise<Report> => {
       if (kind === 'int8') await quantize(region.port)
       await look('empty', region)
       await region.ask({ type: 'write', collection: COLLECTION, from: 0, to: rows, batch: 100, writers: 4, dims })
-      await indexed(region.port, rows)
+      await indexed(region, rows)
       await look('written', region)
     }
     await using region = await RegionChild.open('eu', 'graph', { data: directory })
-    await indexed(region.port, rows)
+    await indexed(region, rows)
     await look('started again', region)
   } finally {
     await rm(directory, { recursive: true, force: true })
