@@ -1,7 +1,7 @@
 import { assert, type VectorParams } from '@meridian/core'
 import { type GraphShape, SQUARED_NORM_MAX, squaredNorm } from './graph.js'
 import type { Point } from './native-graph.js'
-import { isQuantized, Quantizer } from './quantizer.js'
+import { codesOf, extraCodes, isQuantized, Quantizer } from './quantizer.js'
 import type { Rows } from './rows.js'
 
 /** Of the squared norms, this share decides the ceiling; beyond four times that, a vector is an outlier. */
@@ -19,6 +19,10 @@ const DOT_EF_FACTOR = 3
  * Euclidean transformation for inner-product spaces", 2014.) `Cosine` vectors arrive normalised: the nearest by Euclid are those
  * of the largest cosine, and a sum of squares can be given up once it is too large, which a product cannot. A vector that could not
  * be normalised has no direction and would lie nearer than it is: it stays outside.
+ *
+ * Codes have one range for all dimensions, which the one more would widen many times over. So it is spread over an eighth as many as
+ * there are, of equal squares that have the same sum. A query finds the same whatever its length: it is stretched until it fills
+ * the range.
  */
 export class Embedding {
   readonly shape: GraphShape
@@ -36,23 +40,20 @@ export class Embedding {
   ) {
     assert(params.metric !== 'Manhattan', 'hnswlib does not know the metric')
     this.#isAugmented = params.metric === 'Dot'
-    const dims = params.size + (this.#isAugmented ? 1 : 0)
+    const dims = quantizer ? codesOf(params) : params.size + (this.#isAugmented ? 1 : 0)
     this.#isDirected = params.metric === 'Cosine'
     this.shape = { dims, distance: 'l2', hnsw: params.hnsw, ...(quantizer && { bytes: true }) }
     this.#codes = new Int8Array(quantizer ? dims : 0)
     this.#scratch = new Float32Array(dims)
   }
 
-  /** With a ceiling that suits the rows there are. */
+  /** With a ceiling, and a range of codes, that suit the rows there are. */
   static over(params: VectorParams, rows: Rows): Embedding {
-    if (isQuantized(params))
-      return new Embedding(params, SQUARED_NORM_MAX, Quantizer.over(rows, params.quantization!.quantile))
-    if (params.metric !== 'Dot') return new Embedding(params, SQUARED_NORM_MAX)
-    const norms = Float64Array.from(rows.taken(), (row) => squaredNorm(rows.vectorAt(row)))
-    const sane = norms.filter((norm) => norm < SQUARED_NORM_MAX).sort()
-    const bound = OUTLIER_FACTOR * (sane[Math.floor((sane.length - 1) * QUANTILE)] ?? 0)
-    const largest = sane.findLast((norm) => norm <= bound) ?? 0
-    return new Embedding(params, Math.min(SQUARED_NORM_MAX, Math.max(largest * HEADROOM, 1e-6)))
+    const ceiling = params.metric === 'Dot' ? ceilingOver(rows) : SQUARED_NORM_MAX
+    if (!isQuantized(params)) return new Embedding(params, ceiling)
+    const quantizer = Quantizer.over(rows, params.quantization!.quantile)
+    if (params.metric !== 'Dot') return new Embedding(params, ceiling, quantizer)
+    return new Embedding(params, ceiling, quantizer.around(Math.sqrt(ceiling / extraCodes(params.size))))
   }
 
   /** `never`: no graph can hold it. `later`: one built anew might. */
@@ -64,20 +65,24 @@ export class Embedding {
 
   /** What the graph holds for it; valid until the next call. */
   row(vector: Float32Array): Point {
-    if (this.quantizer) return this.quantizer.encode(vector, this.#codes)
-    if (!this.#isAugmented) return vector
+    if (!this.#isAugmented) return this.#coded(vector)
+    const extra = this.#scratch.length - vector.length
     this.#scratch.set(vector)
-    this.#scratch[vector.length] = Math.sqrt(Math.max(0, this.ceiling - squaredNorm(vector)))
-    return this.#scratch
+    this.#scratch.fill(Math.sqrt(Math.max(0, this.ceiling - squaredNorm(vector)) / extra), vector.length)
+    return this.#coded(this.#scratch)
   }
 
   /** As `row`, for what is looked for. */
   query(vector: Float32Array): Point {
-    if (this.quantizer) return this.quantizer.encode(vector, this.#codes)
-    if (!this.#isAugmented) return vector
+    if (!this.#isAugmented) return this.#coded(vector)
     this.#scratch.set(vector)
-    this.#scratch[vector.length] = 0
-    return this.#scratch
+    this.#scratch.fill(0, vector.length)
+    if (this.quantizer) stretch(this.#scratch, this.quantizer.reach)
+    return this.#coded(this.#scratch)
+  }
+
+  #coded(vector: Float32Array): Point {
+    return this.quantizer?.encode(vector, this.#codes) ?? vector
   }
 
   /** The vector behind what the graph holds. */
@@ -88,4 +93,21 @@ export class Embedding {
   ef(ef: number): number {
     return this.#isAugmented ? ef * DOT_EF_FACTOR : ef
   }
+}
+
+/** Above nearly all squared norms, and a little more. */
+const ceilingOver = (rows: Rows): number => {
+  const norms = Float64Array.from(rows.taken(), (row) => squaredNorm(rows.vectorAt(row)))
+  const sane = norms.filter((norm) => norm < SQUARED_NORM_MAX).sort()
+  const bound = OUTLIER_FACTOR * (sane[Math.floor((sane.length - 1) * QUANTILE)] ?? 0)
+  const largest = sane.findLast((norm) => norm <= bound) ?? 0
+  return Math.min(SQUARED_NORM_MAX, Math.max(largest * HEADROOM, 1e-6))
+}
+
+/** In place, until its largest number is `reach`. */
+const stretch = (vector: Float32Array, reach: number): void => {
+  let largest = 0
+  for (const number of vector) largest = Math.max(largest, Math.abs(number))
+  if (largest === 0) return
+  for (let i = 0; i < vector.length; i++) vector[i] = (vector[i]! / largest) * reach
 }

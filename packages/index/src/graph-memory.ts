@@ -1,5 +1,5 @@
 import type { VectorParams } from '@meridian/core'
-import { isQuantized } from './quantizer.js'
+import { codesOf, isQuantized } from './quantizer.js'
 
 /** Links of upper levels, label table, locks and what the allocator adds: measured 100-160 bytes a slot at M 16-24. */
 const SLOT_EXTRA_BYTES = 160
@@ -7,7 +7,7 @@ const SLOT_EXTRA_BYTES = 160
 /** Bytes that a slot of a graph takes: vector, links of the lowest level, the rest. */
 const slotBytes = (params: VectorParams): number => {
   const { size, metric, hnsw } = params
-  const vectorBytes = isQuantized(params) ? size : (size + (metric === 'Dot' ? 1 : 0)) * 4
+  const vectorBytes = isQuantized(params) ? codesOf(params) : (size + (metric === 'Dot' ? 1 : 0)) * 4
   return vectorBytes + 4 + hnsw.m * 2 * 4 + 8 + SLOT_EXTRA_BYTES
 }
 

@@ -8,12 +8,18 @@ const SAMPLE_NUMBERS = 400_000
 const LOWEST = -128
 const HIGHEST = 127
 
-/**
- * Whether the graph of such a space holds codes. Products of codes would need other graphs than `Dot` has, and a space of `Manhattan`
- * has none: those hold whole numbers, whatever is asked for.
- */
-export const isQuantized = ({ metric, quantization }: VectorParams): boolean =>
-  quantization !== undefined && (metric === 'Euclid' || metric === 'Cosine') && ENGINE.hasBytes
+/** Most that a graph of bytes takes: sums of squares fit 32 bits. */
+const CODES_MAX = 65_536
+
+/** Numbers that `Dot` vectors get beside their own in a graph of codes: see `Embedding`. */
+export const extraCodes = (size: number): number => Math.ceil(size / 8)
+
+/** Bytes of a vector in a graph of codes. */
+export const codesOf = ({ size, metric }: VectorParams): number => size + (metric === 'Dot' ? extraCodes(size) : 0)
+
+/** Whether the graph of such a space holds codes; `Manhattan` has no graph. */
+export const isQuantized = (params: VectorParams): boolean =>
+  params.quantization !== undefined && params.metric !== 'Manhattan' && codesOf(params) <= CODES_MAX && ENGINE.hasBytes
 
 /** Numbers as codes of a byte: equal steps over one range for all dimensions. What lies beyond becomes the nearest end of it. */
 export class Quantizer {
@@ -40,6 +46,18 @@ export class Quantizer {
     const low = sample[at] ?? 0
     const step = stepOf(sample, at)
     return new Quantizer(low, step > 0 && Number.isFinite(1 / step) ? step : 1, quantile)
+  }
+
+  /** As wide on both sides of zero, for which there is a code; up to `top` at least. */
+  around(top: number): Quantizer {
+    const highest = this.low + this.step * (HIGHEST - LOWEST)
+    const step = Math.max(top, -this.low, highest) / HIGHEST
+    return new Quantizer(-step * HIGHEST, step, this.quantile)
+  }
+
+  /** The largest number of either sign that has a code; of a quantizer `around` zero. */
+  get reach(): number {
+    return -this.low
   }
 
   encode(vector: Float32Array, into: Int8Array): Int8Array {
