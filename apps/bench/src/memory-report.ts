@@ -44,7 +44,8 @@ const indexed = async ({ port, process: child }: RegionChild, rows: number): Pro
     } catch (error) {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new Error(`the region ended with ${child.signalCode ?? child.exitCode}`, { cause: error })
-      if (++failures === FAILURES_MAX) throw new Error(`the region does not answer: ${causeOf(error)}`, { cause: error })
+      if (++failures === FAILURES_MAX)
+        throw new Error(`the region does not answer: ${causeOf(error)}`, { cause: error })
     }
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
