@@ -58,5 +58,5 @@ test('[SM15] disks rot, and every row is sound again in the end', () => {
 }, 120_000)
 
 test('[SM19] what the views of a region miss is found by digests and repaired', () => {
-  expect([5, 9, 11].map((seed) => simulate({ seed, amnesia: true, members: false }).seed)).toEqual([5, 9, 11])
+  expect([9, 11, 12].map((seed) => simulate({ seed, amnesia: true, members: false }).seed)).toEqual([9, 11, 12])
 }, 120_000)
