@@ -1,7 +1,7 @@
 import { assert, type VectorParams } from '@meridian/core'
 import { type GraphShape, SQUARED_NORM_MAX, squaredNorm } from './graph.js'
 import type { Point } from './native-graph.js'
-import { codesOf, extraCodes, isQuantized, Quantizer } from './quantizer.js'
+import { codesOf, extraCodes, isWhole, quantileOf, Quantizer } from './quantizer.js'
 import type { Rows } from './rows.js'
 
 /** Of the squared norms, this share decides the ceiling; beyond four times that, a vector is an outlier. */
@@ -50,14 +50,17 @@ export class Embedding {
   /** With a ceiling, and a range of codes, that suit the rows there are. */
   static over(params: VectorParams, rows: Rows): Embedding {
     const ceiling = params.metric === 'Dot' ? ceilingOver(rows) : SQUARED_NORM_MAX
-    if (!isQuantized(params)) return new Embedding(params, ceiling)
-    const quantizer = Quantizer.over(rows, params.quantization!.quantile)
+    const quantile = quantileOf(params)
+    if (quantile === undefined) return new Embedding(params, ceiling)
+    if (isWhole(params)) return new Embedding(params, ceiling, Quantizer.INTEGERS)
+    const quantizer = Quantizer.over(rows, quantile)
     if (params.metric !== 'Dot') return new Embedding(params, ceiling, quantizer)
     return new Embedding(params, ceiling, quantizer.around(Math.sqrt(ceiling / extraCodes(params.size))))
   }
 
   /** `never`: no graph can hold it. `later`: one built anew might. */
   fits(vector: Float32Array): 'now' | 'later' | 'never' {
+    if (this.quantizer?.isWhole && !this.quantizer.holds(vector)) return 'never'
     const norm = squaredNorm(vector)
     if (this.#isDirected && norm < 0.5) return 'never'
     return norm < this.ceiling ? 'now' : norm < SQUARED_NORM_MAX ? 'later' : 'never'

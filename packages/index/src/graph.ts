@@ -125,8 +125,8 @@ export class Graph {
     return this.#native.search(vector, count, Math.max(1, ef, count), allowed)
   }
 
-  /** Copies the first elements of a label's vector, as many as there is room for. */
-  vector(label: number, into: Float32Array): void {
+  /** Copies the first elements of a label's vector, or of its codes, as many as there is room for. */
+  vector(label: number, into: Point): void {
     assert(label < this.#slots && into.length <= this.shape.dims, 'a label that there is')
     this.#native.vector(label, into)
   }

@@ -1,5 +1,6 @@
 import type { Metric, Trace, VectorParams } from '@meridian/core'
 import { Buried, UNKNOWN_ID } from './buried.js'
+import { CodeVectors } from './code-vectors.js'
 import { Embedding } from './embedding.js'
 import { Graph } from './graph.js'
 import type { VectorFile } from './vector-file.js'
@@ -21,6 +22,8 @@ export class Layer implements Keeper {
   #labelOf: Uint32Array
   /** By label. */
   #rowOf: Uint32Array
+  /** Where whole vectors are read, if the graph has codes in their place. */
+  readonly #whole: VectorFile | CodeVectors | undefined
   /** Rows still to be put into the graph, oldest first. */
   readonly missing = new Set<number>()
   /** Rows too long for this graph; scanned as long as it serves. */
@@ -39,6 +42,9 @@ export class Layer implements Keeper {
     readonly file?: VectorFile,
   ) {
     this.#rowOf = rowOf
+    const { quantizer } = embedding
+    this.#whole =
+      file ?? (quantizer === undefined ? undefined : quantizer.isWhole ? new CodeVectors(graph, quantizer) : undefined)
     this.#labelOf = new Uint32Array(rowOf.length).fill(NO_LABEL)
     for (let label = 0; label < graph.slots; label++) {
       if (rowOf[label] !== NO_ROW) this.#setLabel(rowOf[label]!, label)
@@ -48,7 +54,7 @@ export class Layer implements Keeper {
   /** With none of the rows yet, not even among the missing. */
   static empty(params: VectorParams, rows: Rows, files?: VectorFiles): Layer {
     const embedding = Embedding.over(params, rows)
-    const file = embedding.quantizer && files?.create()
+    const file = embedding.quantizer?.isWhole === false ? files?.create() : undefined
     return new Layer(embedding, Graph.create(embedding.shape), undefined, undefined, file)
   }
 
@@ -60,7 +66,7 @@ export class Layer implements Keeper {
 
   /** The layer, where its graph can keep the vectors of the rows. */
   get keeper(): Keeper | undefined {
-    return this.graph.keepsVectors && (!this.embedding.quantizer || this.file) ? this : undefined
+    return this.graph.keepsVectors && (!this.embedding.quantizer || this.#whole) ? this : undefined
   }
 
   keeps(row: number): boolean {
@@ -79,12 +85,12 @@ export class Layer implements Keeper {
   }
 
   read(label: number, into: Float32Array): void {
-    if (this.file) this.file.read(label, into)
+    if (this.#whole) this.#whole.read(label, into)
     else this.graph.vector(label, into)
   }
 
   score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
-    if (this.file) this.file.score(metric, query, labels, scores)
+    if (this.#whole) this.#whole.score(metric, query, labels, scores)
     else this.graph.score(metric, query, labels, scores)
   }
 

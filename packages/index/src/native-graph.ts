@@ -25,7 +25,7 @@ export interface NativeGraph {
   read(path: string): void
   write(path: string): void
   /** Copies the first elements of a label's vector, dead or alive. Only of an engine that `keepsVectors`. */
-  vector(label: number, into: Float32Array): void
+  vector(label: number, into: Point): void
   /** As `ScoreVectors`, of the first elements of the vectors of labels. Only of an engine that `keepsVectors`. */
   score(metric: Metric, query: Point, labels: Uint32Array, scores: Float32Array): void
 }
@@ -66,7 +66,7 @@ export interface AddonGraph {
     k: number,
     filter?: Uint8Array | ((label: number) => boolean),
   ): { readonly neighbors: ArrayLike<number> }
-  readonly readPoint?: (label: number, into: Float32Array) => void
+  readonly readPoint?: (label: number, into: Point) => void
   readonly scoreLabels?: (
     metric: NativeMetric,
     query: Point,
@@ -120,7 +120,7 @@ abstract class AddonBacked implements NativeGraph {
     this.addon.writeIndexSync(path)
   }
 
-  vector(label: number, into: Float32Array): void {
+  vector(label: number, into: Point): void {
     this.addon.readPoint!(label, into)
   }
 

@@ -109,6 +109,59 @@ test.each(['Cosine', 'Euclid', 'Dot'] as const)(
   },
 )
 
+test('[IX74] integers of a byte are their own codes: a quarter of the memory, no file, every answer that of whole vectors', async () => {
+  const params: VectorParams = { ...paramsOf(48, 'Euclid'), datatype: 'uint8' }
+  const checked = new Checked(params)
+  const random = randomOf(66)
+  const bytesOf = (vector: Float32Array): Float32Array =>
+    vector.map((value) => Math.max(0, Math.min(255, Math.trunc(128 + value * 60 + random()))))
+  const vectors = clustered(4000, 48, 67).map(bytesOf)
+  vectors.forEach((vector, ordinal) => {
+    checked.set(ordinal, vector)
+  })
+  // Other regions may send anything: it is found even so, and in no graph.
+  checked.set(4000, new Float32Array(48).fill(99.5))
+  checked.set(4001, new Float32Array(48).fill(300))
+  build(checked.space)
+  const { space } = checked
+  expect(space.current!.graph.shape.bytes).toBe(true)
+  expect([...space.current!.loose]).toHaveLength(2)
+  // A chunk of rows, for those two.
+  expect(space.rows.held).toBeLessThan(700)
+  expect(files('.vectors')).toEqual([])
+  expect(space.stats().bytes).toBeLessThan(space.rows.held * 48 * 4 + 4100 * (48 + 4 * 49 + 340))
+  const queries = clustered(40, 48, 67).map(bytesOf)
+  expect(mean(queries.map((vector) => checked.recall({ vector, limit: 10 })))).toBeGreaterThanOrEqual(0.98)
+  const among = Uint32Array.from(vectors.keys()).filter((ordinal) => ordinal % 3 === 0)
+  expect(mean(queries.map((vector) => checked.recall({ vector, limit: 10, among })))).toBeGreaterThanOrEqual(0.98)
+  const exact = { limit: 700, exact: true }
+  for (const vector of [queries[0]!, new Float32Array(48).fill(99.5)])
+    expect(space.search({ ...exact, vector })).toEqual(checked.exact.searchNow(REF, { ...exact, vector }))
+  // int8 codes that are asked for would say less.
+  space.quantize({ quantile: 0.9 })
+  expect(space.wanted).toBeUndefined()
+  space.quantize(undefined)
+  for (let ordinal = 0; ordinal < 400; ordinal += 3) checked.remove(ordinal)
+  for (let ordinal = 1; ordinal < 400; ordinal += 3) checked.set(ordinal, vectors[3999 - ordinal]!)
+  build(space)
+  space.rebuild()
+  build(space)
+  for (const vector of queries)
+    expect(space.search({ ...exact, vector })).toEqual(checked.exact.searchNow(REF, { ...exact, vector }))
+  await snapshots.save(REF, space, () => true)
+  const loaded = snapshots.load(REF, params)!.space
+  const far = [...checked.versions].filter(([ordinal, version]) => !loaded.claim(ordinal, `id-${ordinal}`, version))
+  loaded.settle()
+  expect(far.map(([ordinal]) => ordinal)).toEqual([4000, 4001])
+  expect([loaded.wanted, loaded.rows.held]).toEqual([undefined, 0])
+  for (const [ordinal] of far)
+    loaded.set(ordinal, `id-${ordinal}`, '1', new Float32Array(48).fill([99.5, 300][ordinal - 4000]!))
+  for (const vector of queries)
+    expect(loaded.search({ ...exact, vector })).toEqual(checked.exact.searchNow(REF, { ...exact, vector }))
+  // Of the same space without a datatype it is a snapshot of another graph.
+  expect(snapshots.load(REF, paramsOf(48, 'Euclid'))).toBeUndefined()
+})
+
 test('[IX70] codes alone decide where a search wants no more, and only so many whole vectors are read', () => {
   const checked = new Checked(int8(16, 'Euclid', 0.9))
   clustered(3000, 16, 53).forEach((vector, ordinal) => {

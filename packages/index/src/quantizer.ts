@@ -17,9 +17,19 @@ export const extraCodes = (size: number): number => Math.ceil(size / 8)
 /** Bytes of a vector in a graph of codes. */
 export const codesOf = ({ size, metric }: VectorParams): number => size + (metric === 'Dot' ? extraCodes(size) : 0)
 
+/** Whether the numbers of such a space are integers that codes say whole, and their distances too. */
+export const isWhole = ({ datatype, metric }: VectorParams): boolean =>
+  datatype === 'uint8' && metric === 'Euclid' && ENGINE.hasBytes
+
 /** Whether the graph of such a space holds codes; `Manhattan` has no graph. */
-export const isQuantized = (params: VectorParams): boolean =>
-  params.quantization !== undefined && params.metric !== 'Manhattan' && codesOf(params) <= CODES_MAX && ENGINE.hasBytes
+export const isQuantized = (params: VectorParams): boolean => quantileOf(params) !== undefined
+
+/** What share of the numbers the codes of such a space have a range for; `undefined`: its graph holds none. */
+export const quantileOf = (params: VectorParams): number | undefined => {
+  if (isWhole(params)) return 1
+  const hasCodes = params.metric !== 'Manhattan' && codesOf(params) <= CODES_MAX && ENGINE.hasBytes
+  return hasCodes ? params.quantization?.quantile : undefined
+}
 
 /** Numbers as codes of a byte: equal steps over one range for all dimensions. What lies beyond becomes the nearest end of it. */
 export class Quantizer {
@@ -28,7 +38,11 @@ export class Quantizer {
     readonly low: number,
     readonly step: number,
     readonly quantile: number,
+    /** Its vectors have nothing that codes do not say: integers from 0 to 255. */
+    readonly isWhole = false,
   ) {}
+
+  static readonly INTEGERS = new Quantizer(0, 1, 1, true)
 
   /**
    * The range that holds the middle `quantile` of the elements of a sample of the rows, or all of them where cutting the rest off
@@ -58,6 +72,16 @@ export class Quantizer {
   /** The largest number of either sign that has a code; of a quantizer `around` zero. */
   get reach(): number {
     return -this.low
+  }
+
+  /** Whether an integer vector is what its codes say. */
+  holds(vector: Float32Array): boolean {
+    return vector.every((number) => Number.isInteger(number) && number >= 0 && number <= HIGHEST - LOWEST)
+  }
+
+  decode(codes: Int8Array, into: Float32Array): void {
+    const { low, step } = this
+    for (let i = 0; i < into.length; i++) into[i] = (codes[i]! - LOWEST) * step + low
   }
 
   encode(vector: Float32Array, into: Int8Array): Int8Array {

@@ -7,7 +7,7 @@ import { UNKNOWN_ID } from './buried.js'
  *
  *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · ceiling f64
  *   · (from format 3) 0 u8, or where the graph holds codes 1 u8 · lowest f64 · step f64 · quantile f64 · number of the file of vectors v
- *   · sha-256 of those of all slots
+ *   · sha-256 of those of all slots; 2 u8: codes are integers, whole vectors less 128
  *   · generation v · graph bytes v · graph sha-256 · slots v · per label: 1 u8 · id text · version text if it is alive,
  *   else 2 u8 · hash of the id u64, or (all that format 1 has) 0 u8 if the id is not known
  *   · sha-256 of everything before
@@ -27,6 +27,8 @@ export interface SnapshotHead {
   /** Of the graph's embedding. */
   readonly ceiling: number
   readonly codes?: SnapshotCodes
+  /** Its graph holds codes of integers, which say all of them. */
+  readonly integers?: true
   /** Names the graph file; grows with every snapshot of the space. */
   readonly generation: number
   readonly graphBytes: number
@@ -63,7 +65,7 @@ export const encodeHead = (head: SnapshotHead): Uint8Array => {
     writeDouble(out, head.codes.step)
     writeDouble(out, head.codes.quantile)
     out.varuint(head.codes.file).raw(head.codes.digest)
-  } else out.u8(0)
+  } else out.u8(head.integers ? 2 : 0)
   out.varuint(head.generation).varuint(head.graphBytes).raw(head.graphDigest).varuint(labels.length)
   for (const label of labels) {
     if (typeof label === 'object') out.u8(ALIVE).text(label.id).text(label.version)
@@ -90,6 +92,7 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const params = { size: input.varuint(), metric, hnsw: { m: input.varuint(), efConstruct: input.varuint() } }
   const ceiling = readDouble(input)
   const codes = format < 3 ? undefined : readCodes(input)
+  const coded = codes === 'integers' ? { integers: true as const } : codes && { codes }
   const generation = input.varuint()
   const graphBytes = input.varuint()
   const graphDigest = input.raw(DIGEST_BYTES)
@@ -97,7 +100,7 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const labels: (SnapshotLabel | number)[] = []
   for (let label = 0; label < slots; label++) labels.push(readLabel(input))
   input.end()
-  return { space, params, ceiling, ...(codes && { codes }), generation, graphBytes, graphDigest, labels }
+  return { space, params, ceiling, ...coded, generation, graphBytes, graphDigest, labels }
 }
 
 const writeDouble = (out: ByteWriter, number: number): void =>
@@ -105,9 +108,10 @@ const writeDouble = (out: ByteWriter, number: number): void =>
 
 const readDouble = (input: ByteReader): number => new Float64Array(BigUint64Array.of(input.u64()).buffer)[0]!
 
-const readCodes = (input: ByteReader): SnapshotCodes | undefined => {
+const readCodes = (input: ByteReader): SnapshotCodes | 'integers' | undefined => {
   const kind = input.u8()
   if (kind === 0) return undefined
+  if (kind === 2) return 'integers'
   if (kind !== 1) throw malformed(`codes of kind ${kind}`)
   const [low, step, quantile] = [readDouble(input), readDouble(input), readDouble(input)]
   if (!(Number.isFinite(low) && step > 0 && Number.isFinite(1 / step) && quantile >= 0.5 && quantile <= 1))

@@ -10,7 +10,7 @@ import { checkGraphFile, eachVector } from './graph-file.js'
 import { NO_ROW } from './keeper.js'
 import { Layer, type VectorFiles } from './layer.js'
 import { PLANNER } from './planner.js'
-import { isQuantized, Quantizer } from './quantizer.js'
+import { isQuantized, isWhole, Quantizer } from './quantizer.js'
 import { decodeHead, encodeHead, type SnapshotHead, type SnapshotLabel } from './snapshot-codec.js'
 import { Space } from './space.js'
 import { VectorFile } from './vector-file.js'
@@ -84,7 +84,8 @@ export class Snapshots {
       const labels = labelsOf(space, layer)
       const vectors = layer.file
       // Whole vectors are in memory where there is no room for them on the disk: that is not written down, but read from the records.
-      if (quantizer && vectors?.end !== labels.length) throw new Error('there is no room for the vectors')
+      const integers = quantizer?.isWhole === true
+      if (quantizer && !integers && vectors?.end !== labels.length) throw new Error('there is no room for the vectors')
       const codes = quantizer && vectors && { ...quantizer, file: numberOf(vectors.path), digest: vectors.digest() }
       await vectors?.sync()
       const handle = await open(graphPath, 'r+')
@@ -95,7 +96,8 @@ export class Snapshots {
         const graphBytes = (await handle.stat()).size
         const graphDigest = await digestOf(handle)
         const { params } = space
-        head = { space: ref, params, ceiling, ...(codes && { codes }), generation, graphBytes, graphDigest, labels }
+        const coded = integers ? { integers } : codes && { codes }
+        head = { space: ref, params, ceiling, ...coded, generation, graphBytes, graphDigest, labels }
       } finally {
         await handle.close()
       }
@@ -156,9 +158,9 @@ export class Snapshots {
 
   #read(head: SnapshotHead, file: string, ref: SpaceRef, params: VectorParams): Space {
     const { codes } = head
-    if (codes && !(ENGINE.hasBytes && isQuantized({ ...head.params, quantization: codes })))
+    if (head.integers ? !isWhole(params) : codes && !isQuantized({ ...head.params, quantization: codes }))
       throw malformed('codes where none can be')
-    const quantizer = codes && new Quantizer(codes.low, codes.step, codes.quantile)
+    const quantizer = head.integers ? Quantizer.INTEGERS : codes && new Quantizer(codes.low, codes.step, codes.quantile)
     const embedding = new Embedding(head.params, head.ceiling, quantizer)
     const { shape } = embedding
     const slots = head.labels.length

@@ -16,7 +16,7 @@ import { NO_LABEL, NO_ROW } from './keeper.js'
 import { Layer, type VectorFiles } from './layer.js'
 import { FILTERED_WIDTH, PLANNER, type Planner } from './planner.js'
 import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
-import { isQuantized } from './quantizer.js'
+import { quantileOf } from './quantizer.js'
 import { Rebuild } from './rebuild.js'
 import { Rows } from './rows.js'
 import { SelfRecall } from './self-recall.js'
@@ -316,7 +316,7 @@ export class Space {
 
   #isOtherwiseQuantized({ embedding: { quantizer } }: Layer): boolean {
     const { params } = this
-    return quantizer?.quantile !== (isQuantized(params) ? params.quantization!.quantile : undefined)
+    return quantizer?.quantile !== quantileOf(params)
   }
 
   /** How many of what codes find are compared in full, and how many of them the search asked for itself. */
