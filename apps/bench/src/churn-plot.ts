@@ -24,7 +24,7 @@ export const churnPlot = (title: string, { fresh, again, looks, rounds }: ChurnF
   const msMost = Math.max(fresh.p95Ms, again.p95Ms, ...looks.map(({ p95Ms }) => p95Ms))
   const deadMost = Math.max(0.25, ...looks.map(({ deadShare }) => deadShare))
   const risen = (label: string, most: number): Axis => ({ label, ticks: risingTicks(most), scale: (value) => value })
-  return stacked([
+  return stacked(`${title}: every vector replaced again and again`, [
     plot(
       `${title}: recall`,
       x,

@@ -67,8 +67,9 @@ test('[BN22] plots that lie one below the other are as many times as high, and e
   const axis = { label: 'a', ticks: risingTicks(1), scale: (value: number) => value }
   const one = plot('first', axis, axis, [{ name: 'one', points: [[0, 1]] }])
   const two = plot('second', axis, axis, [{ name: 'two', points: [[1, 0]] }])
-  const svg = stacked([one, two])
+  const svg = stacked('t & u', [one, two])
   expect(svg).toContain('viewBox="0 0 720 880"')
+  expect(svg).toContain('<title>t &#38; u</title>')
   expect(svg.match(/<svg /g)).toHaveLength(3)
   expect(svg.match(/<\/svg>/g)).toHaveLength(3)
   expect(svg).toContain('<svg y="440" width="720" height="440" xmlns')

@@ -74,9 +74,10 @@ export const risingTicks = (most: number): number[] => {
 }
 
 /** Plots one below the other, as one SVG. */
-export const stacked = (plots: readonly string[]): string =>
+export const stacked = (title: string, plots: readonly string[]): string =>
   [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT * plots.length}">`,
+    `<title>${escaped(title)}</title>`,
     ...plots.map((each, i) =>
       each.trimEnd().replace('<svg ', `<svg y="${HEIGHT * i}" width="${WIDTH}" height="${HEIGHT}" `),
     ),
