@@ -9,7 +9,8 @@ import { RegionChild } from './region-child.js'
 import { table } from './table.js'
 
 const COLLECTION = 'bench'
-const IDLE_MS = 5000
+/** More than it takes until the last of it is given back. */
+const IDLE_MS = 12_000
 /** What a region may take besides. */
 const BASE_BYTES = 150e6
 const SHARE = { float32: 1.35, int8: 0.5 } as const

@@ -32,7 +32,7 @@ import { checkQuery, denseVector, spaceKey } from './query.js'
 import { Rebuilds } from './rebuilds.js'
 import type { StartWorker } from './worker-link.js'
 import { Snapshots } from './snapshots.js'
-import { collectGarbage, Tidier } from './tidier.js'
+import { collectGarbage, shrinkNursery, Tidier } from './tidier.js'
 import { type IndexWorker, WorkerPool, workersDefault } from './worker-pool.js'
 import type { IndexReply, SpaceNumber } from './worker-protocol.js'
 
@@ -137,7 +137,8 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     this.#tidier = new Tidier(
       this.#timers,
       () => this.#isQuiet(),
-      () => this.#tidy(),
+      () => this.#tidy('garbage', collectGarbage),
+      () => this.#tidy('nursery', shrinkNursery),
     )
     this.#rebuilds = new Rebuilds({
       timers: this.#timers,
@@ -386,10 +387,10 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   /** The workers are told afterwards: what this thread frees is given back by them, too. */
-  #tidy(): void {
-    collectGarbage()
+  #tidy(what: 'garbage' | 'nursery', here: () => void): void {
+    here()
     for (const { link } of this.#pool.workers) {
-      link.outbox.push({ type: 'tidy' })
+      link.outbox.push({ type: 'tidy', what })
       link.flush()
     }
   }

@@ -18,7 +18,7 @@ import { Share } from './share.js'
 import { ENGINE } from './graph.js'
 import { type Contents, Snapshots } from './snapshots.js'
 import { Space } from './space.js'
-import { collectGarbage } from './tidier.js'
+import { collectGarbage, shrinkNursery } from './tidier.js'
 import type { Changes, IndexReply, IndexRequest, Offer, SpaceNumber } from './worker-protocol.js'
 
 /**
@@ -256,7 +256,8 @@ export class IndexHost {
         )
         break
       case 'tidy':
-        collectGarbage()
+        if (request.what === 'garbage') collectGarbage()
+        else shrinkNursery()
         ENGINE.trimMemory()
         break
       case 'close':

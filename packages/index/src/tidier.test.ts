@@ -29,10 +29,12 @@ test('[IX47] memory is given back once, a quiet second after much came in, and n
   const clock = manual()
   let isQuiet = true
   let tidied = 0
+  let settled = 0
   const tidier = new Tidier(
     clock.timers,
     () => isQuiet,
     () => tidied++,
+    () => settled++,
   )
   for (let i = 0; i < 1000; i++) tidier.note(1000)
   expect(clock.isArmed()).toBe(false)
@@ -46,12 +48,31 @@ test('[IX47] memory is given back once, a quiet second after much came in, and n
   expect(tidied).toBe(0)
   isQuiet = true
   clock.fire()
-  expect([tidied, clock.isArmed()]).toEqual([1, false])
+  expect([tidied, settled, clock.isArmed()]).toEqual([1, 0, true])
+  // Again six seconds later, if nothing was in between.
+  tidier.note(0)
+  clock.fire()
+  isQuiet = false
+  clock.fire()
+  expect([tidied, settled, clock.isArmed()]).toEqual([1, 0, true])
+  isQuiet = true
+  clock.fire()
+  expect([tidied, settled, clock.isArmed()]).toEqual([1, 1, false])
   tidier.note(0)
   expect(clock.isArmed()).toBe(false)
+  // What comes before that begins anew.
+  tidier.note(17 << 20)
+  clock.fire()
+  tidier.note(17 << 20)
+  clock.fire()
+  expect([tidied, settled]).toEqual([2, 1])
+  clock.fire()
+  expect([tidied, settled]).toEqual([3, 1])
+  clock.fire()
+  expect([tidied, settled, clock.isArmed()]).toEqual([3, 2, false])
   tidier.note(17 << 20)
   tidier[Symbol.dispose]()
-  expect([tidied, clock.isArmed()]).toEqual([1, false])
+  expect([tidied, settled, clock.isArmed()]).toEqual([3, 2, false])
 })
 
 test('[IX47] what nobody holds any more is collected', () => {

@@ -36,7 +36,7 @@ export type IndexRequest =
   /** Answered by `done` or `failed` once every changed space is on disk. */
   | { readonly type: 'flush'; readonly id: number }
   /** Things are quiet: time to collect garbage and to give memory back. */
-  | { readonly type: 'tidy' }
+  | { readonly type: 'tidy'; readonly what: 'garbage' | 'nursery' }
   /** Answered by `closed` once writes under way have ended. */
   | { readonly type: 'close' }
 
