@@ -32,13 +32,14 @@ export const PURGE_SEEDS = [11, 58, 115, 643, 895]
  * Seeds that found a bug in changes of the membership when it was there:
  *  159  a region was lost that had told one other of a catalog change, in a transfer without an end; what was built on it waited for ever
  *  231  writes of a retired region that others had refused came in through one that joined, after what they hid had been forgotten
+ *  294  what had left all lanes was not let go of: that waited for writes that were given up together with a lost region
  *  346  a joining region waited for the last word of a retired one before it let go of what others had forgotten
  *  894  a region that joined with a wrong clock went on showing a record whose deletion the others had forgotten
  *  1354 a retired region went on linking with joining ones, whose transfers of its state came to no end
  *  1470 the checker did not wait for what members hand to a region that joins late
  *  1578 a change that a joining region alone saw all votes for was forced away by those who did not hear of that
  */
-export const MEMBER_SEEDS = [159, 231, 346, 894, 1354, 1470, 1578]
+export const MEMBER_SEEDS = [159, 231, 294, 346, 894, 1354, 1470, 1578]
 
 /**
  * Seeds that found a bug in repair when it was there:

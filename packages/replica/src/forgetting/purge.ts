@@ -55,6 +55,15 @@ interface Candidate {
   readonly version: string
 }
 
+/** Of `letGo`. */
+interface Round {
+  /** Active members but ourselves when it began. */
+  readonly members: readonly ReplicaId[]
+  readonly sinceMs: number
+  /** What must be held first; unknown before a member was heard. */
+  target: VersionVector | undefined
+}
+
 /**
  * Forgets deletes for good, and patches that stand alone, without bringing back what they hide.
  *
@@ -72,7 +81,7 @@ export class Purge {
   #waiting: { readonly held: VersionVector; readonly candidates: Candidate[] } | undefined
   /** Where the next look goes on. */
   #at = { view: 0, slot: 0 }
-  #round: { readonly sinceMs: number; target: VersionVector | undefined } | undefined
+  #round: Round | undefined
 
   constructor(readonly parts: PurgeParts) {
     this.#blockers = new Blockers(parts.timers, parts.logger)
@@ -191,10 +200,13 @@ export class Purge {
 
   #letGo(): void {
     const { data, log, timers } = this.parts
+    const members = this.parts.members().map(({ replica }) => replica)
+    // What one had that has left since may never come: it was given up with it.
+    if (this.#round?.members.some((replica) => !members.includes(replica)) === true) this.#round = undefined
     if (this.#round === undefined) {
       if (!data.collections.some(({ looseCount }) => looseCount > 0)) return
       for (const state of data.collections) state.collectLoose(ROUND_MAX)
-      this.#round = { sinceMs: timers.elapsedMs(), target: undefined }
+      this.#round = { members, sinceMs: timers.elapsedMs(), target: undefined }
     }
     this.#round.target ??= this.#heldSince(this.#round.sinceMs)
     if (this.#round.target === undefined || !log.vector.dominates(this.#round.target)) return
