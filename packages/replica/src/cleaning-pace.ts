@@ -1,7 +1,7 @@
 /** Below this much of what may stay, cleaning is in no hurry: once in a step of maintenance. */
 const CALM = 0.75
 /** From here on it takes half of the time: writes that go on like this would outrun it. */
-const PRESSING = 1.25
+export const PRESSING = 1.25
 /** Rests as multiples of the time that the step before took. */
 const REST_CALM = 20
 const REST_PRESSING = 1

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { restMs } from './cleaning-pace.js'
-import { put, TestNode } from './test-node.js'
+import { converge, put, TestNode } from './test-node.js'
 import { TestTime } from './test-time.js'
 
 test('[RP93] cleaning rests by how much is left to do and how long it takes', () => {
@@ -49,4 +49,27 @@ test('[RP93] a store that is closed begins no more cleaning: nothing is written 
   time.run(10_000)
   await closed
   expect(eu.storage.commits).toBe(commits + 1)
+})
+
+test('[RP126] while a peer is sent what it missed nothing is moved that can wait', () => {
+  const time = new TestTime()
+  const [eu, us] = [new TestNode(time, 'eu', 1), new TestNode(time, 'us', 2)]
+  const link = eu.link(us)
+  eu.create()
+  converge(time, eu, us)
+  // Single writes, each a block of its own: so many of a shard are merged.
+  for (let n = 0; n < 400; n++) eu.put(n)
+  converge(time, eu, us)
+  const cleaned = (): number => eu.replica.status().counters.blocksCleaned
+  const before = cleaned()
+  link.near.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+  const text = 'x'.repeat(20_000)
+  for (let n = 0; n < 60; n++) eu.put(1000 + n, { text })
+  const held = cleaned()
+  time.run(4000)
+  expect(link.isOpen).toBe(true)
+  expect(cleaned()).toBe(held)
+  link.near.meddle = (frame) => [frame]
+  converge(time, eu, us)
+  time.until(() => cleaned() >= before + 128, 'cleaning', 20_000)
 })

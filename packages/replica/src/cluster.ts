@@ -38,6 +38,9 @@ import type { Settings } from './settings.js'
 import type { TransactionLog } from './transaction-log.js'
 import type { Transactions } from './transactions.js'
 
+/** More than is under way to a peer that keeps up, at any pace of writes that one region can take. */
+const CATCHING_UP_BYTES = 1 << 20
+
 type Hello = Extract<Message, { type: 'hello' }>
 type Heartbeat = Extract<Message, { type: 'heartbeat' }>
 
@@ -580,6 +583,16 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       const heardMsAgo = peer?.heardAt === undefined ? undefined : Math.round(now - peer.heardAt)
       return { region, replica, logged, merged: logged, searchable, heardMsAgo }
     })
+  }
+
+  /** Whether a linked peer lacks so much of what was written here that it is being told of a time when it was away. */
+  get isCatchingUp(): boolean {
+    const { log } = this
+    const own = this.identity.replica
+    const written = log.totalAt(own, log.vector.get(own))
+    return [...this.#peers.values()].some(
+      ({ session, acked }) => session !== undefined && written - log.totalAt(own, acked.get(own)) > CATCHING_UP_BYTES,
+    )
   }
 
   /** Ends all links: the engine stops. */

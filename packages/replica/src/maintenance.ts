@@ -1,6 +1,6 @@
 import { type CollectionUid, type Log, StoreError, type Timers } from '@meridian/core'
 import type { Counters } from './api.js'
-import { restMs } from './cleaning-pace.js'
+import { PRESSING, restMs } from './cleaning-pace.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { Cluster } from './cluster.js'
 import type { DataPlane } from './data-plane.js'
@@ -119,6 +119,8 @@ export class Maintenance {
       (most, { view, doc }) => Math.max(most, view.cleaningDebt({ mine, doc, amplificationMax })),
       0,
     )
+    // What is moved goes to every peer once more: not while one is still being sent what it missed, unless it cannot wait.
+    if (debt < PRESSING && cluster.isCatchingUp) return undefined
     for (let looked = 0; looked < lanes.length; looked++) {
       const { uid, doc, view, shard } = lanes[++this.#cleaned % lanes.length]!
       // A view with a hole would take for needed, or for over, what the missing block decides.

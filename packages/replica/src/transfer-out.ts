@@ -95,7 +95,8 @@ export class TransferOut {
     this.#progressAt = this.timers.elapsedMs()
     for (const sent of this.#under.keys()) if (sent <= number) this.#under.delete(sent)
     if (this.#end !== undefined && number >= this.#end.number) return true
-    this.pump()
+    // Several come in one turn, and a chunk takes some tens of milliseconds: requests are answered between two.
+    this.#later()
     return false
   }
 
