@@ -124,4 +124,15 @@ describe('architecture', () => {
       for (const target of importsOf(file))
         expect(ORACLE_MAY_IMPORT.includes(target) || /^\.\/[a-z-]+\.js$/.test(target), `${file}: ${target}`).toBe(true)
   })
+
+  test('[AR6] no two rules of a file have one id', () => {
+    for (const file of readdirSync(join(ROOT, 'docs/spec'))) {
+      const text = readFileSync(join(ROOT, 'docs/spec', file), 'utf8')
+      const ids = [...text.matchAll(/^- \*\*([A-Z]+\d+)\*\*/gm)].map(([, id]) => id!)
+      expect(
+        ids.filter((id, i) => ids.indexOf(id) !== i),
+        file,
+      ).toEqual([])
+    }
+  })
 })

@@ -20,10 +20,10 @@ const failuresOf = (seeds: readonly number[], policies: boolean): string[] =>
     }
   })
 
-test('[SM14] every region lists exactly the conflicts that are open, after faults, a late start and a reload', () => {
+test('[SM22] every region lists exactly the conflicts that are open, after faults, a late start and a reload', () => {
   expect(failuresOf([...PINNED, ...range(100, 25)], false)).toEqual([])
 }, 240_000)
 
-test('[SM14] also when the policies have changed in between', () => {
+test('[SM22] also when the policies have changed in between', () => {
   expect(failuresOf(range(1, 8), true)).toEqual([])
 }, 240_000)

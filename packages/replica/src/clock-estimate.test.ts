@@ -5,14 +5,14 @@ import { ClockEstimate } from './clock-estimate.js'
 const heard = (estimate: ClockEstimate, nowMs: number, offsetMs: number, [there, back]: readonly [number, number]) =>
   estimate.add({ wallMs: nowMs - back + offsetMs, echoMs: nowMs - there - back - 10, heldMs: 10 }, nowMs)
 
-test('[RP55] the sample with the shortest round trip is believed', () => {
+test('[RP127] the sample with the shortest round trip is believed', () => {
   const estimate = new ClockEstimate()
   heard(estimate, 10_000, 100, [2, 2])
   heard(estimate, 11_000, 100, [2, 200])
   expect(estimate.offsetMs).toBe(100)
 })
 
-test('[RP55] a clock that was set is noticed at once, either way, and a slow link is not taken for one', () => {
+test('[RP127] a clock that was set is noticed at once, either way, and a slow link is not taken for one', () => {
   const estimate = new ClockEstimate()
   for (let beat = 0; beat < 8; beat++) heard(estimate, 10_000 + beat * 1000, 0, [1, 1])
   heard(estimate, 18_000, 0, [1, 900])
