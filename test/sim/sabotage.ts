@@ -255,7 +255,8 @@ export const inOrderOfArrival = () => {
           const view = new DataView(copy.buffer, copy.byteOffset + entry.byteOffset - bytes.byteOffset)
           view.setUint32(STAMP_AT + 2, ++arrivals)
         }
-        return original.call(this, ref, copy, options)
+        // What was checked is the block as it came.
+        return original.call(this, ref, copy, { ...options, checked: undefined })
       },
   )
 }
