@@ -457,9 +457,9 @@ class Simulation {
       this.#time.at(this.#random.int(60), step)
     }
     step()
-    this.#operate()
-    this.#decide()
-    this.#decay()
+    this.#employ(this.#operators, 300, this.#isDrill ? 150 : 500)
+    this.#employ(this.#policies, 500, 1500)
+    this.#employ(this.#rot, 1500, 1500)
     if (!this.#withBarriers) return
     const random = new SeededRandom(this.options.seed ^ 0x5bd1e995)
     const probe = (): void => {
@@ -471,37 +471,19 @@ class Simulation {
     probe()
   }
 
-  #decide(): void {
-    const policies = this.#policies
-    if (policies === undefined) return
+  /** Somebody who interferes: from `firstMs` on, with pauses below `pauseMs`, until the faults end. */
+  #employ(
+    somebody: { readonly random: SeededRandom; step(): void } | undefined,
+    firstMs: number,
+    pauseMs: number,
+  ): void {
+    if (somebody === undefined) return
     const act = (): void => {
       if (this.#time.nowMs >= this.#forMs) return
-      policies.step()
-      this.#time.at(policies.random.int(1500), act)
+      somebody.step()
+      this.#time.at(somebody.random.int(pauseMs), act)
     }
-    this.#time.at(500, act)
-  }
-
-  #decay(): void {
-    const rot = this.#rot
-    if (rot === undefined) return
-    const act = (): void => {
-      if (this.#time.nowMs >= this.#forMs) return
-      rot.step()
-      this.#time.at(rot.random.int(1500), act)
-    }
-    this.#time.at(1500, act)
-  }
-
-  #operate(): void {
-    const operators = this.#operators
-    if (operators === undefined) return
-    const act = (): void => {
-      if (this.#time.nowMs >= this.#forMs) return
-      operators.step()
-      this.#time.at(operators.random.int(this.#isDrill ? 150 : 500), act)
-    }
-    this.#time.at(300, act)
+    this.#time.at(firstMs, act)
   }
 
   /** Each pair is dialed by both ends, as configured peers do, with a pause between attempts. */
