@@ -147,4 +147,5 @@ const load = async (
   return { times, stoodStill: still / Math.max(1, looks) }
 }
 
+/** Between two looks at the index, which does not say when it has come so far. */
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -18,6 +18,7 @@ export const atRest = async (index: HnswIndex, space: SpaceRef, { queries }: Vec
     const { pending, state, graph } = index.stats(space)!
     const isWorn = graph?.wanted !== undefined
     if (pending === 0 && state === 'ready' && !isWorn && index.rebuilds().space === undefined) return
+    // The index does not say when it has come to rest: it is asked.
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

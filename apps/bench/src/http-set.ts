@@ -115,6 +115,7 @@ const call = async (port: number, method: string, path: string, body?: string): 
   return ((await response.json()) as { result: unknown }).result
 }
 
+/** Between two looks at what a real process tells of itself to nobody who does not ask. */
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 200))
 
 /** Loads all of it, and waits until the graph has it. */
