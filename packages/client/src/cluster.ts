@@ -132,7 +132,7 @@ export interface PendingChangeInfo {
   readonly by: string
   readonly voted: readonly string[]
   readonly missing: readonly string[]
-  /** Why the asked region does not vote for it, if it does not. */
+  /** Why the asked region does not vote for it, if it does not; by force also whose vote will not come unless somebody acts. */
   readonly obstacle: string | null
 }
 

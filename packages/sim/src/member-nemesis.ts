@@ -95,13 +95,18 @@ export class MemberNemesis {
 
   /** Asked until it is done: the regions may not have noticed yet, or one of them may be down. A retired one asks in vain. */
   goOnWithout(nodes: readonly SimNode[] = this.nodes): void {
-    for (const lost of this.lost)
-      for (const node of nodes) {
-        if (node === lost || node.replica?.regions.membership.standing !== 'active') continue
-        if (!this.#areAll(node.replica.regions.status().members)) continue
-        this.#try(() => node.replica!.regions.retire(lost.region, undefined, { force: true }, () => {}))
-        return
-      }
+    for (const node of nodes) {
+      if (this.lost.has(node) || node.replica?.regions.membership.standing !== 'active') continue
+      const { members } = node.replica.regions.status()
+      if (!this.#areAll(members)) continue
+      const gone = new Set([...this.lost].map(({ region }) => region))
+      const [first, ...rest] = members.filter(({ region, status }) => status !== 'retired' && gone.has(region))
+      if (first === undefined) continue
+      // Who joins has a vote by force too: of several that are gone each is named, or the first waits for the others.
+      const lost = rest.map(({ replica }) => replica)
+      this.#try(() => node.replica!.regions.retire(first.region, first.replica, { force: true, lost }, () => {}))
+      return
+    }
   }
 
   #try(ask: () => void): void {

@@ -1,14 +1,16 @@
 import { Catalog } from '@meridian/catalog'
-import { parseRegionId } from '@meridian/core'
+import { parseRegionId, type ReplicaId } from '@meridian/core'
 import { expect, test } from 'vitest'
 import type { ChangeAnswer } from './regions.js'
-import { converge, put, TestNode } from '../test-node.js'
+import { converge, del, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
 
 const add = (node: TestNode, region: string) =>
   node.await<ChangeAnswer>((done) => node.replica.regions.add(region, undefined, done))
-const retire = (node: TestNode, region: string, force = false) =>
-  node.await<ChangeAnswer>((done) => node.replica.regions.retire(region, undefined, { force }, done))
+const retire = (node: TestNode, region: string, force = false, lost: readonly number[] = []) =>
+  node.await<ChangeAnswer>((done) =>
+    node.replica.regions.retire(region, undefined, { force, lost: lost.map((each) => each as ReplicaId) }, done),
+  )
 
 const standings = (node: TestNode): string =>
   node.replica.regions
@@ -181,6 +183,61 @@ test('[MB30] who has voted to retire a region by force takes no more from it, an
   time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
   converge(time, eu, us)
   expect(eu.read('late')).toEqual({})
+})
+
+test('[MB33] several joining regions that must start over are retired by force, each naming the others, and hold nothing up', () => {
+  const { time, eu, us, link } = founded()
+  const ap = new TestNode(time, 'ap', 3)
+  const apart = [ap.link(eu), ap.link(us)]
+  time.until(() => standings(us).includes('ap active') && standings(eu).includes('ap active'), 'ap founded too')
+  converge(time, eu, us, ap)
+  for (const each of apart) each.cut()
+  // us does not vote before eu has this.
+  link.far.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+  us.put('of us')
+  retire(eu, 'ap', true)
+  time.until(() => eu.replica.regions.status().pending[0]?.missing.join() === 'us', 'eu has voted')
+
+  // They have what ap alone has, and no vote on what is proposed already.
+  ap.put('alone')
+  const cutOff = [4, 5].map((number) => new TestNode(time, `jo${number}`, number, { joins: true }))
+  for (const each of cutOff) each.link(ap)
+  time.until(() => cutOff.every((each) => each.read('alone') !== undefined), 'both have it')
+  ap.crash()
+  for (const each of cutOff) each.link(eu)
+  time.until(() => [eu, us].every((node) => /jo4 joining, jo5 joining/.test(standings(node))), 'both are known')
+  link.far.meddle = (frame) => [frame]
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
+  const mustStartOver = (node: TestNode) => node.replica.readOnlyReason()?.code === 'IDENTITY_CONFLICT'
+  time.until(() => cutOff.every(mustStartOver), 'both are cut off')
+  time.until(() => cutOff.every(({ replica }) => !eu.replica.isLinked(replica.region)), 'eu has noticed')
+  expect(eu.read('alone')).toBeUndefined()
+
+  // Their processes live on, and each has a vote on the other that will never come: that is said, with the way out.
+  for (const name of ['jo4', 'jo5']) retire(eu, name, true)
+  time.run(10_000)
+  expect(standings(eu)).toMatch(/jo4 joining, jo5 joining/)
+  for (const node of [eu, us])
+    expect(node.replica.regions.status().pending.find(({ region }) => region === 'jo4')?.obstacle).toMatch(
+      /region jo5 \(replica 5\) has a vote and is not linked here: bring it back, or .* name it with lost$/,
+    )
+  retire(us, 'jo4', true, [5])
+  time.until(() => [eu, us].every((node) => standings(node).includes('jo4 retired')), 'the one is retired')
+  retire(us, 'jo5', true)
+  time.until(() => [eu, us].every((node) => standings(node).includes('jo5 retired')), 'so is the other')
+
+  // Nothing waits for them any more: neither levels, nor what may be forgotten, nor the next change.
+  const late = new TestNode(time, 'late', 6, { joins: true })
+  for (const node of [eu, us]) late.link(node)
+  time.until(() => standings(eu).includes('late joining') && late.replica.unservable() === undefined, 'late serves')
+  add(eu, 'late')
+  time.until(() => [eu, us, late].every((node) => standings(node).includes('late active')), 'late is added')
+  converge(time, eu, us, late)
+  expect(eu.replica.barriers.needed('all')).toBe(3)
+  eu.write([del(1)])
+  converge(time, eu, us, late)
+  time.run(10_000)
+  expect(eu.replica.status().counters.tombstonesPurged).toBeGreaterThan(0)
 })
 
 test('[MB23] a region that nobody knows is refused once the membership has changed, unless it joins', () => {

@@ -16,7 +16,7 @@ export interface PendingChange {
   readonly by: string
   readonly voted: readonly string[]
   readonly missing: readonly string[]
-  /** What keeps this region from voting for it. */
+  /** What keeps this region from voting for it, and by force whose vote will not come unless somebody acts. */
   readonly obstacle: string | undefined
 }
 
@@ -66,8 +66,22 @@ export class Regions {
       by: this.#regionOf(stamp.writer),
       voted: voters.filter((each) => !missing.includes(each)).map((each) => this.#regionOf(each)),
       missing: missing.map((each) => this.#regionOf(each)),
-      obstacle: missing.includes(membership.self) ? membership.obstacle(proposal) : undefined,
+      obstacle: this.#obstacle(proposal, missing),
     }
+  }
+
+  #obstacle(proposal: Proposal, missing: readonly ReplicaId[]): string | undefined {
+    const { membership } = this
+    const own = missing.includes(membership.self) ? membership.obstacle(proposal) : undefined
+    const away =
+      proposal.lost.length === 0 ? [] : missing.filter((each) => each !== membership.self && !this.isLinked(each))
+    // Two that are gone have a vote each on the other: without this word both would be asked for, and wait for ever.
+    const awaited = away.map(
+      (each) =>
+        `${membership.nameOf(each)} has a vote and is not linked here: bring it back, or if it will never act again ask once more and name it with lost`,
+    )
+    const all = [...(own === undefined ? [] : [own]), ...awaited]
+    return all.length === 0 ? undefined : all.join('; ')
   }
 
   #regionOf(replica: ReplicaId): string {
