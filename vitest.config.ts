@@ -12,6 +12,8 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     // One for each core, two at least: most tests wait for disks, sockets and processes of their own.
     maxWorkers: Math.max(2, availableParallelism()),
+    // Simulated runs make much garbage that lives no longer than a frame: see the flags of packages/sim/src/seed-process.ts.
+    execArgv: ['--single-threaded-gc', '--min-semi-space-size=32', '--max-semi-space-size=64'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
