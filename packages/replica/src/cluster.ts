@@ -188,6 +188,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       isPartial: () =>
         this.membership.cutOff !== undefined ||
         this.leftovers.origins().some((origin) => !this.membership.configuration.retired.has(origin)),
+      lacksPart: (replica) => this.leftovers.origins().some((origin) => this.#lacksLeftover(replica, origin)),
     })
     this.erasures = this.#erasures(parts)
     this.purge = new Purge({

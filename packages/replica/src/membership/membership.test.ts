@@ -388,14 +388,14 @@ test('[MB26] ten interruptions of a bootstrap cost less than 1.3 times the bytes
   expect(bytesOf(10) / undisturbed).toBeLessThan(1.3)
 })
 
-/** Three founders; `us` was away while `ap` wrote more than its log keeps, and took in a part of its state before `ap` was lost. */
-const bereft = () => {
+/** Three founders, numbered from `first`; `us` was away while `ap` wrote more than its log keeps, and took in a part of its state before `ap` was lost. */
+const bereft = (first = 1) => {
   const settings = { transferChunkBytes: 2000, transferWindow: 2, logRetentionEntries: 5, maintenanceMs: 50 }
   const time = new TestTime()
   const [eu, us, ap] = [
-    new TestNode(time, 'eu', 1, { settings }),
-    new TestNode(time, 'us', 2, { settings }),
-    new TestNode(time, 'ap', 3, { settings }),
+    new TestNode(time, 'eu', first, { settings }),
+    new TestNode(time, 'us', first + 1, { settings }),
+    new TestNode(time, 'ap', first + 2, { settings }),
   ]
   eu.create()
   const toEu = ap.link(eu)
@@ -448,6 +448,42 @@ test('[AE5] a part of a state whose transfer was interrupted is no divergence', 
   for (const { replica } of [eu, us])
     expect(replica.status().counters).toMatchObject({ recordsRepaired: 0, digestsUnequal: 0 })
 })
+
+test.each([
+  ['higher', 1, 9],
+  ['lower', 5, 1],
+])(
+  '[AE8] one of a %s number that joins is compared once it has taken what is here in part of a retired region',
+  (_, first, number) => {
+    const { time, eu, us } = bereft(first)
+    const lost = first + 2
+    us.link(eu)
+    retire(us, 'ap', true)
+    time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
+    const sa = new TestNode(time, 'sa', number, { joins: true })
+    const link = sa.link(eu)
+    // Nothing is handed to one that is not known yet: so the log brings it to the vector, and then it is not offered the part.
+    link.near.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+    link.far.meddle = (frame, message) => (message?.type === 'offer' && message.origin === lost ? [] : [frame])
+    time.until(() => sa.vector[lost] === eu.vector[lost], 'sa holds what eu holds of ap')
+    link.near.meddle = (frame) => [frame]
+    converge(time, eu, us, sa)
+    time.run(95_000)
+    expect(sa.vector).toEqual(eu.vector)
+    expect(sa.replica.collection('c').liveCount).toBeLessThan(eu.replica.collection('c').liveCount)
+    const agreements = (node: TestNode, of: string) =>
+      node.replica.agreements('c').map(({ peers }) => peers.find(({ region }) => region === of)?.state)
+    expect(agreements(eu, 'sa')).toEqual(['unknown', 'unknown'])
+    link.far.meddle = (frame) => [frame]
+    time.until(
+      () => [...agreements(eu, 'sa'), ...agreements(sa, 'eu')].every((state) => state === 'agree'),
+      'a comparison',
+    )
+    expect(sa.digests()).toEqual(eu.digests())
+    for (const { replica } of [eu, us, sa])
+      expect(replica.status().counters).toMatchObject({ recordsRepaired: 0, digestsUnequal: 0 })
+  },
+)
 
 test('[MB28] catalog changes of a lost region reach all, and so does what was built on them', () => {
   const { time, eu, us } = bereft()

@@ -66,6 +66,8 @@ export interface AntiEntropyParts {
   mayWrite(): boolean
   /** Whether more is here of an origin than the vector says, and the rest may yet come. */
   isPartial(): boolean
+  /** Whether a replica has not taken, or not said that it took, all that is here beyond the vector of origins that will not bring the rest. */
+  lacksPart(replica: ReplicaId): boolean
   isRetired(replica: ReplicaId): boolean
 }
 
@@ -77,7 +79,8 @@ export interface AntiEntropyParts {
  *   lower number     higher                    lower     higher     lower
  *
  *  1. Compared is only what is settled: equal vectors, nothing deferred, damaged or orphaned on either side, and no part of a
- *     state that the vector does not cover yet.
+ *     state that the vector does not cover yet. Of a retired origin it never will: both sides have the same part once each knows
+ *     that the other took its own. Those who voted do when it is retired; one that joins later has the vector before it has the part.
  *  2. For every id that differs each side appends the entries that its state of the id is made of once more, as survivors of
  *     cleaning are, with their old stamps. The merge of both is what everybody comes to show; to append what was not missing
  *     changes nothing.
@@ -121,7 +124,7 @@ export class AntiEntropy {
     const { timers, settings, self, log } = this.parts
     if (timers.elapsedMs() - this.#roundAt < settings.antiEntropyMs) return
     this.#keepAgreements()
-    const peers = this.parts.peers().filter(({ replica }) => replica > self)
+    const peers = this.parts.peers().filter(({ replica }) => replica > self && !this.parts.lacksPart(replica))
     if (peers.length === 0 || !this.#isSettled()) return
     this.#roundAt = timers.elapsedMs()
     this.#listed.clear()
@@ -153,6 +156,7 @@ export class AntiEntropy {
       return
     }
     if (!message.vector.equals(this.parts.log.vector) || !this.#isSettled()) return
+    if (this.parts.lacksPart(peer.replica)) return
     if (message.type === 'digests') this.#compare(peer, message)
     else if (message.type === 'leaves') this.#list(peer, message)
     else this.#narrow(peer, message)
