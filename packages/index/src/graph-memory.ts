@@ -1,5 +1,6 @@
 import type { VectorParams } from '@meridian/core'
 import { codesOf, isQuantized } from './quantizer.js'
+import type { Rows } from './rows.js'
 
 /** Links of upper levels, label table, locks and what the allocator adds: measured 100-160 bytes a slot at M 16-24. */
 const SLOT_EXTRA_BYTES = 160
@@ -17,6 +18,5 @@ export const graphBytes = (params: VectorParams, slots: number): number => slots
 /** Id, version, ordinal, label and their tables, about. */
 const ROW_EXTRA_BYTES = 160
 
-/** Of so many rows, `held` of them with a vector of their own. */
-export const rowsBytes = (params: VectorParams, rows: number, held: number): number =>
-  held * params.size * 4 + rows * ROW_EXTRA_BYTES
+/** Of rows and the vectors that are theirs. */
+export const rowsBytes = ({ end, heldBytes }: Rows): number => heldBytes + end * ROW_EXTRA_BYTES

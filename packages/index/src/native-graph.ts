@@ -1,5 +1,6 @@
 import type { Log, Metric } from '@meridian/core'
 import type { GraphShape } from './graph.js'
+import { type SketchAddon, type Sketcher, sketcherOf } from './sketches.js'
 import {
   NATIVE_METRICS,
   type NativeMetric,
@@ -36,6 +37,8 @@ export interface Engine {
   readonly kernel: string | undefined
   /** The exact scan. */
   readonly scoreVectors: ScoreVectors
+  /** Makes sketches of vectors, if the addon can. */
+  readonly sketcher: Sketcher | undefined
   /** Whether the vectors in a graph can be read and scored: then nobody else needs a copy. */
   readonly keepsVectors: boolean
   /** Whether there are graphs of bytes. */
@@ -46,7 +49,7 @@ export interface Engine {
 }
 
 /** The part of the addon that is used. Its own types depend on the patch, which another package manager does not apply. */
-export interface Addon {
+export interface Addon extends SketchAddon {
   readonly HierarchicalNSW: new (distance: 'l2' | 'ip' | 'l2-int8', dims: number) => AddonGraph
   readonly simdKernel?: () => string
   readonly trimMemory?: () => void
@@ -184,6 +187,7 @@ export const engineOf = (addon: Addon): Engine => {
   return {
     kernel,
     scoreVectors,
+    sketcher: sketcherOf(addon),
     keepsVectors,
     hasBytes: keepsVectors && hasBytes(addon),
     trimMemory: () => addon.trimMemory?.(),

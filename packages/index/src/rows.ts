@@ -2,8 +2,9 @@ import { assert, isFinite32, type Metric } from '@meridian/core'
 import { ABSENT, OrdinalMap } from './ordinal-map.js'
 import { ENGINE } from './graph.js'
 import { type Keeper, NO_ROW } from './keeper.js'
-import { ScanBatch } from './scan-batch.js'
+import { ScanBatch, type Sieve } from './scan-batch.js'
 import { normalize } from './scoring.js'
+import { isSketched, type Sketcher } from './sketches.js'
 import { Slab } from './slab.js'
 import type { TopK } from './top-k.js'
 import type { ScoreVectors } from './vector-scan.js'
@@ -42,8 +43,10 @@ export class Rows {
     readonly dims: number,
     readonly metric: Metric,
     scoreVectors: ScoreVectors = ENGINE.scoreVectors,
+    /** With it, scans pass over vectors that are here without reading them, where that changes nothing. */
+    sketcher?: Sketcher,
   ) {
-    this.#slab = new Slab(dims, scoreVectors)
+    this.#slab = new Slab(dims, scoreVectors, isSketched(dims, metric) ? sketcher : undefined)
     this.#scratch = new Float32Array(dims)
   }
 
@@ -60,6 +63,11 @@ export class Rows {
   /** Vectors that memory is held for here, beside what the keeper has. */
   get held(): number {
     return this.#slab.held
+  }
+
+  /** What they take, sketches included. */
+  get heldBytes(): number {
+    return this.#slab.held * this.#slab.slotBytes
   }
 
   rowOf(ordinal: number): number | undefined {
@@ -158,7 +166,7 @@ export class Rows {
     return this.metric === 'Cosine' ? normalize(query) : query
   }
 
-  /** Scores those of `rows` that a record owns; returns how many. */
+  /** Scores those of `rows` that a record owns, but for those that sketches rule out; returns how many. */
   offerRows(query: Float32Array, rows: Iterable<number>, best: TopK): number {
     this.#begin()
     let offered = 0
@@ -166,7 +174,7 @@ export class Rows {
     return offered + this.#finish(query, best)
   }
 
-  /** Scores every owned row, in memory order; returns how many. */
+  /** As `offerRows`, every owned row, in memory order. */
   offerAll(query: Float32Array, best: TopK): number {
     this.#begin()
     const keeper = this.#keeper
@@ -180,7 +188,7 @@ export class Rows {
     return offered + this.#finish(query, best)
   }
 
-  /** Scores the rows of those `ordinals` that there are; returns how many. */
+  /** As `offerRows`, the rows of those `ordinals` that there are. */
   offerAmong(query: Float32Array, ordinals: Uint32Array, best: TopK): number {
     this.#begin()
     let offered = 0
@@ -230,16 +238,22 @@ export class Rows {
     const ordinal = this.#ordinals[row]!
     if (ordinal === NO_ORDINAL) return 0
     const slot = this.#slots[row]!
-    if (slot !== NO_SLOT) return own.add(slot, ordinal) ? this.#offerOwn(query, best) : 0
+    if (slot !== NO_SLOT) return own.add(slot, ordinal) ? this.#finish(query, best) : 0
     return kept.add(this.#keeper!.labelOf(row), ordinal) ? this.#offerKept(query, best) : 0
   }
 
+  /** The keeper's first: with them `best` may be full, and then most of the others need not be read. */
   #finish(query: Float32Array, best: TopK): number {
-    return this.#offerOwn(query, best) + this.#offerKept(query, best)
+    return this.#offerKept(query, best) + this.#offerOwn(query, best)
   }
 
   #offerOwn(query: Float32Array, best: TopK): number {
-    return own.offer((slots, scores) => this.#slab.score(this.metric, query, slots, scores), best)
+    const slab = this.#slab
+    const sieve: Sieve | undefined =
+      slab.isSketched && own.isWorthSieving(this.dims)
+        ? (slots, bound, kept) => slab.sieve(this.metric, query, slots, bound, kept)
+        : undefined
+    return own.offer((slots, scores) => slab.score(this.metric, query, slots, scores), best, sieve)
   }
 
   #offerKept(query: Float32Array, best: TopK): number {

@@ -64,7 +64,7 @@ class DenseSpace implements ScannedSpace {
   }
 
   get bytes(): number {
-    return rowsBytes(this.params, this.#rows.end, this.#rows.held)
+    return rowsBytes(this.#rows)
   }
 
   put(ordinal: number, value: VectorValue): boolean {

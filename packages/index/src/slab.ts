@@ -1,4 +1,5 @@
 import type { Metric } from '@meridian/core'
+import { Sketches, type Sketcher } from './sketches.js'
 import type { ScoreVectors } from './vector-scan.js'
 
 const CHUNK_BYTES = 128 * 1024
@@ -15,6 +16,7 @@ export class Slab {
   /** Taken slots of each. */
   readonly #takenOf: number[] = []
   readonly #chunkSlots: number
+  readonly #sketches: Sketches | undefined
   readonly #free: number[] = []
   #spare: Float32Array | undefined
   #droppedCount = 0
@@ -25,8 +27,11 @@ export class Slab {
   constructor(
     readonly dims: number,
     readonly scoreVectors: ScoreVectors,
+    /** Makes a sketch of each vector. */
+    sketcher?: Sketcher,
   ) {
     this.#chunkSlots = Math.max(1, Math.floor(CHUNK_BYTES / (4 * dims)))
+    this.#sketches = sketcher && new Sketches(sketcher, dims, this.#chunkSlots)
   }
 
   /** Taken slots. */
@@ -40,12 +45,18 @@ export class Slab {
     return this.#end - this.#droppedCount * this.#chunkSlots + beyond
   }
 
+  /** Of a held slot. */
+  get slotBytes(): number {
+    return this.dims * 4 + (this.#sketches?.bytes ?? 0)
+  }
+
   /** Copies a vector into a slot, whose number it returns. */
   take(vector: Float32Array): number {
     const slot = this.#free.pop() ?? this.#end++
     const chunk = Math.floor(slot / this.#chunkSlots)
     this.#hold(chunk)
     this.#chunks[chunk]!.set(vector, (slot - chunk * this.#chunkSlots) * this.dims)
+    this.#sketches?.write(slot, vector)
     this.#size++
     return slot
   }
@@ -58,6 +69,7 @@ export class Slab {
     if (--this.#takenOf[chunk]! > 0) return
     this.#spare ??= this.#chunks[chunk]!
     this.#chunks[chunk] = DROPPED
+    this.#sketches?.drop(chunk)
     this.#droppedCount++
   }
 
@@ -72,6 +84,16 @@ export class Slab {
     this.scoreVectors(metric, query, this.#chunks, this.#chunkSlots, slots, scores)
   }
 
+  /** Whether slots can be told by their sketches. */
+  get isSketched(): boolean {
+    return this.#sketches !== undefined
+  }
+
+  /** See `Sketcher.sieve`; only where it `isSketched`. */
+  sieve(metric: Metric, query: Float32Array, slots: Uint32Array, bound: number, kept: Uint32Array): number {
+    return this.#sketches!.sieve(metric, query, slots, bound, kept)
+  }
+
   /** Makes room for one more slot of a chunk. */
   #hold(chunk: number): void {
     if (this.#takenOf[chunk] === undefined) this.#takenOf[chunk] = 0
@@ -79,5 +101,6 @@ export class Slab {
     if (this.#takenOf[chunk]++ > 0) return
     this.#chunks[chunk] = this.#spare ?? new Float32Array(this.#chunkSlots * this.dims)
     this.#spare = undefined
+    this.#sketches?.hold(chunk)
   }
 }

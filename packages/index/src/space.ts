@@ -9,7 +9,7 @@ import type {
   VectorParams,
 } from '@meridian/core'
 import { idHash } from './buried.js'
-import { fitsGraph } from './graph.js'
+import { ENGINE, fitsGraph } from './graph.js'
 import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
 import { graphBytes, rowsBytes } from './graph-memory.js'
 import { NO_LABEL, NO_ROW } from './keeper.js'
@@ -60,7 +60,7 @@ export class Space {
   ) {
     this.#params = params
     this.#backlogMax = Math.min(BACKLOG_MAX, Math.floor(BACKLOG_NUMBERS_MAX / params.size))
-    this.rows = new Rows(params.size, params.metric)
+    this.rows = new Rows(params.size, params.metric, ENGINE.scoreVectors, ENGINE.sketcher)
   }
 
   get params(): VectorParams {
@@ -271,7 +271,7 @@ export class Space {
       pending: layer ? layer.missing.size : this.hasWork ? live : 0,
       dead: layer?.graph.dead ?? 0,
       state: this.#rebuild ? 'rebuilding' : 'ready',
-      bytes: rowsBytes(params, rows.end, rows.held) + graphBytes(params, slots + next),
+      bytes: rowsBytes(rows) + graphBytes(params, slots + next),
       ...(layer && {
         graph: {
           slots,
@@ -417,7 +417,6 @@ export class Space {
     rescored: number,
   ): number {
     const found: number[] = []
-    let scanned = 0
     let allowed: Uint8Array | undefined
     if (among) {
       allowed = new Uint8Array(Math.ceil(layer.graph.slots / 8))
@@ -434,9 +433,6 @@ export class Space {
         }
       }
       if (count === 0) return this.rows.offerRows(vector, found, best)
-    } else {
-      scanned += this.rows.offerRows(vector, layer.missing, best)
-      scanned += this.rows.offerRows(vector, layer.loose, best)
     }
     // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them, or the first of them.
     const labels = layer.search(vector, ef, allowed)
@@ -445,7 +441,10 @@ export class Space {
       const row = layer.rowOf(labels[i]!)
       if (row !== NO_ROW) found.push(row)
     }
-    return scanned + this.rows.offerRows(vector, found, best)
+    const scanned = this.rows.offerRows(vector, found, best)
+    if (among) return scanned
+    // After the graph's: next to those few of what it lacks can be among the first, and the others need not be read.
+    return scanned + this.rows.offerRows(vector, layer.missing, best) + this.rows.offerRows(vector, layer.loose, best)
   }
 }
 

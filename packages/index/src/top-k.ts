@@ -20,6 +20,11 @@ export class TopK {
     this.#ordinals = new Uint32Array(capacity)
   }
 
+  /** The worst score kept, once there are as many as there may be: with a worse one nothing else comes in. */
+  get worst(): number | undefined {
+    return this.#size === this.capacity && this.capacity > 0 ? this.#ranks[0]! * this.#sign : undefined
+  }
+
   offer(ordinal: number, score: number): void {
     const rank = score * this.#sign
     if (this.#size < this.capacity) {
