@@ -3,7 +3,7 @@ import { BOOTSTRAP_PLAN, bootstrap } from './bootstrap.js'
 import type { Gauged } from './gauge.js'
 import { atMost, type Goal } from './goal.js'
 import { rawBytes } from './records.js'
-import { goalLines, machine, numberOption, type Report } from './report.js'
+import { countOption, goalLines, machine, numberOption, type Report } from './report.js'
 import { table } from './table.js'
 
 export const runBootstrap = async (args: readonly string[]): Promise<Report> => {
@@ -18,7 +18,7 @@ export const runBootstrap = async (args: readonly string[]): Promise<Report> => 
   })
   const plan = {
     stateBytes: numberOption('megabytes', values.megabytes, 0.1, 100_000) * 1e6,
-    dims: Math.round(numberOption('dims', values.dims, 1, 4096)),
+    dims: countOption('dims', values.dims, 1, 4096),
     writesPerSecond: numberOption('writes', values.writes, 1, 10_000),
   }
   const index = values.graph ? 'graph' : 'none'

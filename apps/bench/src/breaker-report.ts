@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { BREAKER_PLAN, breaker, breakerGoals } from './breaker.js'
-import { machine, mixedLines, numberOption, type Report } from './report.js'
+import { countOption, machine, mixedLines, type Report } from './report.js'
 import { table } from './table.js'
 import { vectorSet } from './vector-set.js'
 
@@ -17,9 +17,9 @@ export const runBreaker = async (args: readonly string[]): Promise<Report> => {
     },
   })
   // A graph with fewer than a thousand dead is not rebuilt.
-  const count = Math.round(numberOption('count', values.count, 5000, 10_000_000))
-  const rounds = Math.round(numberOption('rounds', values.rounds, 1, 100))
-  const searchers = Math.round(numberOption('searchers', values.searchers, 1, 1000))
+  const count = countOption('count', values.count, 5000, 10_000_000)
+  const rounds = countOption('rounds', values.rounds, 1, 100)
+  const searchers = countOption('searchers', values.searchers, 1, 1000)
   const plan = { ...BREAKER_PLAN, rounds, searchers }
   const set = await vectorSet(values.set, count, QUERIES)
   const figures = await breaker(set, plan)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CHURN_PLAN, churn, churnGoals } from './churn.js'
 import { churnPlot } from './churn-plot.js'
-import { goalLines, machine, numberOption, type Report } from './report.js'
+import { countOption, goalLines, machine, type Report } from './report.js'
 import { table } from './table.js'
 import { vectorSet } from './vector-set.js'
 
@@ -19,8 +19,8 @@ export const runChurn = async (args: readonly string[]): Promise<Report> => {
       plots: { type: 'string' },
     },
   })
-  const count = Math.round(numberOption('count', values.count, 2000, 10_000_000))
-  const rounds = Math.round(numberOption('rounds', values.rounds, 1, 100))
+  const count = countOption('count', values.count, 2000, 10_000_000)
+  const rounds = countOption('rounds', values.rounds, 1, 100)
   const plan = { ...CHURN_PLAN, rounds }
   const set = await vectorSet(values.set, count, QUERIES)
   const figures = await churn(set, plan)

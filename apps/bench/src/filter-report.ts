@@ -22,8 +22,7 @@ export const runFilter = async (args: readonly string[]): Promise<Report> => {
   }
   const figures: FilterFigures[] = []
   for (const name of values.set) {
-    const set = await dataSet(values.data, name)
-    if (set === undefined) throw new Error(`--data ${values.data}: no set ${name} there`)
+    const set = await dataSet(name, { folder: values.data })
     figures.push(...filterFigures(name, set, plan))
   }
   const goals = figures.flatMap(({ set, filter, recall, overBest }) => [

@@ -27,6 +27,7 @@ test('[BN14] each filter is asked planned, scanned and walked; the farthest shar
     vectors: numbers(9000),
     queryCount: 12,
     queries: numbers(72),
+    groundTruth: null,
   }
   const figures = filterFigures('set', set, { queries: 12, shares: [0.5, 0.01], farShares: [0.2] })
   expect(figures.map(({ filter }) => filter)).toEqual(['50 %', '1 %', '20 %, farthest'])

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { SETS } from './engines.js'
 import { atLeast, atMost } from './goal.js'
-import { HTTP_SET_PLAN, httpSet, type HttpSetFigures } from './http-set.js'
-import { floorLines, goalLines, machine, numberOption, type Report } from './report.js'
+import { HTTP_SET_PLAN, type HttpSetFigures, httpSet } from './http-set.js'
+import { countOption, floorLines, goalLines, limitOption, machine, type Report } from './report.js'
 import { table } from './table.js'
 import { truthSet } from './truth-set.js'
 
@@ -21,10 +21,10 @@ export const runHttpSet = async (args: readonly string[]): Promise<Report> => {
   })
   const plan = {
     ...HTTP_SET_PLAN,
-    rounds: Math.round(numberOption('rounds', values.rounds, 1, 100)),
-    connections: Math.round(numberOption('connections', values.connections, 1, 1000)),
+    rounds: countOption('rounds', values.rounds, 1, 100),
+    connections: countOption('connections', values.connections, 1, 1000),
   }
-  const limit = values.limit === undefined ? undefined : numberOption('limit', values.limit, 1000, 1e7)
+  const limit = limitOption(values.limit)
   const figures: HttpSetFigures[] = []
   for (const name of values.set) figures.push(await httpSet(await truthSet(name, limit), plan))
   const floors = figures.flatMap(({ set, httpRecall, ofIndex }) => [

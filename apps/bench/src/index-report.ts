@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type EngineName, SETS, withEngines } from './engines.js'
 import { atLeast, type Floor } from './goal.js'
-import { floorLines, machine, numberOption, type Report } from './report.js'
+import { countOption, floorLines, limitOption, machine, type Report } from './report.js'
 import { median } from './sweep.js'
 import { table } from './table.js'
 import { recallOf, type TruthSet, truthSet } from './truth-set.js'
@@ -54,8 +54,8 @@ export const runIndex = async (args: readonly string[]): Promise<Report> => {
       rounds: { type: 'string', default: '5' },
     },
   })
-  const rounds = Math.round(numberOption('rounds', values.rounds, 1, 100))
-  const limit = values.limit === undefined ? undefined : numberOption('limit', values.limit, 1000, 1e7)
+  const rounds = countOption('rounds', values.rounds, 1, 100)
+  const limit = limitOption(values.limit)
   const figures: BuildFigures[] = []
   for (const name of values.set) figures.push(await builds(await truthSet(name, limit), rounds))
   const goals: Floor[] = figures.map(({ set, engines }) =>

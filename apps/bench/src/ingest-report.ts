@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { INGEST_PLAN, ingest, ingestGoals } from './ingest.js'
-import { machine, mixedLines, numberOption, type Report } from './report.js'
+import { countOption, machine, mixedLines, type Report } from './report.js'
 import { table } from './table.js'
 import { vectorSet } from './vector-set.js'
 
@@ -15,8 +15,8 @@ export const runIngest = async (args: readonly string[]): Promise<Report> => {
       connections: { type: 'string', default: String(INGEST_PLAN.connections) },
     },
   })
-  const count = Math.round(numberOption('count', values.count, 2000, 10_000_000))
-  const connections = Math.round(numberOption('connections', values.connections, 1, 64))
+  const count = countOption('count', values.count, 2000, 10_000_000)
+  const connections = countOption('connections', values.connections, 1, 64)
   const plan = { ...INGEST_PLAN, connections }
   const set = await vectorSet(values.set, count, QUERIES)
   const figures = await ingest(set, plan)

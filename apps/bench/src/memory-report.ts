@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { atMost } from './goal.js'
-import { goalLines, machine, numberOption, type Report } from './report.js'
 import { RegionChild } from './region-child.js'
+import { countOption, goalLines, machine, type Report } from './report.js'
 import { table } from './table.js'
 
 const COLLECTION = 'bench'
@@ -75,8 +75,8 @@ export const runMemory = async (args: readonly string[]): Promise<Report> => {
       int8: { type: 'boolean', default: false },
     },
   })
-  const rows = Math.round(numberOption('rows', values.rows, 1000, 1e7))
-  const dims = Math.round(numberOption('dims', values.dims, 2, 4096))
+  const rows = countOption('rows', values.rows, 1000, 1e7)
+  const dims = countOption('dims', values.dims, 2, 4096)
   const kind = values.int8 ? 'int8' : 'float32'
   const directory = await mkdtemp(join(tmpdir(), 'meridian-bench-'))
   const figures: { what: string; resident: Resident }[] = []

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { liveBytesOf, OVERWRITE_PLAN, overwrite, overwriteGoals } from './overwrite.js'
-import { goalLines, machine, numberOption, type Report } from './report.js'
+import { countOption, goalLines, machine, type Report } from './report.js'
 import { table } from './table.js'
 
 export const runOverwrite = async (args: readonly string[]): Promise<Report> => {
@@ -14,10 +14,10 @@ export const runOverwrite = async (args: readonly string[]): Promise<Report> => 
     },
   })
   const plan = {
-    records: Math.round(numberOption('points', values.points, 100, 10_000_000)),
-    rounds: Math.round(numberOption('rounds', values.rounds, 1, 100)),
-    dims: Math.round(numberOption('dims', values.dims, 1, 4096)),
-    batch: Math.round(numberOption('batch', values.batch, 1, 10_000)),
+    records: countOption('points', values.points, 100, 10_000_000),
+    rounds: countOption('rounds', values.rounds, 1, 100),
+    dims: countOption('dims', values.dims, 1, 4096),
+    batch: countOption('batch', values.batch, 1, 10_000),
   }
   const rounds = await overwrite(plan)
   const goals = overwriteGoals(plan, rounds)

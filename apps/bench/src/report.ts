@@ -38,3 +38,11 @@ export const numberOption = (name: string, text: string, least: number, most: nu
     throw new Error(`--${name} ${text}: must be a number from ${least} to ${most}`)
   return number
 }
+
+/** Of an option that counts something: rounded. @throws as `numberOption` */
+export const countOption = (name: string, text: string, least: number, most: number): number =>
+  Math.round(numberOption(name, text, least, most))
+
+/** Of `--limit`: how many rows of a set to take, all unless given. @throws as `numberOption` */
+export const limitOption = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : countOption('limit', text, 1000, 1e7)

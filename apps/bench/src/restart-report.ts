@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { atLeast, atMost } from './goal.js'
-import { floorLines, goalLines, machine, numberOption, type Report } from './report.js'
+import { countOption, floorLines, goalLines, limitOption, machine, type Report } from './report.js'
 import { flips, restart } from './restart.js'
 import { table } from './table.js'
 import { truthSet } from './truth-set.js'
@@ -14,8 +14,8 @@ export const runRestart = async (args: readonly string[]): Promise<Report> => {
       flips: { type: 'string', default: '1000' },
     },
   })
-  const count = Math.round(numberOption('flips', values.flips, 1, 1e6))
-  const limit = values.limit === undefined ? undefined : numberOption('limit', values.limit, 1000, 1e7)
+  const count = countOption('flips', values.flips, 1, 1e6)
+  const limit = limitOption(values.limit)
   const figures = await restart(await truthSet(values.set, limit))
   const damage = await flips(count, 1)
   const share = figures.restartSeconds / figures.buildSeconds

@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util'
 import { ENGINES, type EngineName, OTHERS, SETS, withEngines } from './engines.js'
 import { atLeast, type Floor } from './goal.js'
 import { plot } from './plot.js'
-import { floorLines, machine, numberOption, type Report } from './report.js'
-import { median, speedAt, type SweepPoint } from './sweep.js'
+import { countOption, floorLines, limitOption, machine, type Report } from './report.js'
+import { median, type SweepPoint, speedAt } from './sweep.js'
 import { table } from './table.js'
 import { recallOf, type TruthSet, truthSet } from './truth-set.js'
 
@@ -111,8 +111,8 @@ export const runSearch = async (args: readonly string[]): Promise<Report> => {
       others: { type: 'boolean', default: false },
     },
   })
-  const rounds = Math.round(numberOption('rounds', values.rounds, 1, 100))
-  const limit = values.limit === undefined ? undefined : numberOption('limit', values.limit, 1000, 1e7)
+  const rounds = countOption('rounds', values.rounds, 1, 100)
+  const limit = limitOption(values.limit)
   const names = values.others ? [...ENGINES, ...OTHERS] : ENGINES
   const figures: SetFigures[] = []
   for (const name of values.set) figures.push(await sweep(await truthSet(name, limit), names, rounds))

@@ -1,21 +1,11 @@
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Metric } from '@meridian/core'
 import { normalize } from '@meridian/index'
+import { dataSet } from './data-set.js'
 
 /** Hits asked of every engine. */
 export const K = 10
-
-interface Loaded {
-  readonly metric: 'l2' | 'cosine'
-  readonly dims: number
-  readonly count: number
-  readonly vectors: Float32Array
-  readonly queryCount: number
-  readonly queries: Float32Array
-  readonly groundTruth: { readonly k: number; readonly distances: Float32Array } | null
-}
 
 /** A real data set with its exact neighbours. */
 export interface TruthSet {
@@ -36,12 +26,7 @@ export interface TruthSet {
  * @throws Error if the set, or its truth for that many rows, is not on this machine
  */
 export const truthSet = async (name: string, limit?: number): Promise<TruthSet> => {
-  const folder = new URL('../../../../shared/data/', import.meta.url)
-  const loader = new URL('load.mjs', folder)
-  if (!existsSync(loader) || !existsSync(new URL(name, folder)))
-    throw new Error(`--set ${name}: there is no such data set in shared/data beside the repository`)
-  const { load } = (await import(loader.href)) as { load: (name: string, options: { limit?: number }) => Loaded }
-  const set = load(name, limit === undefined ? {} : { limit })
+  const set = await dataSet(name, { limit })
   const { dims, groundTruth: truth } = set
   if (truth === null) throw new Error(`--limit ${limit}: ${name} has no exact neighbours for so many rows`)
   const metric = set.metric === 'l2' ? 'Euclid' : 'Cosine'
