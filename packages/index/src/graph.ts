@@ -59,9 +59,13 @@ export class Graph {
     this.#isDead = new Uint8Array(Math.max(CAPACITY_MIN, native.capacity))
   }
 
-  static create(shape: GraphShape, engine: Engine = ENGINE): Graph {
+  /**
+   * `expected` slots have room from the start: a large block is the system's, and goes back to it whole. One that grew in steps may
+   * lie among others that the allocator keeps, with holes where it lay before. What is not used of it takes no memory.
+   */
+  static create(shape: GraphShape, engine: Engine = ENGINE, expected = 0): Graph {
     const native = engine.create(shape)
-    native.init(CAPACITY_MIN, shape.hnsw.m, shape.hnsw.efConstruct)
+    native.init(Math.max(CAPACITY_MIN, expected), shape.hnsw.m, shape.hnsw.efConstruct)
     return new Graph(shape, native, 0, engine.keepsVectors)
   }
 
@@ -79,6 +83,11 @@ export class Graph {
       graph.#dead++
     }
     return graph
+  }
+
+  /** Slots that it has room for without growing. */
+  get capacity(): number {
+    return this.#native.capacity
   }
 
   /** Labels given out, dead ones included. */

@@ -2,7 +2,7 @@ import type { Metric, Trace, VectorParams } from '@meridian/core'
 import { Buried, UNKNOWN_ID } from './buried.js'
 import { CodeVectors } from './code-vectors.js'
 import { Embedding } from './embedding.js'
-import { Graph } from './graph.js'
+import { ENGINE, Graph } from './graph.js'
 import type { VectorFile } from './vector-file.js'
 import { type Keeper, NO_LABEL, NO_ROW } from './keeper.js'
 import type { Rows } from './rows.js'
@@ -11,6 +11,9 @@ import type { Rows } from './rows.js'
 export interface VectorFiles {
   create(): VectorFile | undefined
 }
+
+/** Slots that a graph has room for at first, of the rows there are: changes go on while it is built. */
+const ROOM = 1.1
 
 /**
  * One generation of a space's graph and what ties it to the rows. Invariants, for every row that a record owns:
@@ -55,7 +58,8 @@ export class Layer implements Keeper {
   static empty(params: VectorParams, rows: Rows, files?: VectorFiles): Layer {
     const embedding = Embedding.over(params, rows)
     const file = embedding.quantizer?.isWhole === false ? files?.create() : undefined
-    return new Layer(embedding, Graph.create(embedding.shape), undefined, undefined, file)
+    const expected = Math.ceil(rows.live * ROOM)
+    return new Layer(embedding, Graph.create(embedding.shape, ENGINE, expected), undefined, undefined, file)
   }
 
   static create(params: VectorParams, rows: Rows, files?: VectorFiles): Layer {

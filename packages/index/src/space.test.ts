@@ -322,6 +322,18 @@ test('[IX60] what is fresh waits for a graph that will be there soon, and is not
   expect(space.stats()).toMatchObject({ live: 4000, pending: 0, dead: 0, state: 'ready' })
 })
 
+test('[IX63] a graph built anew has room for what it takes from the start, and a little more', () => {
+  const space = new Space(paramsOf(8, 'Euclid'))
+  const vectors = clustered(8000, 8, 28)
+  for (let i = 0; i < 8000; i++) space.set(i, `id-${i}`, '1', vectors[i]!)
+  build(space)
+  space.rebuild()
+  while (space.isRebuilding) space.stepRebuild(forever)
+  expect(space.stats()).toMatchObject({ live: 8000, pending: 0, dead: 0, state: 'ready' })
+  // In steps of an eighth it would have been another number.
+  expect(space.current!.graph.capacity).toBe(8800)
+})
+
 test('[IX60] a rebuild that has little time is done though vectors are replaced as fast as they are inserted', () => {
   const twins = new Twins(8, 'Euclid')
   const fresh = clustered(30_000, 8, 26)
