@@ -48,11 +48,11 @@ export const runChurn = async (args: readonly string[]): Promise<Report> => {
       ]),
     ),
     table(
-      ['graph', 'recall@10', 'p50 ms', 'p95 ms', 'MB'],
+      ['graph', 'recall@10', 'p50 ms', 'p95 ms', 'MB', 'slots'],
       [
-        ['fresh, before', fresh.recall, fresh.p50Ms, fresh.p95Ms, mb(fresh.bytes)],
-        ['churned', churned.recall, churned.p50Ms, churned.p95Ms, mb(churned.bytes)],
-        ['fresh, after', again.recall, again.p50Ms, again.p95Ms, ''],
+        ['fresh, before', fresh.recall, fresh.p50Ms, fresh.p95Ms, mb(fresh.bytes), fresh.slots],
+        ['churned', churned.recall, churned.p50Ms, churned.p95Ms, mb(churned.bytes), churned.slots],
+        ['fresh, after', again.recall, again.p50Ms, again.p95Ms, '', set.vectors.length],
       ],
     ),
     `${figures.checkedHits} hits checked`,

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HNSW_DEFAULT } from '@meridian/core'
-import { HnswIndex, score } from '@meridian/index'
+import { giveMemoryBack, HnswIndex, score } from '@meridian/index'
 import { atMost, type Goal } from './goal.js'
 import { memory } from './gauge.js'
-import { atRest, type GraphFigures, graphFigures, LIMIT, recallOf } from './graph-figures.js'
+import { type GraphFigures, graphFigures, LIMIT, longAtRest, recallOf } from './graph-figures.js'
 import { type Quantiles, quantiles } from './quantiles.js'
 import { randomOf, shuffled } from './shuffled.js'
 import type { VectorSet } from './vector-set.js'
@@ -21,6 +21,8 @@ export const CHURN_PLAN: ChurnPlan = { rounds: 5, setsPerSearch: 25 }
 /** A graph at rest, and the memory of this process beyond what it took before the index was there. */
 export interface WeighedFigures extends GraphFigures {
   readonly bytes: number
+  /** Of the graph: vectors that were deleted or superseded among them. */
+  readonly slots: number
 }
 
 /** What things were like on the way. */
@@ -56,6 +58,8 @@ export interface ChurnFigures {
   readonly wrongHits: number
 }
 
+/** More than it takes until the last of it is given back. */
+const IDLE_MS = 12_000
 const SPACE = { collection: 'churn', vector: '' }
 const LOOKS_A_ROUND = 4
 /** Questions of one look. */
@@ -70,15 +74,15 @@ const PENDING_MIN = 2000
 /** Replaces every vector, in another order each round, with searches in between; every hit is checked against what is there. */
 export const churn = async (set: VectorSet, { rounds, setsPerSearch }: ChurnPlan): Promise<ChurnFigures> => {
   const directory = await mkdtemp(join(tmpdir(), 'meridian-bench-'))
-  const before = await settledBytes()
+  const before = await idleBytes(giveMemoryBack)
   const index = new HnswIndex({ directory, workers: 1 })
   try {
     /** By ordinal, the row that the record has now; a negative one is deleted. */
     const rowOf = Int32Array.from(set.vectors.keys())
     open(index, set, rowOf)
-    await atRest(index, SPACE, set)
+    await longAtRest(index, SPACE, set)
     const [first] = await graphFigures([index], SPACE, set)
-    const fresh = { ...first!, bytes: (await settledBytes()) - before }
+    const fresh = { ...first!, bytes: (await idleBytes()) - before, slots: slotsOf(index) }
     const random = randomOf(1)
     const told: ChurnRound[] = []
     const looks: ChurnLook[] = [{ rounds: 0, recall: fresh.recall, p95Ms: fresh.p95Ms, deadShare: deadShare(index) }]
@@ -148,18 +152,18 @@ export const churn = async (set: VectorSet, { rounds, setsPerSearch }: ChurnPlan
         ...quantiles(times),
       })
     }
-    await atRest(index, SPACE, set)
-    const churnedBytes = (await settledBytes()) - before
+    await longAtRest(index, SPACE, set)
+    const churnedBytes = (await idleBytes()) - before
     const twin = new HnswIndex({ directory: join(directory, 'again'), workers: 1 })
     try {
       open(twin, set, rowOf)
-      await atRest(twin, SPACE, set)
+      await longAtRest(twin, SPACE, set)
       const [churned, again] = await graphFigures([index, twin], SPACE, set)
       return {
         fresh,
         rounds: told,
         looks,
-        churned: { ...churned!, bytes: churnedBytes },
+        churned: { ...churned!, bytes: churnedBytes, slots: slotsOf(index) },
         again: again!,
         checkedHits,
         wrongHits,
@@ -197,11 +201,14 @@ const deadShare = (index: HnswIndex): number => {
   return Number((dead / (graph?.slots ?? 1)).toFixed(3))
 }
 
-/** When what is not used any more was given back: the index's own part (IX47) waits for a quiet second. */
-const settledBytes = async (): Promise<number> => {
-  for (let i = 0; i < 6; i++) {
-    globalThis.gc?.()
-    await new Promise((resolve) => setTimeout(resolve, 500))
-  }
+const slotsOf = (index: HnswIndex): number => index.stats(SPACE)!.graph?.slots ?? 0
+
+/**
+ * Of this process after it did nothing for long enough that an index has given back what it does not use (IX47). Where there is none
+ * yet, `tidy` does it: else what reading the set left would be taken off the index.
+ */
+const idleBytes = async (tidy?: () => void): Promise<number> => {
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
+  tidy?.()
   return memory().own
 }

@@ -6,6 +6,8 @@ import type { RebuildReason } from '@meridian/core'
  */
 export const DEAD_SHARE_MAX = 0.2
 export const DEAD_MIN = 1000
+/** The same of a graph that nobody changes: rebuilt now, it stays as good as new, and as small. One that goes on being changed would not. */
+export const DEAD_SHARE_RESTING = 0.1
 /** Also when this many, and this share, were too long for it and are scanned. */
 const OUTGROWN_MIN = 1000
 const OUTGROWN_SHARE_MAX = 0.01
@@ -24,6 +26,10 @@ export interface GraphFacts {
   /** The same of the graph as it was built; `undefined` for one that was loaded. */
   readonly recallWhenNew: number | undefined
 }
+
+/** Whether a graph that nobody changes any more should be built anew. */
+export const isWornAtRest = (slots: number, dead: number): boolean =>
+  dead > DEAD_MIN && dead > slots * DEAD_SHARE_RESTING
 
 /**
  * Why a graph should be built anew, if it should. Data in which even a new graph finds few (many equal vectors) does not ask

@@ -151,6 +151,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
         link.outbox.push({ type: 'rebuild', space: number, pace })
         link.flush()
       },
+      done: ({ stats }) => this.#tidier.note(stats.bytes),
     })
   }
 

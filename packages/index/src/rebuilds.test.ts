@@ -25,6 +25,7 @@ const stage = (spaces: Fake[], free: { bytes: number; reserve?: number } = { byt
   let cpuMs = 0
   let due: (() => void) | undefined
   const told: string[] = []
+  const done: Fake[] = []
   const rebuilds = new Rebuilds<Fake>({
     timers: {
       elapsedMs: () => nowMs,
@@ -47,6 +48,7 @@ const stage = (spaces: Fake[], free: { bytes: number; reserve?: number } = { byt
       const { wanted: _, ...graph } = space.stats.graph!
       space.stats = { ...space.stats, state: 'rebuilding', graph: { ...graph, progress: 0 } }
     },
+    done: (space) => done.push(space),
   })
   const finish = (space: Fake): void => {
     const { progress: _, ...graph } = space.stats.graph!
@@ -62,12 +64,12 @@ const stage = (spaces: Fake[], free: { bytes: number; reserve?: number } = { byt
       due?.()
     }
   }
-  return { rebuilds, told, finish, pass, free, isArmed: () => due !== undefined }
+  return { rebuilds, told, done, finish, pass, free, isArmed: () => due !== undefined }
 }
 
 test('[RB1] one graph at a time is rebuilt; the next begins when it is done', () => {
   const [a, b] = [spaceOf('a', { wanted: 'dead' }), spaceOf('b', { wanted: 'recall' })]
-  const { rebuilds, told, finish, pass } = stage([spaceOf('sound'), a, b])
+  const { rebuilds, told, done, finish, pass } = stage([spaceOf('sound'), a, b])
   pass(8)
   expect(told).toEqual(['a 1'])
   expect(rebuilds.status()).toMatchObject({ space: a.ref, reason: 'dead', progress: 0, completed: 0 })
@@ -75,6 +77,7 @@ test('[RB1] one graph at a time is rebuilt; the next begins when it is done', ()
   pass(1)
   expect(told).toEqual(['a 1', 'b 1'])
   expect(rebuilds.status()).toMatchObject({ space: b.ref, reason: 'recall', completed: 1 })
+  expect(done).toEqual([a])
   finish(b)
   pass(1)
   expect(rebuilds.status()).toEqual({ breaker: 'closed', pace: 1, trips: 0, recentTrips: 0, completed: 2 })
@@ -185,6 +188,38 @@ test('[RB1] a graph that is worn again when it is done counts as rebuilt, and is
   finish(space)
   pass(1)
   expect(rebuilds.status()).toEqual({ breaker: 'closed', pace: 1, trips: 0, recentTrips: 0, completed: 2 })
+})
+
+test('[RB11] a graph of which a tenth is dead is rebuilt when nobody changed it for half a minute', () => {
+  const worn = { slots: 12_000, rebuildBytes: 8 * MIB }
+  const space = spaceOf('a', worn)
+  const { rebuilds, told, finish, pass, free } = stage([spaceOf('sound', { slots: 15_001 }), space])
+  const put = (): void => {
+    const graph = space.stats.graph!
+    space.stats = { ...space.stats, dead: space.stats.dead + 1, graph: { ...graph, slots: graph.slots + 1 } }
+  }
+  for (let i = 0; i < 10; i++) {
+    pass(100)
+    put()
+  }
+  // What waits is a change that comes.
+  space.stats = { ...space.stats, pending: 1 }
+  pass(200)
+  space.stats = { ...space.stats, pending: 0 }
+  pass(119)
+  expect(told).toEqual([])
+  // It can do without, so nobody is told that there is no memory for it.
+  free.bytes = 0
+  pass(4)
+  expect(rebuilds.status().shortOfMemory).toBeUndefined()
+  free.bytes = 100 * MIB
+  pass(1)
+  expect(told).toEqual(['a 1'])
+  expect(rebuilds.status()).toMatchObject({ space: space.ref, reason: 'dead', completed: 0 })
+  finish(space)
+  pass(400)
+  expect(told).toEqual(['a 1'])
+  expect(rebuilds.status()).toMatchObject({ completed: 1 })
 })
 
 test('[RB6] a space that is dropped or opened anew is let go of; one that did not hear is told again', () => {

@@ -1,8 +1,11 @@
 import type { Log, RebuildReason, RebuildStatus, SpaceRef, SpaceStats, Timers } from '@meridian/core'
 import { type Breaker, CLOSED, type Load, paceOf, stepBreaker } from './breaker.js'
+import { isWornAtRest } from './graph-health.js'
 import { ServingTimes } from './serving-times.js'
 
 const LOOK_MS = 250
+/** A graph that did not change for so long is at rest. */
+const REST_MS = 30_000
 /** Of what a graph takes: its capacity grows in steps, and changes go on. */
 const MEMORY_FACTOR = 1.25
 /**
@@ -33,6 +36,15 @@ export interface RebuildParts<S extends Rebuildable> {
   memoryFree(reason: RebuildReason): number
   /** Tells the space's worker to build its graph anew, or to take another share of its time, 0 to 1. */
   pace(space: S, pace: number): void
+  /** A graph of this space took the place of another, which is gone. */
+  done?(space: S): void
+}
+
+/** A graph as it was when it changed last. */
+interface Still {
+  readonly slots: number
+  readonly dead: number
+  readonly sinceMs: number
 }
 
 /**
@@ -42,6 +54,7 @@ export interface RebuildParts<S extends Rebuildable> {
 export class Rebuilds<S extends Rebuildable> implements Disposable {
   readonly times = new ServingTimes()
   readonly #parts: RebuildParts<S>
+  readonly #still = new WeakMap<S, Still>()
   #timer: Disposable | undefined
   #current:
     | { readonly space: S; readonly reason: RebuildReason; readonly sinceMs: number; hasBegun: boolean }
@@ -89,6 +102,7 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     this.#follow(nowMs)
     const before = this.#breaker
     this.#breaker = stepBreaker(before, this.#current ? load : {}, nowMs)
+    for (const space of this.#parts.spaces()) this.#watch(space, nowMs)
     if (this.#current === undefined) this.#start(nowMs)
     else if (paceOf(before) !== paceOf(this.#breaker)) this.#turn(load)
     // It has not begun.
@@ -132,29 +146,49 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     const current = this.#current
     if (current === undefined) return
     const isOpen = [...this.#parts.spaces()].includes(current.space)
-    const { state, graph } = current.space.stats
+    const { state } = current.space.stats
     if (state === 'rebuilding') current.hasBegun = true
     // A graph that wore while it was built may be over and wanted again in one look.
-    const isAwaited = state !== 'ready' || (graph?.wanted !== undefined && !current.hasBegun)
+    const isAwaited = state !== 'ready' || (!current.hasBegun && isWorn(current.space.stats))
     if (isOpen && isAwaited) return
     this.#current = undefined
     if (!isOpen) return
     this.#completed++
     const seconds = Math.round((nowMs - current.sinceMs) / 100) / 10
     this.#parts.log.info({ ...current.space.ref, reason: current.reason, seconds }, 'graph rebuilt')
+    this.#parts.done?.(current.space)
+  }
+
+  #watch(space: S, nowMs: number): void {
+    const { dead, graph, pending } = space.stats
+    const still = this.#still.get(space)
+    const slots = graph?.slots ?? 0
+    if (pending > 0 || still?.slots !== slots || still.dead !== dead)
+      this.#still.set(space, { slots, dead, sinceMs: nowMs })
+  }
+
+  #isAtRest(space: S, nowMs: number): boolean {
+    const { sinceMs = nowMs } = this.#still.get(space) ?? {}
+    return nowMs - sinceMs >= REST_MS
   }
 
   #start(nowMs: number): void {
-    const wanting = [...this.#parts.spaces()].filter(({ stats }) => stats.graph?.wanted !== undefined)
-    const space = wanting.find(({ stats: { graph } }) => {
-      return graph!.rebuildBytes * MEMORY_FACTOR <= this.#parts.memoryFree(graph!.wanted!)
-    })
-    this.#tellShort(space ? undefined : wanting[0])
+    const spaces = [...this.#parts.spaces()]
+    const wanting = spaces.filter(({ stats }) => stats.graph?.wanted !== undefined)
+    const wanted = wanting.find((space) => this.#hasRoom(space))
+    this.#tellShort(wanted ? undefined : wanting[0])
+    // It can do without: nobody is told if there is no memory.
+    const isDue = (space: S): boolean => isWorn(space.stats) && this.#isAtRest(space, nowMs) && this.#hasRoom(space)
+    const space = wanted ?? spaces.find(isDue)
     if (space === undefined) return
-    const reason = space.stats.graph!.wanted!
+    const reason = reasonOf(space.stats)
     this.#current = { space, reason, sinceMs: nowMs, hasBegun: false }
     this.#parts.log.info({ ...space.ref, reason, dead: space.stats.dead, live: space.stats.live }, 'rebuilding a graph')
     this.#parts.pace(space, paceOf(this.#breaker))
+  }
+
+  #hasRoom({ stats }: S): boolean {
+    return stats.graph!.rebuildBytes * MEMORY_FACTOR <= this.#parts.memoryFree(reasonOf(stats))
   }
 
   #turn(load: Load): void {
@@ -177,6 +211,12 @@ export class Rebuilds<S extends Rebuildable> implements Disposable {
     this.#short = space?.ref
   }
 }
+
+/** Should be rebuilt now, or once it is at rest. */
+const isWorn = ({ dead, graph }: SpaceStats): boolean =>
+  graph !== undefined && (graph.wanted !== undefined || isWornAtRest(graph.slots, dead))
+
+const reasonOf = ({ graph }: SpaceStats): RebuildReason => graph?.wanted ?? 'dead'
 
 const owedPace = (deadShare: number): number => {
   const owed = Math.min(OWED_MAX, Math.max(0, (deadShare - OWED_DEAD_SHARE) * OWED_RISE))

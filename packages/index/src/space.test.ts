@@ -361,6 +361,22 @@ test('[IX60] a rebuild that has little time is done though vectors are replaced 
   for (const vector of fresh.slice(next - 20, next)) twins.recall({ vector, limit: 10 })
 })
 
+test('[IX61] what waits to be filled counts as a slot: a load that overwrites does not look worn before its time', () => {
+  const space = new Space(paramsOf(8, 'Euclid'))
+  const vectors = clustered(8000, 8, 29)
+  for (let i = 0; i < 6000; i++) space.set(i, `id-${i}`, '1', vectors[i]!)
+  build(space)
+  const overwrite = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) space.set(i, `id-${i}`, '2', vectors[7999 - i]!)
+  }
+  overwrite(0, 1400)
+  expect(space.wanted).toBeUndefined()
+  while (space.hasWork) space.step(forever)
+  expect(space.wanted).toBeUndefined()
+  overwrite(1400, 1600)
+  expect(space.wanted).toBe('dead')
+})
+
 test('[IX61] a graph that finds few of its own vectors is built anew, once: data that no graph does better with asks no more', () => {
   const poor = { size: 32, metric: 'Euclid', hnsw: { m: 2, efConstruct: 2 } } as const
   const random = randomOf(23)

@@ -223,7 +223,9 @@ export class Space {
     const layer = this.#current
     if (layer === undefined || this.#rebuild !== undefined || !this.isSettled) return undefined
     if (this.#isOtherwiseQuantized(layer)) return 'quantization'
-    const { slots, dead } = layer.graph
+    const { dead } = layer.graph
+    // What waits takes a slot each: where all is overwritten at once, dead ones come before those that take their place.
+    const slots = layer.graph.slots + layer.missing.size
     const { value: recall, whenNew: recallWhenNew } = this.#selfRecall ?? {}
     return rebuildReason({ live: this.rows.live, slots, dead, outgrown: layer.outgrown, recall, recallWhenNew })
   }

@@ -1,6 +1,7 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Timers } from '@meridian/core'
+import { ENGINE } from './graph.js'
 
 /** Bytes of vectors that come and go before it is worth the while. */
 const BYTES_MIN = 16 * 1024 * 1024
@@ -24,6 +25,13 @@ export const shrinkNursery = (): void => {
   collector ??= exposed()
   // The first takes the measure of how much is allocated, which the second goes by.
   for (let i = 0; i < 2; i++) collector({ type: 'minor' })
+}
+
+/** All that an index gives back by itself when it has been quiet, at once; for a process that was quiet for `SETTLE_MS` and has none yet. */
+export const giveMemoryBack = (): void => {
+  collectGarbage()
+  shrinkNursery()
+  ENGINE.trimMemory()
 }
 
 type Collector = (options?: { readonly type: 'minor' }) => void
