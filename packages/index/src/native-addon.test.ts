@@ -104,6 +104,43 @@ test('[NA4] bits filter as a function does, at every selectivity', () => {
   }
 })
 
+test('[NA15] with deleted points among the others the same are found as with a filter that lets all through, few or many, scattered or dense', () => {
+  const vectors = clustered(3000, 12, 9)
+  const all = new Uint8Array(375).fill(0xff)
+  const random = randomOf(10)
+  const distance = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0)
+  const around = vectors[0]!
+  const nearest = [...vectors.keys()].sort((a, b) => distance(vectors[a]!, around) - distance(vectors[b]!, around))
+  const scattered = (share: number): number[] => nearest.filter(() => random() < share)
+  const cases = [
+    nearest.slice(0, 1),
+    scattered(0.05),
+    scattered(0.3),
+    scattered(0.9),
+    nearest.slice(0, 1500),
+    nearest.slice(5),
+    nearest,
+  ]
+  for (const dead of cases) {
+    const graph = new hnswlib.HierarchicalNSW('l2', 12)
+    graph.initIndex(3000)
+    vectors.forEach((vector, label) => {
+      graph.addPoint(vector, label)
+    })
+    for (const label of dead) graph.markDelete(label)
+    const isDead = new Set(dead)
+    for (const ef of [1, 10, 60, 3000]) {
+      graph.setEf(ef)
+      for (const query of [around, ...vectors.slice(100, 110)]) {
+        const found = graph.searchKnn(query, 10)
+        expect(found).toEqual(graph.searchKnn(query, 10, all))
+        expect([...found.neighbors].some((label) => isDead.has(label))).toBe(false)
+        if (ef >= 60) expect(found.neighbors.length).toBe(Math.min(10, 3000 - isDead.size))
+      }
+    }
+  }
+})
+
 test('[NA5] whatever is handed to it, the process lives and gets an exception', () => {
   const addon = createRequire(import.meta.url).resolve('hnswlib-node')
   const child = spawnSync(process.execPath, ['-e', ABUSE, addon, join(directory, 'abused')], { encoding: 'utf8' })
