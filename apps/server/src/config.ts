@@ -66,6 +66,7 @@ export interface Config {
   readonly payloadIndexBytesMax: number
   /** Of one collection: vectors that are not in a graph yet. Past it writes wait, and are refused with 429. */
   readonly indexPendingBytesMax: number
+  readonly indexPendingBytesSlow: number
   /** At it writes are refused with 507, and no graph is rebuilt that would pass it. */
   readonly memoryMaxBytes: number
   readonly mapSizeBytes: number
@@ -170,6 +171,7 @@ const SCHEMAS = {
   'index-workers': integer(1, 64),
   'payload-index-bytes-max': integer(0, Number.MAX_SAFE_INTEGER),
   'index-pending-bytes-max': integer(1024 * 1024, 2 ** 46),
+  'index-pending-bytes-slow': integer(1024 * 1024, 2 ** 46),
   'memory-max': integer(64 * 1024 * 1024, 2 ** 46),
   'map-size': integer(1024 * 1024, 2 ** 46),
   'request-timeout-ms': integer(100, 24 * 3600 * 1000),
@@ -240,6 +242,7 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     indexWorkers: one('index-workers') ?? workersDefault(),
     payloadIndexBytesMax: one('payload-index-bytes-max') ?? 1024 ** 3,
     indexPendingBytesMax: one('index-pending-bytes-max') ?? 256 * 1024 * 1024,
+    indexPendingBytesSlow: one('index-pending-bytes-slow') ?? 32 * 1024 * 1024,
     memoryMaxBytes: one('memory-max') ?? memoryMaxDefault(),
     mapSizeBytes: one('map-size') ?? 64 * 1024 ** 3,
     requestTimeoutMs: one('request-timeout-ms') ?? 60_000,

@@ -16,6 +16,7 @@ export class IndexMetrics {
   readonly #memory: Gauge
   readonly #memoryMax: Gauge
   readonly #refused: Counter
+  readonly #slowed: Counter
   readonly #trips: Counter
   readonly #rebuilds: Counter
 
@@ -44,6 +45,10 @@ export class IndexMetrics {
       labelNames: ['reason'],
       registers: [registry],
     })
+    this.#slowed = counter(
+      'writes_slowed_total',
+      'Writes that waited for their turn because vectors wait to be indexed',
+    )
     this.#trips = counter('index_rebuild_trips_total', 'Interruptions of rebuilds for the sake of searches')
     this.#rebuilds = counter('index_rebuilds_total', 'Graphs that were rebuilt')
   }
@@ -74,6 +79,8 @@ export class IndexMetrics {
     this.#memoryMax.set(config.memoryMaxBytes)
     this.#refused.reset()
     for (const [reason, count] of Object.entries(intake.refused)) this.#refused.inc({ reason }, count)
+    this.#slowed.reset()
+    this.#slowed.inc(intake.slowed)
     const rebuilds = region.index.rebuilds?.()
     this.#breaker.set(BREAKER[rebuilds?.breaker ?? 'closed'])
     this.#trips.reset()

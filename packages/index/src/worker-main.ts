@@ -13,13 +13,14 @@ const { directory, announces } = workerData as WorkerData
 /** Answers of one turn travel together: a message costs more than what is in it. */
 let replies: IndexReply[] = []
 const post = (reply: IndexReply): void => {
-  if (replies.push(reply) > 1) return
-  queueMicrotask(() => {
-    const turn = replies
-    replies = []
-    port.postMessage(turn)
-    if (turn.some(({ type }) => type === 'closed')) end()
-  })
+  if (replies.push(reply) === 1) queueMicrotask(send)
+}
+const send = (): void => {
+  if (replies.length === 0) return
+  const turn = replies
+  replies = []
+  port.postMessage(turn)
+  if (turn.some(({ type }) => type === 'closed')) end()
 }
 
 /** How often it looks whether something is due that waited for quiet. */
@@ -63,7 +64,11 @@ const end = (): void => {
 
 port.on('message', (requests: IndexRequest[]) => {
   const bringsWork = host.serve(requests)
-  if (isScheduled && performance.now() - workedAtMs > PATIENCE_MS) work()
+  if (isScheduled && performance.now() - workedAtMs > PATIENCE_MS) {
+    // Who asked need not wait for the slice.
+    send()
+    work()
+  }
   if (bringsWork) schedule()
 })
 const look = setInterval(schedule, LOOK_MS)

@@ -8,11 +8,11 @@ const put: RecordOp = { kind: 'put', id: 1, vectors: new Map([['', Float32Array.
 const change = { kind: 'patch', id: 1, clear: false, set: {}, unset: [], vectors: new Map(), dropVectors: [] } as const
 const remove: RecordOp = { kind: 'delete', id: 1 }
 
-/** An intake of 100 MiB pending and 1000 MiB of memory, and a clock that is stepped. */
-const stage = () => {
+/** An intake of 100 MiB pending and 1000 MiB of memory, and a clock that is stepped. Writes slow down only from there on unless it says earlier. */
+const stage = (slowMib = 100) => {
   let nowMs = 0
   const timers: { atMs: number; run: () => void }[] = []
-  const state = { pendingMib: 0, usedMib: 0 }
+  const state = { pendingMib: 0, usedMib: 0, otherPendingMib: 0 }
   const intake = new Intake({
     timers: {
       elapsedMs: () => nowMs,
@@ -21,8 +21,9 @@ const stage = () => {
         return { [Symbol.dispose]() {} }
       },
     },
-    pendingBytes: () => state.pendingMib * MIB,
+    pendingBytes: (name) => (name === 'other' ? state.otherPendingMib : state.pendingMib) * MIB,
     pendingBytesMax: 100 * MIB,
+    pendingBytesSlow: slowMib * MIB,
     memoryUsed: () => state.usedMib * MIB,
     memoryMaxBytes: 1000 * MIB,
   })
@@ -31,7 +32,7 @@ const stage = () => {
       for (const timer of timers.filter(({ atMs }) => atMs <= nowMs)) {
         timers.splice(timers.indexOf(timer), 1)
         timer.run()
-        await Promise.resolve()
+        await new Promise(setImmediate)
       }
     }
     await Promise.resolve()
@@ -54,6 +55,58 @@ test('[IN1] a write of vectors waits while too many are not indexed, and goes on
   await pass(50)
   await admitted
   expect(intake.refused).toEqual({ pending: 0, memory: 0 })
+})
+
+test('[IN7] where the graph is behind, writes go in one by one as it comes nearer, in their order', async () => {
+  const { intake, state, pass } = stage(80)
+  state.pendingMib = 79
+  await intake.admit('c', [put])
+  expect(intake.slowed).toBe(0)
+  state.pendingMib = 80
+  const came: number[] = []
+  const writes = [0, 1, 2].map((i) => intake.admit('c', [put]).then(() => void came.push(i)))
+  await intake.admit('c', [remove])
+  await intake.admit('other', [put])
+  await pass(1000)
+  expect(came).toEqual([])
+  state.pendingMib = 79
+  await pass(5)
+  expect(came).toEqual([0])
+  // One that comes now is the last.
+  writes.push(intake.admit('c', [put]).then(() => void came.push(3)))
+  await pass(10)
+  expect(came).toEqual([0, 1])
+  state.pendingMib = 81
+  await pass(500)
+  expect(came).toEqual([0, 1])
+  state.pendingMib = 0
+  await pass(60)
+  await Promise.all(writes)
+  expect(came).toEqual([0, 1, 2, 3])
+  expect([intake.slowed, intake.refused.pending]).toEqual([4, 0])
+  await intake.admit('c', [put])
+  expect(intake.slowed).toBe(4)
+})
+
+test('[IN7] two seconds are enough, and 64 wait at most; past the bound what comes in waits as before', async () => {
+  const { intake, state, pass } = stage(80)
+  state.pendingMib = 90
+  let count = 0
+  const writes = Array.from({ length: 64 }, () => intake.admit('c', [put]).then(() => count++))
+  await pass(1990)
+  expect(count).toBe(0)
+  // One too many does not wait.
+  await intake.admit('c', [put])
+  await pass(20)
+  expect(count).toBeGreaterThan(0)
+  expect(count).toBeLessThan(5)
+  await pass(1000)
+  await Promise.all(writes)
+  state.pendingMib = 100
+  const refused = expect(intake.admit('c', [put])).rejects.toMatchObject({ code: 'INDEX_BEHIND' })
+  await pass(2100)
+  await refused
+  expect(intake.slowed).toBe(64)
 })
 
 test('[IN2] one that has waited two seconds is told to come again, and so is one too many; what has no vectors passes', async () => {

@@ -1,4 +1,5 @@
 import { type RecordOp, StoreError, type Timers } from '@meridian/core'
+import { Turns } from './turns.js'
 
 /** How long a write waits for the graphs to come nearer before it is refused, and how often it looks. */
 const WAIT_MS = 2000
@@ -15,6 +16,8 @@ export interface IntakeParts {
   /** Bytes of the collection's vectors that are not in a graph yet. */
   pendingBytes(collection: string): number
   readonly pendingBytesMax: number
+  /** From so many on writes go in one by one, as fast as vectors are inserted. */
+  readonly pendingBytesSlow: number
   memoryUsed(): number
   readonly memoryMaxBytes: number
 }
@@ -25,6 +28,7 @@ export interface IntakeParts {
  */
 export class Intake {
   readonly #parts: IntakeParts
+  readonly #turns: Turns
   #waiting = 0
   #isFull = false
   #used = 0
@@ -34,11 +38,20 @@ export class Intake {
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
+    this.#turns = new Turns(
+      parts.timers,
+      (name) => this.#isNear(name) && parts.pendingBytes(name) >= parts.pendingBytesSlow,
+    )
   }
 
   /** Writes refused since the start, by reason. */
   get refused(): { readonly pending: number; readonly memory: number } {
     return this.#refused
+  }
+
+  /** Writes that had to wait for their turn since the start. */
+  get slowed(): number {
+    return this.#turns.taken
   }
 
   get memoryUsedBytes(): number {
@@ -56,12 +69,15 @@ export class Intake {
   }
 
   /**
-   * Resolves when the write may be made: at once, or when the graphs have come near enough.
+   * Resolves when the write may be made: at once, in its turn, or when the graphs have come near enough.
    * @throws StoreError through the promise: `MEMORY_FULL`; `INDEX_BEHIND` when that takes too long, or too many wait for it.
    */
   async admit(collection: string, ops: readonly RecordOp[]): Promise<void> {
     this.#checkMemory(ops)
-    if (!ops.some(hasVectors) || this.#isNear(collection)) return
+    if (!ops.some(hasVectors)) return
+    const turn = this.#turns.take(collection)
+    if (turn !== undefined) await turn
+    if (this.#isNear(collection)) return
     if (this.#waiting >= WAITING_MAX) throw this.#behind(collection)
     const { timers } = this.#parts
     const untilMs = timers.elapsedMs() + WAIT_MS

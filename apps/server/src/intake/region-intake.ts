@@ -12,6 +12,7 @@ export const regionIntake = (config: Config, replica: Replica, index: VectorInde
     timers: systemTimers,
     pendingBytes: (name) => pendingBytes(index, replica.collection(name)),
     pendingBytesMax: config.indexPendingBytesMax,
+    pendingBytesSlow: config.indexPendingBytesSlow,
     memoryUsed,
     memoryMaxBytes: config.memoryMaxBytes,
   })
