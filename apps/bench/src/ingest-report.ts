@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { INGEST_PLAN, ingest, ingestGoals } from './ingest.js'
+import { INGEST_PLAN, type IngestPlan, ingest, ingestGoals } from './ingest.js'
 import { countOption, machine, mixedLines, type Report } from './report.js'
 import { table } from './table.js'
 import { vectorSet } from './vector-set.js'
@@ -13,11 +13,17 @@ export const runIngest = async (args: readonly string[]): Promise<Report> => {
       set: { type: 'string', default: 'fashion-mnist-784' },
       count: { type: 'string', default: '60000' },
       connections: { type: 'string', default: String(INGEST_PLAN.connections) },
+      'pending-slow': { type: 'string' },
     },
   })
   const count = countOption('count', values.count, 2000, 10_000_000)
   const connections = countOption('connections', values.connections, 1, 64)
-  const plan = { ...INGEST_PLAN, connections }
+  const slow = values['pending-slow']
+  const plan: IngestPlan = {
+    ...INGEST_PLAN,
+    connections,
+    ...(slow !== undefined && { pendingSlowBytes: countOption('pending-slow', slow, 2 ** 20, 2 ** 46) }),
+  }
   const set = await vectorSet(values.set, count, QUERIES)
   const figures = await ingest(set, plan)
   const goals = ingestGoals(figures)

@@ -18,6 +18,8 @@ export interface IngestPlan {
   /** Between two searches that run all the time. */
   readonly searchEveryMs: number
   readonly idleSeconds: number
+  /** The region's `--index-pending-bytes-slow`; its default unless given. */
+  readonly pendingSlowBytes?: number
 }
 
 export const INGEST_PLAN: IngestPlan = { batch: 100, connections: 4, searchEveryMs: 20, idleSeconds: 10 }
@@ -57,7 +59,10 @@ export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFi
     const alone = process.cpuUsage()
     const graphPerSecond = await graphRate(set, join(directory, 'alone'))
     const graphCpu = process.cpuUsage(alone)
-    await using region = await RegionChild.open('eu', 'graph', { data: join(directory, 'eu') })
+    await using region = await RegionChild.open('eu', 'graph', {
+      data: join(directory, 'eu'),
+      ...(plan.pendingSlowBytes !== undefined && { 'index-pending-bytes-slow': String(plan.pendingSlowBytes) }),
+    })
     const peak = new PeakMemory(region.process.pid!)
     const agent = new Agent({ keepAlive: true, maxSockets: plan.connections + 1 })
     const call = (method: string, path: string, body?: string): Promise<Answer> =>

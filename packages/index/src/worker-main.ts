@@ -4,24 +4,18 @@ import { assert } from '@meridian/core'
 import { ENGINE } from './graph.js'
 import { IndexHost, logTo } from './index-host.js'
 import { announce } from './native-graph.js'
+import { ReplyBatch } from './reply-batch.js'
 import type { IndexReply, IndexRequest, WorkerData } from './worker-protocol.js'
 
 assert(parentPort, 'this file is the entry point of a worker thread')
 const port = parentPort
 const { directory, announces } = workerData as WorkerData
 
-/** Answers of one turn travel together: a message costs more than what is in it. */
-let replies: IndexReply[] = []
-const post = (reply: IndexReply): void => {
-  if (replies.push(reply) === 1) queueMicrotask(send)
-}
-const send = (): void => {
-  if (replies.length === 0) return
-  const turn = replies
-  replies = []
+const replies = new ReplyBatch((turn) => {
   port.postMessage(turn)
   if (turn.some(({ type }) => type === 'closed')) end()
-}
+})
+const post = (reply: IndexReply): void => replies.add(reply)
 
 /** How often it looks whether something is due that waited for quiet. */
 const LOOK_MS = 5000
@@ -66,7 +60,7 @@ port.on('message', (requests: IndexRequest[]) => {
   const bringsWork = host.serve(requests)
   if (isScheduled && performance.now() - workedAtMs > PATIENCE_MS) {
     // Who asked need not wait for the slice.
-    send()
+    replies.send()
     work()
   }
   if (bringsWork) schedule()
