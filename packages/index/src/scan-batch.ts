@@ -4,7 +4,7 @@ import type { TopK } from './top-k.js'
 const BATCH_MAX = 2048
 /**
  * Fewer numbers than this are scored at once: looking them over first costs a call of some microseconds, and what is kept is scored
- * as well. (Measured at 100 to 784 dimensions: equal at 30,000 to 60,000 numbers that lie in the cache, fewer that do not.)
+ * as well. (Measured: as fast at 33,000 numbers of 256 dimensions and at 60,000 to 80,000 of 784, a third faster at twice as many.)
  */
 const SIEVED_NUMBERS_MIN = 64 * 1024
 

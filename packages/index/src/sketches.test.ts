@@ -121,7 +121,7 @@ describe.each(METRICS)('%s', (metric) => {
   })
 
   test('[IX75] rows with sketches answer as rows without, however many are asked for', () => {
-    const dims = 80
+    const dims = 160
     const random = randomOf(11)
     const both = [new Rows(dims, metric), new Rows(dims, metric, ENGINE.scoreVectors, ENGINE.sketcher)]
     const centres = clustered(40, dims, 9)
@@ -172,14 +172,14 @@ describe.each(METRICS)('%s', (metric) => {
 
 test('[IX75] a search while vectors wait for the graph scores few of them, and finds the nearest', () => {
   const hnsw = { m: 16, efConstruct: 100 }
-  const space = new Space({ size: 64, metric: 'Euclid', hnsw })
-  const vectors = clustered(7000, 64, 2)
+  const space = new Space({ size: 128, metric: 'Euclid', hnsw })
+  const vectors = clustered(7000, 128, 2)
   const set = (i: number): void => space.set(i, String(i), '1', vectors[i]!)
   for (let i = 0; i < 2000; i++) set(i)
   while (space.hasWork) space.step(() => true)
   for (let i = 2000; i < 7000; i++) set(i)
   for (let i = 2000; i < 7000; i += 9) space.remove(i)
-  const plain = new Rows(64, 'Euclid')
+  const plain = new Rows(128, 'Euclid')
   for (let i = 2000; i < 7000; i++) if ((i - 2000) % 9 > 0) plain.assign(plain.take(vectors[i]!), i)
   for (let i = 2001; i < 7000; i += 90) {
     const query = vectors[i]!
@@ -215,7 +215,7 @@ test('[NA8] without the patch, and where sketches are of no use, there are none'
   expect(METRICS.filter((metric) => isSketched(784, metric))).toEqual(
     METRICS.filter((metric) => metric !== 'Manhattan'),
   )
-  expect([isSketched(4, 'Dot'), isSketched(65_537, 'Dot')]).toEqual([false, false])
+  expect([isSketched(127, 'Dot'), isSketched(65_537, 'Dot')]).toEqual([false, false])
   const refusing: Sketcher = { ...ENGINE.sketcher!, write: () => expect.unreachable() }
   new Rows(784, 'Manhattan', ENGINE.scoreVectors, refusing).take(new Float32Array(784))
 })
