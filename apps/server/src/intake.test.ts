@@ -42,6 +42,21 @@ test('[IN5] a write that is not admitted in time is 429 with retry-after, the co
   await kit.ok('POST', '/collections/c/points/delete', { points: [1] })
 })
 
+test('[IN7] a write to a collection whose graph is behind waits, is counted, and goes in when the graph has come nearer', async () => {
+  const index = new Behind()
+  await using kit = await openKit({ index, flags: { 'index-pending-bytes-slow': String(1024 * 1024) } })
+  await kit.ok('PUT', '/collections/c', { vectors: { size: 2, distance: 'Dot' } })
+  index.pending = 131_072
+  const slowed = kit.ok('PUT', '/collections/c/points', { points: [point] })
+  for (;;) {
+    const { text } = await kit.send('GET', '/metrics')
+    if (text.includes('writes_slowed_total 1')) break
+  }
+  index.pending = 131_071
+  await slowed
+  expect(await kit.ok('POST', '/collections/c/points/count', { exact: true })).toEqual({ count: 1 })
+})
+
 test('[IN5] at the ceiling of memory a write is 507, a deletion is taken, and `/health` says why', async () => {
   // This process has more than that already.
   await using kit = await openKit({ flags: { 'memory-max': String(64 * 1024 * 1024) } })
