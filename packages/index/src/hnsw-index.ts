@@ -25,6 +25,7 @@ import {
   type VectorParams,
   type VectorValue,
 } from '@meridian/core'
+import { ENGINE } from './graph.js'
 import { Handover } from './handover.js'
 import { LocalSpace } from './local-space.js'
 import { OrdinalSet } from './ordinal-set.js'
@@ -120,6 +121,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   #closing: Promise<void> | undefined
 
   constructor(options: HnswIndexOptions) {
+    ENGINE.limitFreeMemory()
     this.#log = options.log ?? SILENT_LOG
     this.#onReset = options.onReset
     this.#loadingWaitMs = options.loadingWaitMs ?? LOADING_WAIT_MS

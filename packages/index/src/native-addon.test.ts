@@ -141,6 +141,52 @@ test('[NA15] with deleted points among the others the same are found as with a f
   }
 })
 
+/** Tells the megabytes of the process while a thread holds 40 of them in pieces, and when it has freed them. */
+const FREEING = `
+const { Worker } = require('node:worker_threads')
+const { readFileSync } = require('node:fs')
+const [addon, limit] = process.argv.slice(1)
+if (limit === 'limited') require(addon).limitFreeMemory()
+const own = () => Number(/RssAnon:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1]) / 1024
+const worker = new Worker(\`
+  const { parentPort } = require('node:worker_threads')
+  // A large block that is freed: glibc keeps twice as much from then on.
+  Buffer.alloc(20 << 20, 1)
+  gc()
+  const held = Array.from({ length: 400 }, () => Buffer.alloc(100 << 10, 1))
+  parentPort.postMessage(held.length)
+  parentPort.once('message', () => {
+    held.length = 0
+    gc()
+    setImmediate(() => { gc(); parentPort.postMessage(0) })
+  })
+\`, { eval: true })
+const told = []
+worker.on('message', (count) => {
+  told.push(own())
+  if (count > 0) return worker.postMessage('free')
+  console.log(JSON.stringify(told))
+  process.exit(0)
+})
+`
+
+const isGlibc =
+  process.platform === 'linux' &&
+  (process.report.getReport() as { header?: { glibcVersionRuntime?: string } }).header?.glibcVersionRuntime !==
+    undefined
+
+test.runIf(isGlibc)('[IX48] what a thread freed goes back to the system, though the allocator would keep it', () => {
+  const addon = createRequire(import.meta.url).resolve('hnswlib-node')
+  const freed = (limit: string): number => {
+    const args = ['--expose-gc', '-e', FREEING, addon, limit]
+    const child = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    const [held, after] = JSON.parse(child.stdout) as [number, number]
+    return held - after
+  }
+  expect(freed('limited')).toBeGreaterThan(30)
+  expect(freed('not')).toBeLessThan(10)
+})
+
 test('[NA5] whatever is handed to it, the process lives and gets an exception', () => {
   const addon = createRequire(import.meta.url).resolve('hnswlib-node')
   const child = spawnSync(process.execPath, ['-e', ABUSE, addon, join(directory, 'abused')], { encoding: 'utf8' })

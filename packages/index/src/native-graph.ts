@@ -45,6 +45,8 @@ export interface Engine {
   readonly hasBytes: boolean
   /** Gives freed memory back to the system, if the addon can. */
   trimMemory(): void
+  /** From now on little of it is kept at the ends of the threads' arenas, which `trimMemory` does not reach; in the whole process. */
+  limitFreeMemory(): void
   create(shape: GraphShape): NativeGraph
 }
 
@@ -53,6 +55,7 @@ export interface Addon extends SketchAddon {
   readonly HierarchicalNSW: new (distance: 'l2' | 'ip' | 'l2-int8', dims: number) => AddonGraph
   readonly simdKernel?: () => string
   readonly trimMemory?: () => void
+  readonly limitFreeMemory?: () => void
   readonly scoreVectors?: NativeScoreVectors
 }
 
@@ -191,6 +194,7 @@ export const engineOf = (addon: Addon): Engine => {
     keepsVectors,
     hasBytes: keepsVectors && hasBytes(addon),
     trimMemory: () => addon.trimMemory?.(),
+    limitFreeMemory: () => addon.limitFreeMemory?.(),
     create: (shape) => new Backed(addon, shape),
   }
 }
