@@ -40,8 +40,9 @@ export const PURGE_SEEDS = [11, 58, 115, 643, 895]
  *  1578 a change that a joining region alone saw all votes for was forced away by those who did not hear of that
  *  3504, 5216  the operators of the simulator never retired joining regions that had to start over: two, and one beside one that lives
  *  4422 a region that joined late was compared before it had taken what the others held in part of a retired one
+ *  9530 the checker counted what a retired region had heard, after it was asked to go, of one that was lost
  */
-export const MEMBER_SEEDS = [159, 231, 294, 346, 894, 1354, 1470, 1578, 3504, 4422, 5216]
+export const MEMBER_SEEDS = [159, 231, 294, 346, 894, 1354, 1470, 1578, 3504, 4422, 5216, 9530]
 
 /**
  * Seeds that found a bug in repair when it was there:

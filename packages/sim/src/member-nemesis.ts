@@ -1,4 +1,4 @@
-import { StoreError } from '@meridian/core'
+import { StoreError, type VersionVector } from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
 import type { SimNode } from './sim-node.js'
 
@@ -6,6 +6,8 @@ import type { SimNode } from './sim-node.js'
 export class MemberNemesis {
   /** Never to act again, once an operator has said so. */
   readonly lost = new Set<SimNode>()
+  /** By region, what it held when its retirement was asked for first: that much it hands over before it goes. */
+  readonly heldWhenAsked = new Map<string, VersionVector>()
   asked = 0
 
   constructor(
@@ -68,9 +70,17 @@ export class MemberNemesis {
       this.trace(node.region, `is asked to ${each}`)
       this.#try(() => {
         if (what === 'add') node.replica!.regions.add(region, undefined, () => {})
-        else node.replica!.regions.retire(region, undefined, {}, () => {})
+        else {
+          this.#noteWhatIsHeld(region)
+          node.replica!.regions.retire(region, undefined, {}, () => {})
+        }
       })
     }
+  }
+
+  #noteWhatIsHeld(region: string): void {
+    const held = this.nodes.find((node) => node.region === region)?.replica?.vectors.merged
+    if (held !== undefined && !this.heldWhenAsked.has(region)) this.heldWhenAsked.set(region, held)
   }
 
   /** One region dies with its disk; another is told to go on without it. */

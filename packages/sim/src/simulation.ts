@@ -310,7 +310,9 @@ class Simulation {
 
   /**
    * What a region that left wrote and nobody has any more. Of one that was retired nothing may be missing. Of one that was given
-   * up by force only what it acknowledged for itself alone, and what no other region, unless given up too, was ever seen to hold.
+   * up by force only what it acknowledged for itself alone, and what no other region that stayed, or had a vote on that, was ever
+   * seen to hold. One that was retired before has no vote: it hands over what it held when its own retirement was asked for, and
+   * who had the rest was alive then.
    */
   #checkGone(): void {
     const { upTo } = this.#remains()
@@ -326,9 +328,16 @@ class Simulation {
           'lost-write',
           `transaction ${receipt.seq} of replica ${receipt.replica} was acknowledged, and was lost when that left`,
         )
+    const remaining = this.#remaining()
+    const { departures } = remaining[0]!.replica!.regions.membership.configuration
     for (const [replica, seq] of upTo)
       for (const node of this.#nodes) {
-        const held = lost.has(node) || node.number + 1 === replica ? 0 : this.#watch.heldBy(node).get(replica)
+        if (lost.has(node) || node.number + 1 === replica) continue
+        const hadSay =
+          remaining.includes(node) ||
+          departures.get(replica)?.proposal.voters.includes((node.number + 1) as ReplicaId) === true
+        const vector = hadSay ? this.#watch.heldBy(node) : this.#operators!.heldWhenAsked.get(node.region)
+        const held = vector?.get(replica) ?? 0
         if (held > seq)
           throw new Violation(
             'lost-write',
