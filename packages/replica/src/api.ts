@@ -160,7 +160,7 @@ export interface ReplicaStatus {
     readonly found: number
     readonly repaired: number
     readonly scrubs: number
-    /** Collections that cannot be read here until they are repaired. */
+    /** Collections that cannot be read here until they are repaired, and searches find what came back. */
     readonly unreadable: readonly string[]
     /** A few of `blocks`. */
     readonly first: readonly (DamagedBlock & { readonly collection: string | undefined })[]

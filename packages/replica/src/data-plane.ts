@@ -61,6 +61,8 @@ export class DataPlane {
   readonly #payloads: ByteCache<string, JsonObject>
   readonly conflictRows: ConflictRows
   readonly damage: Damage
+  /** By uid: how many blocks came back, or turned out to be removed, since the index found everything it was handed. */
+  readonly #returning = new Map<CollectionUid, number>()
   readonly #window: WriteWindow
 
   constructor(
@@ -71,6 +73,8 @@ export class DataPlane {
     readonly log: Log,
     /** Stamps above wait for their time. */
     readonly horizonMs: () => number,
+    /** As of `ReplicaOptions`. */
+    readonly searchable: (done: () => void) => void = (done) => done(),
   ) {
     this.damage = new Damage(log)
     this.#held = new HeldBlocks(storage, log)
@@ -108,11 +112,12 @@ export class DataPlane {
 
   /**
    * Why a collection cannot be read: blocks that were damaged when it was loaded are missing from its views, and nobody knows of
-   * which records they tell.
+   * which records they tell. Nor can it while the index does not find yet what came back: that is older than what `indexed`
+   * covers, so no barrier waits for it.
    */
   hole(state: CollectionState): StoreError | undefined {
-    if (this.damage.size === 0) return undefined
-    let count = 0
+    if (this.damage.size === 0 && this.#returning.size === 0) return undefined
+    let count = state.uids.reduce((sum, uid) => sum + (this.#returning.get(uid) ?? 0), 0)
     for (const { uid, shard, client, clock } of this.damage.list())
       if (this.#byUid.get(uid) === state)
         if (!state.views[shard]!.isFolded({ doc: state.docOf(uid), client, clock })) count++
@@ -148,6 +153,17 @@ export class DataPlane {
       const ref = { doc: state.docOf(store.uid), client, clock }
       if (view.isFolded(ref)) state.changed(store.shard, view.slotsIn(ref), true)
       else this.#fold(state, store, client, clock, bytes, true)
+      this.#returned(store.uid)
+    })
+  }
+
+  /** A block is damaged no longer, and the index was handed what it held, or what took its place. */
+  #returned(uid: CollectionUid): void {
+    this.#returning.set(uid, (this.#returning.get(uid) ?? 0) + 1)
+    this.searchable(() => {
+      const left = this.#returning.get(uid)! - 1
+      if (left === 0) this.#returning.delete(uid)
+      else this.#returning.set(uid, left)
     })
   }
 
@@ -331,7 +347,9 @@ export class DataPlane {
     for (const { client, clock } of gone) {
       if (state !== undefined) state.views[store.shard]!.drop({ doc: state.docOf(store.uid), client, clock })
       store.forget(client, clock)
+      if (!this.damage.has(store.key(client, clock))) continue
       this.damage.forget(store.key(client, clock))
+      this.#returned(store.uid)
     }
   }
 

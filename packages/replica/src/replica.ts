@@ -167,7 +167,8 @@ export class Replica {
       logger.error({ error_code: 'STORAGE_CORRUPT' }, `damaged log entry ${what}`),
     )
     this.#indexed = this.#log.vector
-    this.#data = new DataPlane(storage, index, client, settings, logger, () => this.#clock.horizonMs)
+    const { searchable } = options
+    this.#data = new DataPlane(storage, index, client, settings, logger, () => this.#clock.horizonMs, searchable)
     this.#sequencer = new Sequencer(
       storage,
       timers,

@@ -14,8 +14,9 @@ const TIMEOUT_MS = 2000
  *  - A search at quorum finds every record whose write was acknowledged at quorum before the search began.
  *  - A search with the token of a write finds the record.
  *
- * Running out of time is no violation. Nor is a record whose stamp waits, or has just waited, for its time, nor what was
- * acknowledged before its writer knew all members: a majority of fewer need not meet a majority of all.
+ * Running out of time is no violation, nor is a refusal because blocks are damaged, or have come back and are not found yet. Nor
+ * is a record whose stamp waits, or has just waited, for its time, nor what was acknowledged before its writer knew all members: a
+ * majority of fewer need not meet a majority of all.
  */
 export class BarrierWatch {
   readonly #acknowledged: PointId[] = []
@@ -86,7 +87,8 @@ export class BarrierWatch {
   #mustFind(node: SimNode, ids: readonly PointId[], how: string): void {
     const { replica, late } = node
     if (replica === undefined || late === undefined || late.isBeingRetold) return
-    if (replica.status().damage.blocks > 0) return
+    const { blocks, unreadable } = replica.status().damage
+    if (blocks > 0 || unreadable.includes(NAME)) return
     this.answered++
     const collection = replica.collections().find(({ name }) => name === NAME)
     const query = { vector: new Float32Array([1]), limit: 1e6 }

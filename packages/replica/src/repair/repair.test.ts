@@ -8,6 +8,17 @@ const SETTINGS = { blockCacheBytes: 0, payloadCacheBytes: 0, scrubMs: 2000, main
 /** Longer than what views keep of blocks. */
 const TEXT = 'x'.repeat(300_000)
 
+/** An index that finds what it was handed once `finish` was called. */
+const laggard = () => {
+  const waiting: (() => void)[] = []
+  const finish = (): void => {
+    for (const done of waiting.splice(0)) done()
+  }
+  return { searchable: (done: () => void) => void waiting.push(done), finish }
+}
+
+const REFUSED = expect.objectContaining({ code: 'STORAGE_CORRUPT' })
+
 /** Two linked regions; each wrote records of its own, a transaction each. */
 const pair = (text = '') => {
   const time = new TestTime()
@@ -140,4 +151,54 @@ test('[RD6] a damaged note of removals is made anew from what peers say', () => 
   us.restart()
   expect(us.replica.status().damage.found).toBe(0)
   expect(us.digests()).toEqual(eu.digests())
+})
+
+test('[RD7] a collection whose damaged blocks are back is read once searches find what they hold', () => {
+  const time = new TestTime()
+  const { searchable, finish } = laggard()
+  const eu = new TestNode(time, 'eu', 1, { settings: SETTINGS })
+  const us = new TestNode(time, 'us', 2, { settings: SETTINGS, searchable })
+  eu.create()
+  eu.link(us)
+  for (let i = 0; i < 6; i++) eu.put(i, { i })
+  converge(time, eu, us)
+  damage(us, blocksOf(us).slice(0, 3))
+  us.crash()
+  finish()
+  time.run(10)
+  us.start()
+  const { merged } = us.replica.vectors
+  us.link(eu)
+  time.until(() => us.replica.status().damage.repaired === 3, 'repairs')
+  // No barrier waits for what the region had before it started.
+  expect(us.replica.vectors.indexed.dominates(merged)).toBe(true)
+  expect(us.replica.status().damage).toMatchObject({ blocks: 0, unreadable: ['c'] })
+  expect(() => us.replica.collection('c')).toThrow(REFUSED)
+  finish()
+  expect(us.replica.status().damage.unreadable).toEqual([])
+  expect(us.replica.collection('c').liveCount).toBe(6)
+})
+
+test('[RD7] and so is one whose damaged blocks turn out to be removed', () => {
+  const time = new TestTime()
+  const { searchable, finish } = laggard()
+  const settings = { ...SETTINGS, amplificationMax: 1.1 }
+  const eu = new TestNode(time, 'eu', 1, { settings })
+  const us = new TestNode(time, 'us', 2, { settings, searchable })
+  eu.create()
+  eu.link(us)
+  for (let round = 0; round < 6; round++) for (let i = 0; i < 12; i++) eu.put(i, { round })
+  time.until(() => eu.replica.status().counters.blocksCleaned > 20, 'cleaning')
+  converge(time, eu, us)
+  damage(us, [...us.storage.keys('gone/')])
+  us.crash()
+  finish()
+  time.run(10)
+  us.start()
+  expect(us.replica.status().damage.blocks).toBeGreaterThan(5)
+  us.link(eu)
+  time.until(() => us.replica.status().damage.blocks === 0, 'the removals')
+  expect(() => us.replica.collection('c')).toThrow(REFUSED)
+  finish()
+  expect(us.replica.collection('c').liveCount).toBe(12)
 })
