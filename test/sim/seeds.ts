@@ -49,9 +49,10 @@ export const MEMBER_SEEDS = [159, 231, 294, 346, 894, 1354, 1470, 1578, 3504, 44
  *  17   a part of a state whose transfer was interrupted was taken for a divergence
  *  637  a damaged block of a dropped collection, which the others had purged, held up its region for ever
  *  154  a row was written back beside the note that its block had been removed, and the region could not start again
+ *  829  the checker read a collection whose blocks were back and that searches did not find again yet
  *  9601 a collection was read again when its damaged blocks were back, and a search at quorum came before the index found them
  */
-export const REPAIR_SEEDS = [17, 154, 637, 9601]
+export const REPAIR_SEEDS = [17, 154, 637, 829, 9601]
 
 /**
  * Seeds that found a bug in changes of the conflict policy when it was there, in runs of 4 s without changes of the membership:

@@ -557,10 +557,11 @@ class Simulation {
     if (first === undefined || first.deferred + first.orphans > 0) return false
     if (remaining.some((node) => node.disk.damagedCount > 0)) return false
     if (remaining.some((node) => this.#hasToHandOver(node, remaining))) return false
+    if (first.damage.unreadable.length > 0) return false
     return rest.every(
       (status) =>
         status !== undefined &&
-        status.deferred + status.orphans === 0 &&
+        status.deferred + status.orphans + status.damage.unreadable.length === 0 &&
         status.vectors.merged.equals(first.vectors.merged),
     )
   }

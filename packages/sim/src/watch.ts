@@ -52,8 +52,9 @@ export class Watch {
       records.check(vectors.merged)
       for (const collection of node.replica.collections()) this.#checkSearch(node, collection)
     } catch (error) {
-      // It says that it cannot read what rotted, instead of something wrong.
-      if (!(error instanceof StoreError) || node.replica.status().damage.blocks === 0) throw error
+      // It says that it cannot read what rotted, or that searches do not find it again yet, instead of something wrong.
+      const { blocks, unreadable } = node.replica.status().damage
+      if (!(error instanceof StoreError) || blocks + unreadable.length === 0) throw error
     }
   }
 
