@@ -205,10 +205,16 @@ const slotsOf = (index: HnswIndex): number => index.stats(SPACE)!.graph?.slots ?
 
 /**
  * Of this process after it did nothing for long enough that an index has given back what it does not use (IX47). Where there is none
- * yet, `tidy` does it: else what reading the set left would be taken off the index.
+ * yet, `tidy` does it: else what reading the set left would be taken off the index. Twice, as what is collected is freed by another
+ * thread, later.
  */
 const idleBytes = async (tidy?: () => void): Promise<number> => {
-  await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
-  tidy?.()
+  await rest(IDLE_MS)
+  for (let i = 0; tidy && i < 2; i++) {
+    tidy()
+    await rest(IDLE_MS / 2)
+  }
   return memory().own
 }
+
+const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
