@@ -242,7 +242,7 @@ export const parseConfig = (flags: FlagValues, env: Readonly<Record<string, stri
     indexWorkers: one('index-workers') ?? workersDefault(),
     payloadIndexBytesMax: one('payload-index-bytes-max') ?? 1024 ** 3,
     indexPendingBytesMax: one('index-pending-bytes-max') ?? 256 * 1024 * 1024,
-    indexPendingBytesSlow: one('index-pending-bytes-slow') ?? 160 * 1024 * 1024,
+    indexPendingBytesSlow: one('index-pending-bytes-slow') ?? 64 * 1024 * 1024,
     memoryMaxBytes: one('memory-max') ?? memoryMaxDefault(),
     mapSizeBytes: one('map-size') ?? 64 * 1024 ** 3,
     requestTimeoutMs: one('request-timeout-ms') ?? 60_000,

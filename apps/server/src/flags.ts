@@ -73,7 +73,7 @@ export const FLAGS: readonly Flag[] = [
     '1073741824',
   ),
   flag('index-pending-bytes-max', 'BYTES', 'vectors of a collection that may wait to be indexed', '268435456'),
-  flag('index-pending-bytes-slow', 'BYTES', 'of those, where writes slow down to the pace of the graph', '167772160'),
+  flag('index-pending-bytes-slow', 'BYTES', 'of those, where writes slow down to the pace of the graph', '67108864'),
   flag('memory-max', 'BYTES', 'memory at which writes are refused', '85 % of the container or machine'),
   flag('map-size', 'BYTES', 'address space reserved for the data file; it grows by itself', '68719476736'),
   flag('request-timeout-ms', 'MS', 'longest time for a request to arrive', '60000'),
