@@ -217,4 +217,5 @@ const idleBytes = async (tidy?: () => void): Promise<number> => {
   return memory().own
 }
 
+/** What is measured is a process that did nothing for so long: there is no event to wait for. */
 const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

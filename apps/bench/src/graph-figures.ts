@@ -31,6 +31,7 @@ export const longAtRest = async (index: HnswIndex, space: SpaceRef, set: VectorS
     await atRest(index, space, set)
     const { dead, graph } = index.stats(space)!
     if (!isWornAtRest(graph?.slots ?? 0, dead)) return
+    // Nor when it finds that it was long enough at rest to begin a rebuild.
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
 }

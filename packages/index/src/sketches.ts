@@ -1,6 +1,16 @@
 import type { Metric } from '@meridian/core'
 import { NATIVE_METRICS, type NativeMetric } from './vector-scan.js'
 
+/** The arguments of a sieve after the metric. */
+type Sieved = [
+  query: Float32Array,
+  blocks: readonly Uint8Array[],
+  perBlock: number,
+  positions: Uint32Array,
+  bound: number,
+  kept: Uint32Array,
+]
+
 /**
  * Makes sketches of vectors and looks vectors over by them. A sketch is codes of a byte with a range of the vector's own, and how
  * far at most they are off: with it a bound of the score is known without reading the vector (`src/sketch_scan.h` of the patch).
@@ -14,31 +24,14 @@ export interface Sketcher {
    * Writes to `kept` the indexes in `positions`, ascending, of the vectors whose score may be `bound` or better, and returns how
    * many. Every other one's is worse, as `ScoreVectors` would make it: nothing is left to chance.
    */
-  sieve(
-    metric: Metric,
-    query: Float32Array,
-    blocks: readonly Uint8Array[],
-    perBlock: number,
-    positions: Uint32Array,
-    bound: number,
-    kept: Uint32Array,
-  ): number
+  sieve(metric: Metric, ...sieved: Sieved): number
 }
 
 /** What the patched addon exports for it, where it has kernels. */
 export interface SketchAddon {
   readonly sketchBytes?: (dims: number) => number
   readonly writeSketch?: (vector: Float32Array, block: Uint8Array, at: number) => void
-  readonly sieveSketches?: (
-    metric: NativeMetric,
-    query: Float32Array,
-    blocks: readonly Uint8Array[],
-    perBlock: number,
-    positions: Uint32Array,
-    bound: number,
-    kept: Uint32Array,
-    kernel?: string,
-  ) => number
+  readonly sieveSketches?: (metric: NativeMetric, ...sieved: [...Sieved, kernel?: string]) => number
 }
 
 /** `undefined` without the patch: everything is scored then. */
@@ -48,8 +41,7 @@ export const sketcherOf = (addon: SketchAddon): Sketcher | undefined => {
   return {
     bytes: sketchBytes,
     write: writeSketch,
-    sieve: (metric, query, blocks, perBlock, positions, bound, kept) =>
-      sieveSketches(NATIVE_METRICS[metric], query, blocks, perBlock, positions, bound, kept),
+    sieve: (metric, ...sieved) => sieveSketches(NATIVE_METRICS[metric], ...sieved),
   }
 }
 
