@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HNSW_DEFAULT, type SpaceRef } from '@meridian/core'
 import { HnswIndex } from '@meridian/index'
-import { Pool } from 'undici'
+import { HttpLine, postBytes } from './http-line.js'
 import { percentiles } from './http-load.js'
 import { RegionChild } from './region-child.js'
 import { ThreadClock, type ThreadTimes } from './thread-times.js'
@@ -173,28 +173,26 @@ interface Asked {
   readonly loaderMs: number
 }
 
-/** Searches over HTTP. Node's own client would take more of a processor than the region's main thread. */
+/** Searches over HTTP, one after the other on each connection. Node's own client would take as much of a processor as the region. */
 const asked = async (
   { port, process: { pid } }: RegionChild,
   bodies: readonly string[],
   { connections, seconds, warmUpSeconds }: HttpSetPlan,
 ): Promise<Asked> => {
-  const pool = new Pool(`http://127.0.0.1:${port}`, { connections, pipelining: 1 })
-  const headers = { 'content-type': 'application/json' }
+  const requests = bodies.map((body) => postBytes(`${COLLECTION}/points/query`, body))
+  const lines = await Promise.all(Array.from({ length: connections }, () => HttpLine.open(port)))
   let next = 0
-  const run = async (until: number, times: number[]): Promise<void> => {
+  const run = async (line: HttpLine, until: number, times: number[]): Promise<void> => {
     for (let now = performance.now(); now < until; ) {
-      const body = bodies[next++ % bodies.length]!
-      const answer = await pool.request({ path: `${COLLECTION}/points/query`, method: 'POST', headers, body })
-      await answer.body.arrayBuffer()
-      if (answer.statusCode !== 200) throw new Error(`search: ${answer.statusCode}`)
+      const { status } = await line.ask(requests[next++ % requests.length]!)
+      if (status !== 200) throw new Error(`search: ${status}`)
       const after = performance.now()
       times.push(after - now)
       now = after
     }
   }
   const all = (until: number, times: number[]): Promise<unknown> =>
-    Promise.all(Array.from({ length: connections }, () => run(until, times)))
+    Promise.all(lines.map((line) => run(line, until, times)))
   try {
     await all(performance.now() + warmUpSeconds * 1000, [])
     const times: number[] = []
@@ -213,7 +211,7 @@ const asked = async (
       loaderMs: each((user + system) / 1000),
     }
   } finally {
-    await pool.close()
+    for (const line of lines) line[Symbol.dispose]()
   }
 }
 
