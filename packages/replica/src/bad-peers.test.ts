@@ -1,15 +1,8 @@
 import { type LinkEnd, type LinkHandler, parseRegionId, type PeerLink, VersionVector } from '@meridian/core'
 import { MemoryContents } from '@meridian/storage'
 import { describe, expect, test } from 'vitest'
-import {
-  decodeMessage,
-  CATALOG_BYTES_MAX,
-  CATALOG_PIECES_MAX,
-  encodeMessage,
-  type Message,
-  PROTOCOL_VERSION,
-  type Sent,
-} from './message.js'
+import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION, type Sent } from './message.js'
+import { CATALOG_BYTES_MAX, CATALOG_PIECES_MAX } from './messages/transfer-message.js'
 import { DEFAULT_SETTINGS } from './settings.js'
 import { converge, TestNode } from './test-node.js'
 import { TestTime } from './test-time.js'

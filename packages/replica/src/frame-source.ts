@@ -1,7 +1,8 @@
 import { type ReplicaId, StoreError } from '@meridian/core'
 import { ByteCache } from './byte-cache.js'
 import type { DataPlane } from './data-plane.js'
-import { encodeMessage, type Part } from './message.js'
+import { encodeMessage } from './message.js'
+import type { Part } from './messages/update-message.js'
 import type { TransactionLog } from './transaction-log.js'
 
 /** Frames of logged transactions, made once for all peers that are level with each other. */

@@ -4,12 +4,11 @@ import {
   type CollectionUid,
   malformed,
   type PointId,
-  parseCollectionUid,
   readId,
-  StoreError,
   type Trace,
   writeId,
 } from '@meridian/core'
+import { readUid, writeUid } from '../messages/fields.js'
 
 /** Snapshots that one report names, and reasons it gives. */
 export const SNAPSHOTS_NAMED_MAX = 100
@@ -64,7 +63,7 @@ const PLACES = ['log', 'blocks', 'conflicts', 'graph', 'files'] as const
 export const writeTraceMessage = (out: ByteWriter, message: TraceMessage): void => {
   out.u32(message.nonce)
   if (message.type === 'trace') {
-    out.raw(Buffer.from(message.uid, 'hex'))
+    writeUid(out, message.uid)
     writeId(out, message.id)
     return
   }
@@ -108,13 +107,4 @@ const of = <T>(values: readonly T[], input: ByteReader): T => {
   const value = values[input.u8()]
   if (value === undefined) throw malformed('a state of a trace')
   return value
-}
-
-const readUid = (input: ByteReader): CollectionUid => {
-  try {
-    return parseCollectionUid(Buffer.from(input.raw(8)).toString('hex'))
-  } catch (error) {
-    if (error instanceof StoreError) throw malformed(error.message)
-    throw error
-  }
 }

@@ -1,17 +1,14 @@
 import {
   type ByteReader,
   type ByteWriter,
-  type CollectionUid,
   DIGEST_LEAVES,
   malformed,
   type PointId,
-  parseCollectionUid,
   readId,
-  SHARDS_MAX,
-  StoreError,
   VersionVector,
   writeId,
 } from '@meridian/core'
+import { type DocName, readDocName, writeDocName } from '../messages/fields.js'
 
 /** Shards of one `digests`. */
 export const DIGESTS_MAX = 1024
@@ -20,10 +17,7 @@ export const STATES_MAX = 4096
 const HASH_BYTES = 8
 
 /** One shard of a visible collection, which goes by its eldest incarnation. */
-export interface ShardName {
-  readonly uid: CollectionUid
-  readonly shard: number
-}
+export type ShardName = DocName
 
 /** What anti-entropy says. All but `differ` hold at one vector of their sender. Digests and hashes are 16 hex digits; `leaves` are 8 bytes each. */
 export type DigestMessage =
@@ -50,12 +44,12 @@ export const writeDigestMessage = (out: ByteWriter, message: DigestMessage): voi
     message.vector.write(out)
     out.varuint(message.shards.length)
     for (const each of message.shards) {
-      writeShard(out, each)
+      writeDocName(out, each)
       writeHash(out, each.digest)
     }
     return
   }
-  writeShard(out, message)
+  writeDocName(out, message)
   if (message.type === 'differ') {
     out.varuint(message.ids.length)
     for (const id of message.ids) writeId(out, id)
@@ -81,10 +75,10 @@ export const readDigestMessage = (type: DigestMessage['type'], input: ByteReader
     const flag = input.u8()
     if (flag > 1) throw malformed(`flag ${flag}`)
     const vector = VersionVector.read(input)
-    const shards = list(input, DIGESTS_MAX, () => ({ ...readShard(input), digest: readHash(input) }))
+    const shards = list(input, DIGESTS_MAX, () => ({ ...readDocName(input), digest: readHash(input) }))
     return { type, isAnswer: flag === 1, vector, shards }
   }
-  const name = readShard(input)
+  const name = readDocName(input)
   if (type === 'differ') return { type, ...name, ids: list(input, STATES_MAX, () => readId(input)) }
   const vector = VersionVector.read(input)
   if (type === 'leaves') return { type, ...name, vector, leaves: input.raw(DIGEST_LEAVES * HASH_BYTES) }
@@ -97,20 +91,6 @@ const list = <T>(input: ByteReader, max: number, read: () => T): T[] => {
   const found: T[] = []
   for (let left = input.varuint(max); left > 0; left--) found.push(read())
   return found
-}
-
-const writeShard = (out: ByteWriter, { uid, shard }: ShardName): void => {
-  out.raw(Buffer.from(uid, 'hex')).varuint(shard)
-}
-
-const readShard = (input: ByteReader): ShardName => {
-  const uid = Buffer.from(input.raw(8)).toString('hex')
-  try {
-    return { uid: parseCollectionUid(uid), shard: input.varuint(SHARDS_MAX - 1) }
-  } catch (error) {
-    if (error instanceof StoreError) throw malformed(error.message)
-    throw error
-  }
 }
 
 const writeHash = (out: ByteWriter, hash: string): void => {
