@@ -14,6 +14,7 @@ import type {
 } from '@meridian/core'
 import type { AliasAction, IndexSchema, Setting } from '@meridian/catalog'
 import type { Contribution } from '@meridian/shard'
+import type { Counters } from './counters.js'
 import type { PurgeBlocker } from './forgetting/blockers.js'
 import type { OnlyHere, PeerStatus } from './health/peer-status.js'
 import type { Refusal } from './health/refusals.js'
@@ -23,7 +24,7 @@ import type { DamagedBlock } from './repair/damage.js'
 import type { RegionMember, Standing } from './membership/membership.js'
 import type { StagedCollection } from './staged-collection.js'
 
-export type { AliasAction, Contribution, IndexSchema, OnlyHere, PeerStatus, PurgeBlocker, Refusal, Setting }
+export type { AliasAction, Contribution, Counters, IndexSchema, OnlyHere, PeerStatus, PurgeBlocker, Refusal, Setting }
 
 /** How an operation that had to wait for the disk ended. Exactly one call. */
 export type Done<T> = (
@@ -176,32 +177,6 @@ export interface ReplicaStatus {
   readonly orphans: number
   /** Who has kept deletes from being forgotten for half a minute or more. */
   readonly purgeBlockedBy: readonly PurgeBlocker[]
-}
-
-/** Monotonic since start. */
-export interface Counters {
-  writes: number
-  transactions: number
-  framesIn: number
-  framesOut: number
-  bytesIn: number
-  bytesOut: number
-  /** Frames refused by checksum or by a check. */
-  framesRefused: number
-  /** Frames dropped because they were duplicates or out of order. */
-  framesDropped: number
-  resyncs: number
-  transfersSent: number
-  transfersReceived: number
-  /** Transactions of regions that were retired, or are being, that were given up with them and came nevertheless. */
-  givenUpRefused: number
-  blocksCleaned: number
-  /** Deletes, and patches without a record, that this replica forgot in its own lanes. */
-  tombstonesPurged: number
-  /** Comparisons of a shard with a peer's that found another digest at the same vector. */
-  digestsUnequal: number
-  /** Records of those that were appended again, here. */
-  recordsRepaired: number
 }
 
 /** Facts worth metrics; timings in seconds. */

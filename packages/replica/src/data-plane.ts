@@ -128,6 +128,14 @@ export class DataPlane {
     )
   }
 
+  /** By visible name or alias. @throws StoreError `COLLECTION_NOT_FOUND`; `STORAGE_CORRUPT` while it has a hole. */
+  whole(name: string): CollectionState {
+    const state = this.collection(name)
+    const hole = this.hole(state)
+    if (hole !== undefined) throw hole
+    return state
+  }
+
   /** As `MergedView.matches`. */
   matches(uid: CollectionUid, shard: number, client: number, clock: number, bytes: Uint8Array): boolean | undefined {
     const state = this.#byUid.get(uid)
