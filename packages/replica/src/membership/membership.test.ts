@@ -296,6 +296,18 @@ test('[MB25] force is refused against a region that is linked, and retires one t
   )
 })
 
+test('[MB34] a number among the lost that nobody has is refused, and nothing is asked for', () => {
+  const { time, eu, us } = founded()
+  us.crash()
+  time.until(() => !eu.replica.isLinked(parseRegionId('us')), 'eu has noticed')
+  expect(() => retire(eu, 'us', true, [7])).toThrow(
+    'lost: no region has the replica number 7; those of this cluster are 1 (eu), 2 (us)',
+  )
+  expect(eu.replica.regions.status().pending).toEqual([])
+  retire(eu, 'us', true, [2])
+  time.until(() => standings(eu) === 'eu active, us retired', 'us is retired')
+})
+
 test('[MB32] a change that only a joining region saw all votes for is not forced away, and the next one comes about', () => {
   const { time, eu, us, link } = founded()
   const ap = new TestNode(time, 'ap', 3)

@@ -97,11 +97,15 @@ export class Regions {
     else this.#propose({ change: 'add', replica: member.replica }, member, done)
   }
 
-  /** @throws StoreError `NOT_READY` here, `WRONG_INPUT` for force against a region that is there, and as `memberNamed`. */
+  /**
+   * @throws StoreError `NOT_READY` here, `WRONG_INPUT` for force against a region that is there and for a number in `lost` that
+   * nobody has, and as `memberNamed`.
+   */
   retire(region: string, replica: number | undefined, options: RetireOptions, done: Done<ChangeAnswer>): void {
     const { membership } = this
     this.#checkActive()
     const member = memberNamed(membership.all(), 'retire', region, replica)
+    for (const each of options.lost ?? []) this.#checkKnown(each)
     const alive = [member.replica, ...(options.lost ?? [])].find(
       (each) => each === membership.self || this.isLinked(each),
     )
@@ -118,6 +122,17 @@ export class Regions {
     const { membership } = this
     if (membership.standing === 'active') return
     throw new StoreError('NOT_READY', `this region is ${membership.standing}: ask an active region`)
+  }
+
+  /** A mistyped number would leave the one that was meant with its vote, and the change waiting for it. */
+  #checkKnown(lost: ReplicaId): void {
+    const members = this.membership.all()
+    if (members.some(({ replica }) => replica === lost)) return
+    const known = members.map(({ replica, region }) => `${replica} (${region})`)
+    throw new StoreError(
+      'WRONG_INPUT',
+      `lost: no region has the replica number ${lost}; those of this cluster are ${known.join(', ')}`,
+    )
   }
 
   #answer({ region, replica }: RegionMember, state: ChangeAnswer['state'], done: Done<ChangeAnswer>): void {
