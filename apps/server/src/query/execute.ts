@@ -3,7 +3,7 @@ import type { Collection } from '@meridian/replica'
 import { evaluate } from './formula/evaluate.js'
 import type { Formula } from './formula/expression.js'
 import { fuse } from './fusion.js'
-import { BestHits, beyond, byScore, type Direction, type Hit } from './hit.js'
+import { BestHits, beyond, byScore, type Direction, type Hit, placeOf } from './hit.js'
 import { matching, matchingInOrder, passes } from './matching.js'
 import { type Candidate, diversify } from './mmr.js'
 import { type OrderBy, Ordered } from './order-by.js'
@@ -158,7 +158,7 @@ class Stages {
     const near = await this.nearest(stage, candidates)
     const found: Candidate[] = []
     for (const hit of near) {
-      const ordinal = collection.find(hit.id)
+      const ordinal = placeOf(collection, hit)
       const vector = ordinal === undefined ? undefined : comparable(collection, ordinal, stage.target)
       if (vector !== undefined) found.push({ hit, vector })
     }

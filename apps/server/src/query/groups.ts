@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue, PointId } from '@meridian/core'
 import type { Path } from '@meridian/index'
 import type { ReadFilter } from '../schema/filter.js'
 import { execute, type Scope } from './execute.js'
-import type { Hit } from './hit.js'
+import { type Hit, placeOf } from './hit.js'
 import { bothFilters, matching } from './matching.js'
 import type { Plan, Query } from './plan.js'
 
@@ -130,7 +130,7 @@ class Groups {
     const { collection } = this.scope
     const { path, groupSize, limit } = this.grouping
     for (const hit of hits) {
-      const ordinal = collection.find(hit.id)
+      const ordinal = placeOf(collection, hit)
       if (ordinal === undefined) continue
       for (const id of groupsOf(collection.payload(ordinal), path)) {
         const group = this.#groups.get(id)

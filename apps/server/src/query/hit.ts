@@ -1,14 +1,21 @@
 import { compareIds, isSimilarity, type Metric, type PointId } from '@meridian/core'
+import type { Collection } from '@meridian/replica'
 import { shortFloat32 } from '../http/float32.js'
 
 /** One found point. Ordinals mean something within one tick only, so what travels between stages is the id. */
 export interface Hit {
   readonly id: PointId
+  /** Where it was when it was found: a guess that saves looking the id up, for `placeOf` to judge. */
+  readonly ordinal?: number
   /** A float32. */
   readonly score: number
   /** The value that an `order_by` query put it in its place by. */
   readonly orderValue?: number
 }
+
+/** Where the hit's record is now; `undefined`: it is gone. */
+export const placeOf = (collection: Collection, { id, ordinal }: Hit): number | undefined =>
+  ordinal !== undefined && collection.isLive(ordinal) && collection.id(ordinal) === id ? ordinal : collection.find(id)
 
 /** Which of two scores is the better one. */
 export type Direction = 'larger' | 'smaller'

@@ -15,7 +15,7 @@ import type { Json, JsonMap } from '../http/json-parse.js'
 import { Floats } from '../http/json-print.js'
 import { isMap, optional, readTexts, wrongType } from '../schema/read.js'
 import { spaceParams } from '../schema/vector.js'
-import { type Hit, shownScore } from './hit.js'
+import { type Hit, placeOf, shownScore } from './hit.js'
 import { exclude, include, parseSteps } from './projection.js'
 
 /** Which parts of a record an answer shows. */
@@ -93,16 +93,23 @@ export const show = (collection: Collection, ordinal: number, parts: Parts): Sho
 }
 
 /** Hits as an answer shows them; those that went meanwhile are left out. */
-export const showHits = (collection: Collection, hits: readonly Hit[], parts: Parts): unknown[] =>
-  hits.flatMap(({ id, score, orderValue }) => {
-    const ordinal = collection.find(id)
-    if (ordinal === undefined) return []
-    const shown: Record<string, unknown> = { id, version: collection.version(ordinal), score: shownScore(score) }
-    if (orderValue !== undefined) shown.order_value = orderValue
+export const showHits = (collection: Collection, hits: readonly Hit[], parts: Parts): unknown[] => {
+  const all: unknown[] = []
+  for (const hit of hits) {
+    const ordinal = placeOf(collection, hit)
+    if (ordinal === undefined) continue
+    const shown: Record<string, unknown> = {
+      id: hit.id,
+      version: collection.version(ordinal),
+      score: shownScore(hit.score),
+    }
+    if (hit.orderValue !== undefined) shown.order_value = hit.orderValue
     if (parts.payload !== undefined) shown.payload = parts.payload(collection.payload(ordinal))
     if (parts.vectors !== false) shown.vector = showVectors(collection, ordinal, parts.vectors)
-    return shown
-  })
+    all.push(shown)
+  }
+  return all
+}
 
 const showVectors = (collection: Collection, ordinal: number, wanted: true | readonly string[]): unknown => {
   const names = wanted === true ? collection.vectorNames(ordinal) : wanted

@@ -77,7 +77,7 @@ const current = (
     const score = isAsItWas ? found : again(ordinal)
     if (score === undefined) continue
     const id = collection.id(ordinal)
-    if (!except.has(id)) hits.push({ id, score })
+    if (!except.has(id)) hits.push({ id, ordinal, score })
   }
   return hits.sort(byScore(directionIn(target.params)))
 }
