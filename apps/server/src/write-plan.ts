@@ -5,44 +5,69 @@ import { linearizableWrite, noteWritten } from './guarantees/written.js'
 import type { JsonMap } from './http/json-parse.js'
 import type { Region } from './region.js'
 
-/**
- * What is to be written: ops as they are, or a function of what is there, run when the write's turn comes. Either way the body
- * was checked whole before.
- */
-export type Plan = readonly RecordOp[] | ResolveOps
+/** What is to be written follows from what is there when the write's turn comes. */
+export interface Later {
+  readonly resolve: ResolveOps
+  /** What it may come to, as far as that has vectors: they may have to wait for the graph. */
+  readonly brings: readonly RecordOp[]
+}
+
+/** What is to be written: ops as they are, or made later. Either way the body was checked whole before. */
+export type Plan = readonly RecordOp[] | Later
+
+export const later = (resolve: ResolveOps, brings: readonly RecordOp[] = []): Later => ({ resolve, brings })
+
+const isLater = (plan: Plan): plan is Later => 'resolve' in plan
 
 /** What a write makes of its body. Nothing of the collection but its configuration is looked at here. */
 export type ReadPlan = (body: JsonMap, collection: Collection, region: Region) => Plan
 
 /** Several plans as one write: each finds what those before it wrote. */
 export const inOrder = (plans: readonly Plan[]): Plan => {
-  if (!plans.some((plan) => typeof plan === 'function')) return plans.flatMap((plan) => plan as readonly RecordOp[])
-  return (now) =>
+  if (!plans.some(isLater)) return plans.flatMap((plan) => plan as readonly RecordOp[])
+  const resolve: ResolveOps = (now) =>
     plans.flatMap((plan) => {
-      const ops = typeof plan === 'function' ? plan(now) : plan
+      const ops = isLater(plan) ? plan.resolve(now) : plan
       now.stage(ops)
       return ops
     })
+  return later(
+    resolve,
+    plans.flatMap((plan) => (isLater(plan) ? plan.brings : plan)),
+  )
 }
 
 /** The seq of the transaction that holds the write, or of the newest one if there is nothing to write. */
-export const commit = async (region: Region, collection: Collection, ops: Plan, bodyBytes: number): Promise<number> => {
-  if (typeof ops !== 'function') await region.intake.admit(collection.name, ops)
+export const commit = async (
+  region: Region,
+  collection: Collection,
+  plan: Plan,
+  bodyBytes: number,
+): Promise<number> => {
   const linearizable = linearizableWrite()
-  if (linearizable !== undefined && typeof ops === 'function') throw notWhole()
-  if (typeof ops !== 'function' && ops.length === 0)
-    return region.replica.status().vectors.merged.get(region.config.replica)
-  if (linearizable !== undefined) {
-    const whole = ops as readonly RecordOp[]
-    const { receipt, found } = await promised<RegisterWrite>((done) =>
-      region.replica.register.write({ collection: collection.name, ops: whole }, linearizable.linearizableMs, done),
-    )
-    linearizable.found = found
-    return receipt.seq
+  if (isLater(plan)) {
+    if (linearizable !== undefined) throw notWhole()
+    await region.intake.turn(collection.name, plan.brings)
+    return written(region, collection, checked(region, collection, plan.resolve), bodyBytes)
   }
-  const admitted = typeof ops === 'function' ? checked(region, collection, ops) : ops
+  await region.intake.admit(collection.name, plan)
+  if (plan.length === 0) return region.replica.status().vectors.merged.get(region.config.replica)
+  if (linearizable === undefined) return written(region, collection, plan, bodyBytes)
+  const { receipt, found } = await promised<RegisterWrite>((done) =>
+    region.replica.register.write({ collection: collection.name, ops: plan }, linearizable.linearizableMs, done),
+  )
+  linearizable.found = found
+  return receipt.seq
+}
+
+const written = async (
+  region: Region,
+  collection: Collection,
+  ops: readonly RecordOp[] | ResolveOps,
+  bodyBytes: number,
+): Promise<number> => {
   const receipt = await promised<WriteReceipt>((done) =>
-    region.replica.write({ collection: collection.name, ops: admitted, resolverBytes: bodyBytes }, done),
+    region.replica.write({ collection: collection.name, ops, resolverBytes: bodyBytes }, done),
   )
   noteWritten(receipt.seq)
   return receipt.seq
@@ -50,9 +75,9 @@ export const commit = async (region: Region, collection: Collection, ops: Plan, 
 
 /** What it turns out to be is admitted or refused when its turn comes. */
 const checked =
-  ({ intake }: Region, { name }: Collection, plan: ResolveOps): ResolveOps =>
+  ({ intake }: Region, { name }: Collection, resolve: ResolveOps): ResolveOps =>
   (now) => {
-    const ops = plan(now)
+    const ops = resolve(now)
     intake.check(name, ops)
     return ops
   }

@@ -93,6 +93,14 @@ export class Intake {
   }
 
   /**
+   * Resolves when it is the turn of a write that may come to this: at once, unless writes are slowed down. `check` follows, when it
+   * is known what it came to.
+   */
+  async turn(collection: string, ops: readonly RecordOp[]): Promise<void> {
+    if (ops.some(hasVectors)) await this.#turns.take(collection)
+  }
+
+  /**
    * For a restore, which sends one batch after the other and has no client whose patience ends: waits as long as it takes.
    * @throws StoreError through the promise: `MEMORY_FULL`; the signal's reason.
    */
@@ -108,7 +116,7 @@ export class Intake {
   }
 
   /**
-   * For what a write turned out to be when its turn came: nothing can wait then.
+   * For what a write turned out to be when it is made: nothing can wait then.
    * @throws StoreError as `admit`.
    */
   check(collection: string, ops: readonly RecordOp[]): void {

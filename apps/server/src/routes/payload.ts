@@ -7,7 +7,7 @@ import { readSelector } from '../schema/filter.js'
 import { readDeletedPath, readKeyPath } from '../schema/key-path.js'
 import { readPayload } from '../schema/payload.js'
 import { optional, readText, readTexts } from '../schema/read.js'
-import { patch, type ReadPlan } from '../write-plan.js'
+import { later, patch, type ReadPlan } from '../write-plan.js'
 import { writeRoute } from './points-write.js'
 
 /**
@@ -30,12 +30,13 @@ const payloadWriter =
     const path = optional(body.key, 'key', undefined, (value, at) => readKeyPath(readText(value, at), at))
     const selector = readSelector(body, config.batchPointsMax)
     const change: PayloadChange = isOverwrite ? { set: source, unset: [] } : topChange(source)
-    return (now) =>
+    return later((now) =>
       selected(now, selector, 'refuse').map((id) =>
         path === undefined
           ? patch(id, { clear: isOverwrite, ...change })
           : patch(id, setAt(now.payload(now.find(id)!), path, source, isOverwrite)),
-      )
+      ),
+    )
   }
 
 /** Merges; with a `key`, into the object there. */
@@ -49,14 +50,15 @@ export const deletePayload: ReadPlan = (body, _collection, { config }) => {
   if (keys.length === 0) throw invalid('keys', 'no keys, send at least one')
   const paths = keys.map((key, i) => readDeletedPath(key, `keys[${i}]`))
   const selector = readSelector(body, config.batchPointsMax)
-  return (now) =>
+  return later((now) =>
     selected(now, selector, 'refuse').flatMap((id) => {
       const change = removeAt(now.payload(now.find(id)!), paths)
       return change.unset.length === 0 && Object.keys(change.set).length === 0 ? [] : [patch(id, change)]
-    })
+    }),
+  )
 }
 
 export const clearPayload: ReadPlan = (body, _collection, { config }) => {
   const selector = readSelector(body, config.batchPointsMax)
-  return (now) => selected(now, selector, 'refuse').map((id) => patch(id, { clear: true }))
+  return later((now) => selected(now, selector, 'refuse').map((id) => patch(id, { clear: true })))
 }

@@ -1,4 +1,5 @@
 import type { RecordOp } from '@meridian/core'
+import type { ResolveOps } from '@meridian/replica'
 import { linearizableWrite } from '../guarantees/written.js'
 import { badRequest, formatError, invalid, noPoint } from '../http/errors.js'
 import type { Call, Route } from '../http/router.js'
@@ -11,7 +12,7 @@ import { readPointId } from '../schema/point-id.js'
 import { readPoints } from '../schema/points.js'
 import { NO_SHARD_KEYS, optional, readArray, readMap, readText, readTexts, refuseFields } from '../schema/read.js'
 import { readVectors, spaceParams } from '../schema/vector.js'
-import { commit, patch, type Plan, type ReadPlan } from '../write-plan.js'
+import { commit, later, patch, type Plan, type ReadPlan } from '../write-plan.js'
 
 /** A route that reads a plan from its body and writes it as one transaction. */
 export const writeRoute = (region: Region, method: Route['method'], path: string, readPlan: ReadPlan): Route => ({
@@ -60,21 +61,23 @@ export const upsert: ReadPlan = (body, collection, { config }) => {
 }
 
 /** Asked of what was there before the request: of an id that is given twice, both count or neither. */
-const conditional =
-  (puts: readonly RecordOp[], mode: string, filter: ReadFilter | undefined): Plan =>
-  (now) =>
-    puts.filter(({ id }) => {
-      const ordinal = now.find(id)
-      if (ordinal === undefined) return mode !== 'update_only'
-      return mode !== 'insert_only' && passes(now, ordinal, filter)
-    })
+const conditional = (puts: readonly RecordOp[], mode: string, filter: ReadFilter | undefined): Plan =>
+  later(
+    (now) =>
+      puts.filter(({ id }) => {
+        const ordinal = now.find(id)
+        if (ordinal === undefined) return mode !== 'update_only'
+        return mode !== 'insert_only' && passes(now, ordinal, filter)
+      }),
+    puts,
+  )
 
 export const remove: ReadPlan = (body, _collection, { config }) => {
   const selector = readSelector(body, config.batchPointsMax)
   // Not only of what is here: what is not may be on its way.
   if (selector.kind === 'ids' && linearizableWrite() !== undefined)
     return selector.ids.map((id) => ({ kind: 'delete', id }))
-  return (now) => selected(now, selector, 'skip').map((id) => ({ kind: 'delete', id }))
+  return later((now) => selected(now, selector, 'skip').map((id) => ({ kind: 'delete', id })))
 }
 
 export const updateVectors: ReadPlan = (body, collection, { config }) => {
@@ -87,14 +90,15 @@ export const updateVectors: ReadPlan = (body, collection, { config }) => {
     const map = readMap(item, `points[${i}]`)
     const id = readPointId(map.id, `points[${i}].id`)
     const content = readContent(map.meridian, `points[${i}].meridian`)
-    return { id, vectors: readVectors(map.vector, `points[${i}].vector`, collection.config), content }
+    return { ...patch(id, { vectors: readVectors(map.vector, `points[${i}].vector`, collection.config) }), ...content }
   })
-  return (now) =>
-    updates.flatMap(({ id, vectors, content }) => {
+  const resolve: ResolveOps = (now) =>
+    updates.filter(({ id }) => {
       const ordinal = now.find(id)
       if (ordinal === undefined) throw noPoint(id)
-      return passes(now, ordinal, filter) ? [{ ...patch(id, { vectors }), ...content }] : []
+      return passes(now, ordinal, filter)
     })
+  return later(resolve, updates)
 }
 
 export const deleteVectors: ReadPlan = (body, collection, { config }) => {
@@ -103,5 +107,5 @@ export const deleteVectors: ReadPlan = (body, collection, { config }) => {
   if (names.length === 0) throw badRequest('vector: no names; send at least one')
   for (const name of names) spaceParams(collection.config, name)
   const selector = readSelector(body, config.batchPointsMax)
-  return (now) => selected(now, selector, 'skip').map((id) => patch(id, { dropVectors: names }))
+  return later((now) => selected(now, selector, 'skip').map((id) => patch(id, { dropVectors: names })))
 }
