@@ -4,7 +4,8 @@ import { flagsOf, outcomeOf, type RunOptions, type SeedOutcome } from './seed-ou
 import { runInPool } from './seed-pool.js'
 import { startProcess } from './seed-process.js'
 import { SeedTally } from './seed-tally.js'
-import { FOR_MS, simulate } from './simulation.js'
+import { simulate } from './simulation.js'
+import { FOR_MS } from './simulation-options.js'
 import { Violation } from './violation.js'
 
 const USAGE =

@@ -8,7 +8,6 @@ export class MemberNemesis {
   readonly lost = new Set<SimNode>()
   /** By region, what it held when its retirement was asked for first: that much it hands over before it goes. */
   readonly heldWhenAsked = new Map<string, VersionVector>()
-  asked = 0
 
   constructor(
     /** Grows when one joins. */
@@ -122,7 +121,6 @@ export class MemberNemesis {
   #try(ask: () => void): void {
     try {
       ask()
-      this.asked++
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
     }

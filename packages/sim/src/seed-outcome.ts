@@ -1,4 +1,6 @@
-import { FOR_MS, type SimulationReport, simulate } from './simulation.js'
+import { simulate } from './simulation.js'
+import { FOR_MS } from './simulation-options.js'
+import type { SimulationReport } from './simulation-report.js'
 import { Violation } from './violation.js'
 
 /** What all seeds of one command have in common. Plain data: it is sent to processes. */

@@ -1,5 +1,5 @@
 import type { SeedOutcome } from './seed-outcome.js'
-import type { SimulationReport } from './simulation.js'
+import type { SimulationReport } from './simulation-report.js'
 
 const SUMMED = [
   'acknowledged',
