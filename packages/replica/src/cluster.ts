@@ -7,29 +7,31 @@ import {
   type ReplicaId,
   type Storage,
   StoreError,
-  StrangerLog,
   type Timers,
   VersionVector,
 } from '@meridian/core'
 import type { Counters, RegionReceipt } from './api.js'
-import { Barriers, type Member } from './barriers/barriers.js'
+import { Barriers } from './barriers/barriers.js'
+import { receiptsOf } from './barriers/receipts.js'
 import type { CatalogPlane } from './catalog-plane.js'
-import { ownOffsetMs } from './clock-estimate.js'
+import { ClockGuard } from './clock-guard.js'
 import type { DataPlane } from './data-plane.js'
+import { Fence } from './fence.js'
 import { Erasures } from './forgetting/erasure.js'
 import { type FindCopies, Traces } from './forgetting/traces.js'
 import { Purge, type PurgePeer } from './forgetting/purge.js'
 import type { FrameSource } from './frame-source.js'
 import { PeerReport } from './health/peer-status.js'
-import { Refusals } from './health/refusals.js'
-import { type Identity, stageFence } from './identity.js'
+import type { Identity } from './identity.js'
 import type { Inbox } from './inbox.js'
 import { Leftovers } from './leftovers.js'
 import type { LocalClock } from './local-clock.js'
+import { Admission, type Hello, type Refused } from './membership/admission.js'
 import { Membership } from './membership/membership.js'
 import { Regions } from './membership/regions.js'
-import { encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
-import { Peer } from './peer.js'
+import { encodeMessage, type Message } from './message.js'
+import type { Peer } from './peer.js'
+import { Peers } from './peers.js'
 import { AntiEntropy } from './repair/anti-entropy.js'
 import { Repair, type RepairPeer } from './repair/repair.js'
 import type { Sequencer } from './sequencer.js'
@@ -41,7 +43,6 @@ import type { Transactions } from './transactions.js'
 /** More than is under way to a peer that keeps up, at any pace of writes that one region can take. */
 const CATCHING_UP_BYTES = 1 << 20
 
-type Hello = Extract<Message, { type: 'hello' }>
 type Heartbeat = Extract<Message, { type: 'heartbeat' }>
 
 export interface ClusterParts {
@@ -71,8 +72,11 @@ export interface ClusterParts {
   indexed(): VersionVector
 }
 
-/** All peers and the links to them; what no single link can decide. */
-export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 'joins' | 'copies'> {
+/**
+ * All links, and what no single link can decide. Who is at their other ends is in `Peers`, who is let in in `Admission`, who counts
+ * in `Membership`; what else takes more than one replica is composed here.
+ */
+export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 'joins' | 'copies' | 'fenced'> {
   readonly identity
   readonly data
   readonly catalog
@@ -97,22 +101,18 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
   readonly membership: Membership
   readonly regions: Regions
   readonly report: PeerReport
-  readonly refusals: Refusals
-  readonly #peers = new Map<ReplicaId, Peer>()
+  readonly admission: Admission
+  readonly fence: Fence
+  readonly clockGuard: ClockGuard
+  readonly peers: Peers
   readonly #sessions = new Set<Session>()
   readonly #disabled = new Set<RegionId>()
-  readonly #strangers: StrangerLog
   /** Random, for the life of the process. */
   readonly instance: number
-  /** Own transactions that were durable when this process began. */
-  readonly #ownAtStart: number
-  /** Why this replica must not write: somebody else has its identity, or it has lost history. */
-  fenced: string | undefined
   #isClosed = false
 
   constructor(parts: ClusterParts) {
     this.identity = parts.identity
-    this.fenced = parts.fenced
     this.data = parts.data
     this.catalog = parts.catalog
     this.log = parts.log
@@ -127,48 +127,54 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     this.logger = parts.logger
     this.indexed = parts.indexed
     this.expects = parts.expects
-    this.#strangers = new StrangerLog(parts.logger, parts.timers)
     this.instance = parts.random.uint32()
-    this.#ownAtStart = parts.log.vector.get(parts.identity.replica)
+    this.fence = new Fence(parts.identity, parts.log, parts.sequencer, parts.logger, parts.fenced)
+    this.peers = new Peers(parts.timers, parts.settings)
+    this.clockGuard = new ClockGuard(this.peers, parts.clock, parts.settings)
     this.leftovers = new Leftovers(parts.storage, parts.log)
     this.membership = new Membership({
       ...parts,
       leftovers: this.leftovers,
       lacksLeftover: (replica, origin) => this.#lacksLeftover(replica, origin),
-      acked: (replica) => this.#peers.get(replica)?.acked,
-      links: () =>
-        [...this.#peers.values()].flatMap(({ replica, session }) =>
-          session === undefined ? [] : [{ replica, joins: session.joins }],
-        ),
-      fence: (reason) => this.#fence(reason),
+      acked: (replica) => this.peers.get(replica)?.acked,
+      links: () => this.peers.linked().map(({ replica, session }) => ({ replica, joins: session.joins })),
+      fence: (reason) => this.fence.raise(reason),
       changed: () => this.#endRetired(),
     })
-    this.refusals = new Refusals(parts.timers)
+    this.admission = new Admission({
+      ...parts,
+      membership: this.membership,
+      peers: this.peers,
+      fence: this.fence,
+      disabled: this.#disabled,
+    })
     this.report = new PeerReport({
       self: parts.identity.replica,
       log: parts.log,
       timers: parts.timers,
       wallMs: () => parts.clock.wallMs,
-      met: () => this.#peers.values(),
+      met: () => this.peers.all(),
       remembering: () => this.membership.remembering(),
     })
-    this.regions = new Regions(this.membership, (replica) => this.#peers.get(replica)?.session !== undefined)
+    this.regions = new Regions(this.membership, (replica) => this.peers.session(replica) !== undefined)
     this.barriers = new Barriers({
       self: parts.identity.replica,
       timers: parts.timers,
-      members: () => this.activeMembers(),
+      members: () => this.membership.counted(),
       uncounted: () => this.#uncounted(),
       durable: () => this.log.vector,
       indexed: parts.indexed,
-      peer: (replica) => this.#peers.get(replica),
-      ask: (replica, nonce) => this.#peers.get(replica)?.session?.ask(nonce),
-      need: (replica, vector) => this.#peers.get(replica)?.session?.need(vector),
-      carry: (replica, vector) => this.#peers.get(replica)?.session?.carry(vector),
+      peer: (replica) => this.peers.get(replica),
+      ask: (replica, nonce) => this.peers.session(replica)?.ask(nonce),
+      need: (replica, vector) => this.peers.session(replica)?.need(vector),
+      carry: (replica, vector) => this.peers.session(replica)?.carry(vector),
     })
     const peers = (): RepairPeer[] =>
-      [...this.#peers.values()].flatMap(({ region, replica, session }) =>
-        session === undefined ? [] : [{ region, replica, send: (message) => session.send(encodeMessage(message)) }],
-      )
+      this.peers.linked().map(({ region, replica, session }) => ({
+        region,
+        replica,
+        send: (message) => session.send(encodeMessage(message)),
+      }))
     this.repair = new Repair({
       ...parts,
       peers,
@@ -180,8 +186,8 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       peers,
       members: () => this.membership.remembering().filter(({ replica }) => replica !== this.identity.replica),
       mayWrite: () =>
-        this.fenced === undefined &&
-        this.clockFault() === undefined &&
+        this.fence.reason === undefined &&
+        this.clockGuard.fault === undefined &&
         this.membership.standing === 'active' &&
         this.membership.silence === undefined,
       isRetired: (replica) => this.membership.configuration.retired.has(replica),
@@ -223,7 +229,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       missing: () => this.#missingRegions(),
       retired: () => this.membership.all().flatMap(({ region, status }) => (status === 'retired' ? [region] : [])),
       send: (replica, message) => {
-        const session = this.#peers.get(replica)?.session
+        const session = this.peers.session(replica)
         session?.send(encodeMessage(message))
         return session !== undefined
       },
@@ -232,7 +238,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
 
   #lacksLeftover(replica: ReplicaId, origin: ReplicaId): boolean {
     const leftover = this.leftovers.version(origin)
-    return leftover !== undefined && this.#peers.get(replica)?.handed.get(origin) !== leftover
+    return leftover !== undefined && this.peers.get(replica)?.handed.get(origin) !== leftover
   }
 
   /** Every now and then: what is here in part, of an origin that will not bring the rest, goes to all who stay. */
@@ -240,7 +246,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     for (const origin of this.leftovers.origins()) {
       if (!this.membership.isLeaving(origin)) continue
       for (const { replica } of this.membership.remembering())
-        if (replica !== origin) this.#peers.get(replica)?.session?.handOver(origin)
+        if (replica !== origin) this.peers.session(replica)?.handOver(origin)
     }
   }
 
@@ -250,9 +256,8 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       .remembering()
       .filter(({ replica }) => replica !== this.identity.replica)
       .map(({ region, replica }) => {
-        const peer = this.#peers.get(replica)
-        const acked = peer?.acked ?? VersionVector.ZERO
-        return { region, replica, acked, heardDurable: peer?.heardDurable ?? [] }
+        const heardDurable = this.peers.get(replica)?.heardDurable ?? []
+        return { region, replica, acked: this.peers.acked(replica), heardDurable }
       })
   }
 
@@ -271,117 +276,35 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
   }
 
   /**
-   * Decides on a peer's hello. Nothing of ours but our own hello was sent before. The hello is as old as its link: where the link
-   * takes the place of another, `has` is what the peer acknowledged on that one meanwhile; good for going on, not for stability.
+   * Decides on a peer's hello, and links with who is let in. The hello is as old as its link: where the link takes the place of
+   * another, `has` is what the peer acknowledged on that one meanwhile; good for going on, not for stability.
    */
-  admit(session: Session, hello: Hello): { peer: Peer; has: VersionVector } | { refusal: string; code: string } {
-    const { region, replica, storeId } = hello
-    const refuse = (code: string, refusal: string) => this.#refusal(code, refusal, region)
-    if (region === this.identity.region)
-      return refuse('IDENTITY_CONFLICT', `region ${region} is our own name: two nodes run as one region`)
-    if (replica === this.identity.replica)
-      return refuse(
-        'IDENTITY_CONFLICT',
-        `regions ${region} and ${this.identity.region} both have replica number ${replica}: give one of them another with --replica-number before it first starts`,
-      )
-    if (this.#disabled.has(region))
-      return refuse('DISABLED', `the link between ${this.identity.region} and ${region} is switched off`)
-    const stranger = this.membership.refusal(replica, region, hello.joins)
-    if (stranger !== undefined) return refuse(stranger.code, stranger.refusal)
-    const surplus = this.membership.surplusOf(replica, hello.durable)
-    if (surplus !== undefined) return refuse('SURPLUS', this.membership.surplusReason(region, surplus))
-    const member = this.catalog.document.members().find((known) => known.replica === replica)
-    const known = this.#peers.get(replica)
-    const formerStore = member?.storeId ?? known?.storeId
-    const formerRegion = member?.region ?? known?.region
-    if (formerRegion !== undefined && formerRegion !== region)
-      return refuse(
-        'IDENTITY_CONFLICT',
-        `replica number ${replica} belongs to region ${formerRegion}, not to ${region}`,
-      )
-    if (formerStore !== undefined && formerStore !== storeId)
-      return refuse(
-        'IDENTITY_CONFLICT',
-        `region ${region} came back with another data directory: its former writes carry replica number ${replica}, so retire it (meridian region retire ${region} --replica ${replica} --force), then start it with its empty directory, --join and a fresh --replica-number`,
-      )
-    if (!this.checkHistory(region, hello.durable))
-      return refuse(
-        'IDENTITY_CONFLICT',
-        `data directory of ${this.identity.region} is older than what ${region} has of it`,
-      )
-    const peer = known ?? new Peer(region, replica, storeId)
-    this.#peers.set(replica, peer)
+  admit(session: Session, hello: Hello): { peer: Peer; has: VersionVector } | Refused {
+    const peer = this.admission.decide(session, hello)
+    if ('refusal' in peer) return peer
     const other = peer.session
-    if (other !== undefined && other !== session) {
-      if (peer.instance !== hello.instance) {
-        const rival = this.#rivalry(peer, other, hello)
-        if (rival !== undefined) return rival
-      } else if (!this.#isPreferred(session, replica) && !this.#isStale(other))
-        return { code: 'DUPLICATE', refusal: 'there is a link already' }
-      other.end('replaced by another link')
-    }
-    this.#noticeReturn(peer)
-    peer.session = session
-    peer.instance = hello.instance
-    peer.rival = undefined
-    peer.lastError = undefined
-    peer.lastWallMs = 0
-    peer.lastLinksAt = undefined
+    if (other !== session) other?.end('replaced by another link')
+    this.peers.noticeReturn(peer)
     const has = other === undefined ? hello.durable : hello.durable.join(peer.acked)
-    // Not joined: one that was restored from a copy has less than it once had.
-    peer.acked = hello.durable
-    peer.heardDurable = []
+    peer.linked(session, hello)
     if (hello.isActive) this.membership.bootstrap.sponsored(hello.durable, hello.blockBytes)
+    const { region, replica } = hello
     this.logger.info({ peer: region, replica, dialed: session.isDialed }, `linked with ${region}`)
     this.#announce()
     return { peer, has }
   }
 
-  /**
-   * Another process says that it is a peer that we are linked with. Most likely the peer was started again and its old link is not
-   * known to be dead yet: then it falls silent. If it is heard on and on, two processes run, and the second is told.
-   */
-  #rivalry(peer: Peer, linked: Session, { region, instance }: Hello): { refusal: string; code: string } | undefined {
-    if (this.#isStale(linked)) return undefined
-    if (peer.rival?.instance !== instance) peer.rival = { instance, atMs: this.timers.elapsedMs() }
-    if (linked.heardAt - peer.rival.atMs <= 2 * this.settings.heartbeatMs)
-      return { code: 'DUPLICATE', refusal: `another process of region ${region} is still linked` }
-    return this.#refusal(
-      'TWIN',
-      `two processes run as region ${region} (replica ${peer.replica}): stop one of them; a copy of a data directory is no second node`,
-      region,
-    )
+  refuseVersion(protocol: number): Refused {
+    return this.admission.refuseVersion(protocol)
   }
 
-  refuseVersion(protocol: number): { refusal: string; code: string } {
-    return this.#refusal(
-      'PROTOCOL',
-      `protocol version ${protocol} is not ${PROTOCOL_VERSION}: upgrade the ${protocol < PROTOCOL_VERSION ? 'other' : 'refusing'} side`,
-    )
+  refusedBy(code: string, reason: string): void {
+    this.admission.refusedBy(code, reason)
   }
 
-  #refusal(code: string, refusal: string, peer?: RegionId): { refusal: string; code: string } {
-    this.refusals.add({ region: peer, code, reason: refusal, isOurs: true })
-    this.#strangers.warn({ peer, error_code: code }, `refused a peer: ${refusal}`)
-    return { code, refusal }
-  }
-
-  /** Whether a peer's vector is one that our own history can explain. If not, this replica never writes again. */
+  /** As `Fence.checkHistory`. */
   checkHistory(region: RegionId, durable: VersionVector): boolean {
-    const own = this.identity.replica
-    if (durable.get(own) <= this.log.vector.get(own)) return true
-    if (this.fenced === undefined) {
-      const reason = `region ${region} has newer transactions of ours than this data directory: it was restored from an old copy; retire it, then start with an empty directory, --join and a fresh --replica-number`
-      this.#fence(reason)
-    }
-    return false
-  }
-
-  #fence(reason: string): void {
-    if (this.fenced !== undefined) return
-    this.fenced = reason
-    this.logger.error({ error_code: 'IDENTITY_CONFLICT' }, reason)
-    this.sequencer.push({ bytes: 0, stage: (stage) => stageFence(stage, reason), failed() {} })
+    return this.fence.checkHistory(region, durable)
   }
 
   /** Links with members that were retired end, and they are told. */
@@ -405,34 +328,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     )
   }
 
-  /**
-   * A peer that was away is likely on its way to the others too: they get their time to link with it before anything is
-   * relayed. Not so after a short loss, or links that break again and again would keep relaying off for ever.
-   */
-  #noticeReturn(peer: Peer): void {
-    const now = this.timers.elapsedMs()
-    if (peer.heardAt !== undefined && now - peer.heardAt < this.settings.relayAfterMs) return
-    peer.unlinkedSince.clear()
-    for (const other of this.#peers.values()) other.unlinkedSince.delete(peer.replica)
-  }
-
-  /**
-   * Whether transactions of `origin` should reach `peer` through us. Either end of a link between them speaks for it: the word of
-   * one may be stuck behind what is being sent.
-   */
+  /** As `Peers.isRelay`. */
   isRelay(peer: Peer, origin: ReplicaId): boolean {
-    const source = this.#peers.get(origin)
-    if (source?.session !== undefined && source.links.has(peer.replica)) return false
-    return peer.needsRelay(origin, this.timers.elapsedMs(), this.settings.relayAfterMs)
-  }
-
-  /** Of two links between one pair, both ends keep the one that the lower replica number dialed. */
-  #isPreferred(session: Session, replica: ReplicaId): boolean {
-    return session.isDialed === this.identity.replica < replica
-  }
-
-  #isStale(session: Session): boolean {
-    return this.timers.elapsedMs() - session.heardAt > 2 * this.settings.heartbeatMs
+    return this.peers.isRelay(peer, origin)
   }
 
   ended(session: Session, reason: string): void {
@@ -443,26 +341,6 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     peer.lastError = reason
     this.logger.info({ peer: peer.region, reason }, `lost the link with ${peer.region}`)
     this.#announce()
-  }
-
-  refusedBy(code: string, reason: string): void {
-    this.membership.refused(code, reason)
-    if (code === 'DUPLICATE') return
-    if (code === 'TWIN') this.#foundTwin(reason)
-    this.refusals.add({ region: undefined, code, reason, isOurs: false })
-    this.#strangers.warn({ error_code: code }, `a peer refused us: ${reason}`)
-  }
-
-  /**
-   * A peer is linked with another process of our identity. Until a restart nothing is written here; and what was written since the
-   * start may carry the numbers of what the other writes, so then the directory must not be used again.
-   */
-  #foundTwin(reason: string): void {
-    if (this.log.vector.get(this.identity.replica) > this.#ownAtStart)
-      this.#fence(
-        `${reason}; what was written here meanwhile is numbered as the other's, so this directory is given up`,
-      )
-    else this.fenced ??= reason
   }
 
   heard(peer: Peer, message: Heartbeat): void {
@@ -478,21 +356,12 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     peer.heardLinks(message.links, this.timers)
   }
 
-  /** The configuration in effect here; this replica counts though the catalog does not list it yet. */
-  activeMembers(): readonly Member[] {
-    return this.membership.counted()
-  }
-
   isReceiving(origin: ReplicaId): boolean {
     return [...this.#sessions].some((session) => session.receiving === origin)
   }
 
   liveReplicas(): ReplicaId[] {
-    return [...this.#peers.values()].filter((peer) => peer.session !== undefined).map((peer) => peer.replica)
-  }
-
-  isLinked(region: RegionId): boolean {
-    return [...this.#peers.values()].some((peer) => peer.region === region && peer.session !== undefined)
+    return this.peers.linked().map(({ replica }) => replica)
   }
 
   isEnabled(region: RegionId): boolean {
@@ -504,14 +373,15 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     if (isEnabled) this.#disabled.delete(region)
     else {
       this.#disabled.add(region)
-      for (const peer of this.#peers.values())
-        if (peer.region === region) peer.session?.end('switched off by an operator')
+      for (const peer of this.peers.all()) if (peer.region === region) peer.session?.end('switched off by an operator')
     }
   }
 
   /** What is durable or on its way to the disk without a gap. */
   acceptedVector(): VersionVector {
-    const origins = new Set<ReplicaId>([...this.log.vector.entries().map(([origin]) => origin), ...this.#peers.keys()])
+    const logged = this.log.vector.entries().map(([origin]) => origin)
+    const met = [...this.peers.all()].map(({ replica }) => replica)
+    const origins = new Set([...logged, ...met])
     return VersionVector.of([...origins].map((origin) => [origin, this.inbox.accepted(origin)] as const))
   }
 
@@ -544,46 +414,14 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     let stable = this.log.vector
     for (const member of this.membership.remembering()) {
       if (member.replica === this.identity.replica) continue
-      stable = stable.meet(this.#peers.get(member.replica)?.acked ?? VersionVector.ZERO)
+      stable = stable.meet(this.peers.acked(member.replica))
     }
     return stable
   }
 
-  /** Our wall clock minus the median of the linked peers'; 0 when there is no telling. */
-  ownOffsetMs(): number {
-    const offsets = [...this.#peers.values()]
-      .filter((peer) => peer.session !== undefined)
-      .map((peer) => peer.clock.offsetMs)
-    return ownOffsetMs(offsets.filter((offset) => offset !== undefined))
-  }
-
-  /** Why the clock forbids writing now; `undefined` if it does not. */
-  clockFault(): string | undefined {
-    const guard = this.settings.clockGuardMs
-    const own = this.ownOffsetMs()
-    if (Math.abs(own) > guard)
-      return `this region's clock is ${Math.round(own)} ms off the median of its peers (limit ${guard}): correct it`
-    const ahead = this.clock.aheadMs
-    if (ahead > guard)
-      return `this region's clock went back: its newest stamp is ${Math.round(ahead)} ms ahead (limit ${guard}); wait until its time has come, or replace the region`
-    return undefined
-  }
-
-  /** By active member. */
+  /** As `receiptsOf`. */
   receipt(vector: VersionVector): RegionReceipt[] {
-    const now = this.timers.elapsedMs()
-    return this.activeMembers().map(({ region, replica }) => {
-      if (replica === this.identity.replica) {
-        const isHere = this.log.vector.dominates(vector)
-        const searchable = this.indexed().dominates(vector)
-        return { region, replica, logged: isHere, merged: isHere, searchable, heardMsAgo: 0 }
-      }
-      const peer = this.#peers.get(replica)
-      const logged = (peer?.acked ?? VersionVector.ZERO).dominates(vector)
-      const searchable = (peer?.indexed ?? VersionVector.ZERO).dominates(vector)
-      const heardMsAgo = peer?.heardAt === undefined ? undefined : Math.round(now - peer.heardAt)
-      return { region, replica, logged, merged: logged, searchable, heardMsAgo }
-    })
+    return receiptsOf(vector, this)
   }
 
   /** Whether a linked peer lacks so much of what was written here that it is being told of a time when it was away. */
@@ -591,9 +429,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     const { log } = this
     const own = this.identity.replica
     const written = log.totalAt(own, log.vector.get(own))
-    return [...this.#peers.values()].some(
-      ({ session, acked }) => session !== undefined && written - log.totalAt(own, acked.get(own)) > CATCHING_UP_BYTES,
-    )
+    return this.peers.linked().some(({ acked }) => written - log.totalAt(own, acked.get(own)) > CATCHING_UP_BYTES)
   }
 
   /** Ends all links: the engine stops. */

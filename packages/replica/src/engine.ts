@@ -177,7 +177,7 @@ export class Engine {
   #maintain(): void {
     const { cluster, data } = this
     this.#entry.step()
-    if (cluster.fenced === undefined) cluster.membership.step()
+    if (cluster.fence.reason === undefined) cluster.membership.step()
     this.scrub.step()
     cluster.repair.step()
     cluster.handOver()

@@ -96,7 +96,8 @@ export class Maintenance {
   /** Deletes that hide nothing any more are forgotten. */
   #forget(stage: Stage): void {
     const { cluster } = this.parts
-    if (cluster.fenced === undefined) cluster.purge.step(stage, { isClockSound: cluster.clockFault() === undefined })
+    if (cluster.fence.reason === undefined)
+      cluster.purge.step(stage, { isClockSound: cluster.clockGuard.fault === undefined })
   }
 
   /**
@@ -107,7 +108,7 @@ export class Maintenance {
   #clean(stage: Stage): number | undefined {
     const { data, cluster, clock, transactions, settings, counters } = this.parts
     // With a wrong clock, stamps that are still in the future for others already win here.
-    if (cluster.fenced !== undefined || cluster.clockFault() !== undefined) return undefined
+    if (cluster.fence.reason !== undefined || cluster.clockGuard.fault !== undefined) return undefined
     if (cluster.membership.silence !== undefined) return undefined
     const stable = cluster.stable()
     const { amplificationMax } = settings

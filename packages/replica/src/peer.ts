@@ -29,12 +29,30 @@ export class Peer {
   /** Its last `wallMs` and when it came, for the echo. */
   lastWallMs = 0
   lastWallAt = 0
+  /** Monotonic time at which it first told of its links on the present one. */
+  lastLinksAt: number | undefined
 
   constructor(
     readonly region: RegionId,
     readonly replica: ReplicaId,
     readonly storeId: string,
   ) {}
+
+  /** A link takes the place of any that it had: what was heard there tells nothing of this one. */
+  linked(
+    session: Session,
+    { instance, durable }: { readonly instance: number; readonly durable: VersionVector },
+  ): void {
+    this.session = session
+    this.instance = instance
+    this.rival = undefined
+    this.lastError = undefined
+    this.lastWallMs = 0
+    this.lastLinksAt = undefined
+    // Not joined: one that was restored from a copy has less than it once had.
+    this.acked = durable
+    this.heardDurable = []
+  }
 
   /** `atMs`: monotonic time of ours before which it cannot have been said. */
   heardDurableAt(atMs: number, durable: VersionVector): void {
@@ -46,8 +64,6 @@ export class Peer {
     for (const replica of links) this.unlinkedSince.delete(replica)
     this.lastLinksAt ??= timers.elapsedMs()
   }
-
-  lastLinksAt: number | undefined
 
   /** Whether transactions of `origin` should reach it through us. */
   needsRelay(origin: ReplicaId, nowMs: number, afterMs: number): boolean {

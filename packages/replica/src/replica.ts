@@ -76,7 +76,7 @@ export class Replica {
         const state = data.lookUp(name)
         return state === undefined || data.hole(state) !== undefined ? undefined : state
       },
-      isLinked: ({ region }) => cluster.isLinked(region),
+      isLinked: ({ region }) => cluster.peers.isLinked(region),
       write: (request, done) => {
         data.whole(request.collection)
         this.write(request, done)
@@ -257,7 +257,7 @@ export class Replica {
 
   /** Whether a live link to that region exists: a dialer then need not dial. */
   isLinked(region: RegionId): boolean {
-    return this.#engine.cluster.isLinked(region)
+    return this.#engine.cluster.peers.isLinked(region)
   }
 
   /** Cuts, or allows again, links with a region; in memory only. */

@@ -20,12 +20,13 @@ export class WriteGate {
   get reason(): StoreError | undefined {
     if (this.#isShut) return new StoreError('SHUTTING_DOWN', 'the store is shutting down')
     if (this.sequencer.failure !== undefined) return this.sequencer.failure
-    if (this.cluster.fenced !== undefined) return new StoreError('IDENTITY_CONFLICT', this.cluster.fenced)
-    const { unready, leaving } = this.cluster.membership
+    const { fence, membership, clockGuard } = this.cluster
+    if (fence.reason !== undefined) return new StoreError('IDENTITY_CONFLICT', fence.reason)
+    const { unready, leaving } = membership
     if (unready !== undefined) return unready
     if (leaving !== undefined) return new StoreError('NOT_READY', leaving)
-    const clock = this.cluster.clockFault()
-    return clock === undefined ? undefined : new StoreError('CLOCK_SKEW', clock)
+    const { fault } = clockGuard
+    return fault === undefined ? undefined : new StoreError('CLOCK_SKEW', fault)
   }
 
   /** @throws StoreError the reason, if there is one. */
