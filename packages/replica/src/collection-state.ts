@@ -4,13 +4,10 @@ import {
   type CollectionConfig,
   type ConflictPolicy,
   type ContentMark,
-  hash32,
   type JsonObject,
   orderOf,
   type PointId,
-  type SpaceParams,
   type SpaceRef,
-  StoreError,
   shardOf,
   type VectorIndex,
   type VectorValue,
@@ -20,24 +17,26 @@ import type { Collection, IndexSchema, Setting, ShardDigest } from './api.js'
 import type { ByteCache } from './byte-cache.js'
 import type { ConflictBook } from './conflicts/conflict-book.js'
 import { estimateBytes } from './estimate-bytes.js'
+import { IndexFeed } from './index-feed.js'
+import { readable } from './repair/readable.js'
 import type { ShardStore } from './shard-store.js'
 import { RecentChanges } from './recent-changes.js'
 import type { SpaceKeys } from './space-keys.js'
 import { Tallies } from './tally.js'
 import { OrderedIds } from './ordered-ids.js'
-import { withQuantization } from './quantization.js'
 
 let made = 0
 
 /**
- * One visible collection: the merged views of its shards, and what the index was told of them. Several incarnations (uids)
- * that were created alike in different regions fold into the same views; new writes go to the eldest.
+ * One visible collection: the merged views of its shards, and all that follows them. Several incarnations (uids) that were
+ * created alike in different regions fold into the same views; new writes go to the eldest.
  *
  * An ordinal is `slot * shards + shard`.
  */
 export class CollectionState implements Collection {
   readonly views: MergedView[]
   readonly conflicts: ConflictBook
+  readonly feed: IndexFeed
   /** Keys cached payloads: a state that is held while another takes its place numbers its records differently. */
   readonly #number = made++
   readonly #ordered: OrderedIds
@@ -47,14 +46,10 @@ export class CollectionState implements Collection {
   aliases: readonly string[] = []
   indexes: ReadonlyMap<string, IndexSchema> = new Map()
   #settings: readonly Setting[] = []
-  /** By key of the vector space: what the index was last told of it. */
-  readonly #told = new Map<string, string>()
   #config: CollectionConfig
   #keys: SpaceKeys
   readonly #watches: ConflictWatch[] = []
   readonly #seen: Uint8Array[] = []
-  /** By key of the vector space: hash of the version that the index holds, by ordinal; 0: none. */
-  readonly #fed = new Map<string, Float64Array>()
 
   constructor(
     public name: string,
@@ -62,7 +57,7 @@ export class CollectionState implements Collection {
     config: CollectionConfig,
     keys: SpaceKeys,
     readonly stores: ReadonlyMap<CollectionUid, ShardStore[]>,
-    readonly index: VectorIndex,
+    index: VectorIndex,
     readonly payloads: ByteCache<string, JsonObject>,
     openBook: (state: CollectionState) => ConflictBook,
     readonly window: WriteWindow,
@@ -81,7 +76,7 @@ export class CollectionState implements Collection {
     })
     this.#seen = this.views.map(() => new Uint8Array(0))
     this.#ordered = new OrderedIds((ordinal) => this.id(ordinal))
-    for (const key of keys.keys()) this.#fed.set(key, new Float64Array(0))
+    this.feed = new IndexFeed(this, index)
   }
 
   get config(): CollectionConfig {
@@ -92,33 +87,21 @@ export class CollectionState implements Collection {
     return this.#settings
   }
 
-  /** The index hears of those that are its business. */
   set settings(settings: readonly Setting[]) {
     this.#settings = settings
-    for (const key of this.#told.keys())
-      if (this.#keys.has(key) && this.#told.get(key) !== JSON.stringify(this.#indexed(key))) this.openSpace(key)
+    this.feed.settingsChanged()
   }
 
   get keys(): SpaceKeys {
     return this.#keys
   }
 
-  /** Vector spaces were added, dropped or renamed: what records hold of new ones is handed to the index. */
+  /** Vector spaces were added, dropped or renamed. */
   reshape(config: CollectionConfig, keys: SpaceKeys): void {
     if (keys.text === this.#keys.text) return
     this.#config = config
     this.#keys = keys
-    for (const key of [...this.#fed.keys()]) {
-      if (keys.has(key)) continue
-      this.index.dropSpace(this.#ref(key))
-      this.#fed.delete(key)
-      this.#told.delete(key)
-    }
-    for (const key of keys.keys()) {
-      if (this.#fed.has(key)) continue
-      this.#fed.set(key, new Float64Array(0))
-      this.openSpace(key)
-    }
+    this.feed.reshaped()
     this.#recent.addAll()
   }
 
@@ -255,11 +238,7 @@ export class CollectionState implements Collection {
   }
 
   space(vector: string): SpaceRef {
-    return this.#ref(this.#keys.key(vector) ?? vector)
-  }
-
-  #ref(key: string): SpaceRef {
-    return { collection: this.uid, vector: key }
+    return this.feed.space(this.#keys.key(vector) ?? vector)
   }
 
   digests(): ShardDigest[] {
@@ -297,7 +276,7 @@ export class CollectionState implements Collection {
         ) === undefined
       )
         this.#tallies.clear()
-      if (feed) for (const key of this.#fed.keys()) this.#feed(key, view, slot, ordinal)
+      if (feed) this.feed.changed(view, slot, ordinal)
     }
   }
 
@@ -336,100 +315,11 @@ export class CollectionState implements Collection {
     return count
   }
 
-  #feed(key: string, view: MergedView, slot: number, ordinal: number): void {
-    const fed = this.#fedFor(key, ordinal)
-    const version = view.isLive(slot) ? view.vectorVersion(slot, key) : undefined
-    const hash = version === undefined ? 0 : versionHash(version)
-    if (fed[ordinal] === hash) return
-    const wasFed = fed[ordinal] !== 0
-    fed[ordinal] = hash
-    const space = this.#ref(key)
-    const read = version === undefined ? undefined : readable(() => view.vector(slot, key))
-    if (version === undefined || read === undefined) {
-      // One that cannot be read is not found until its block has been repaired, and is fed again then.
-      fed[ordinal] = 0
-      if (wasFed) this.index.remove(space, ordinal)
-      return
-    }
-    const values = read.value
-    assert(values !== undefined, 'a vector with a version has values')
-    this.index.set(space, { ordinal, id: String(view.id(slot)), version, vector: values })
-  }
-
-  #fedFor(key: string, ordinal: number): Float64Array {
-    const fed = this.#fed.get(key)!
-    if (ordinal < fed.length) return fed
-    const wider = new Float64Array(Math.max(1024, Math.ceil((ordinal + 1) * 1.5)))
-    wider.set(fed)
-    this.#fed.set(key, wider)
-    return wider
-  }
-
-  #indexed(key: string): SpaceParams | undefined {
-    const params = this.#keys.params(key)
-    return params && withQuantization(params, this.#settings, this.#keys.name(key)!)
-  }
-
-  /** Hands every live vector to the index: at start, and when it asks for them again. */
-  openSpaces(): void {
-    for (const key of this.#fed.keys()) this.openSpace(key)
-  }
-
-  /** `key`: of a space that was dropped meanwhile, nothing. */
-  openSpace(key: string): void {
-    const params = this.#indexed(key)
-    if (params === undefined) return
-    this.#told.set(key, JSON.stringify(params))
-    const entries = []
-    for (const ordinal of this.ordinals()) {
-      const { view, slot } = this.#place(ordinal)
-      const version = view.vectorVersion(slot, key)
-      if (version === undefined) continue
-      this.#fedFor(key, ordinal)[ordinal] = versionHash(version)
-      entries.push({
-        ordinal,
-        id: String(view.id(slot)),
-        version,
-        read: () => {
-          // Read late, but never after a `set` or `remove` of the ordinal: a made-up vector would be found by searches.
-          const read = readable(() => view.vector(slot, key))
-          if (read === undefined) {
-            this.#fedFor(key, ordinal)[ordinal] = 0
-            throw new StoreError('STORAGE_CORRUPT', `the vector of point ${view.id(slot)} is in a damaged block`)
-          }
-          const values = read.value
-          assert(values !== undefined, 'a vector that was listed and not changed since has values')
-          return values
-        },
-      })
-    }
-    this.index.openSpace(this.#ref(key), params, entries)
-  }
-
   /** Another state takes over, or the collection is gone. */
   giveUp(): void {
     for (const watch of this.#watches) this.window.drop(watch)
   }
-
-  /** Of the index, but for those that `next`, which takes its place under the same uid, has opened. */
-  dropSpaces(next: CollectionState | undefined): void {
-    for (const key of this.#fed.keys()) if (!next?.keys.has(key)) this.index.dropSpace(this.#ref(key))
-  }
 }
-
-/** `undefined` when a block that is read for it is damaged: the reading has noted which. */
-const readable = <T>(read: () => T): { readonly value: T } | undefined => {
-  try {
-    return { value: read() }
-  } catch (error) {
-    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return undefined
-    throw error
-  }
-}
-
-/** 52 bits of a version text, never 0: compared instead of the text, which would take five times the memory. */
-const versionHash = (version: string): number =>
-  hash32(version) * 0x100000 + (hash32(version, 0x9747b28c) & 0xffffe) + 1
 
 const grown = (bytes: Uint8Array, length: number): Uint8Array => {
   if (length <= bytes.length) return bytes

@@ -205,7 +205,7 @@ export class DataPlane {
       old.giveUp()
       // One that merely gained an incarnation, or changed its name, has spaces of the same names: they were opened anew and stay.
       const next = byUid.get(old.uid)
-      old.dropSpaces(next?.uid === old.uid ? next : undefined)
+      old.feed.drop(next?.uid === old.uid ? next : undefined)
     }
     this.#collections = visible
     this.#byUid = byUid
@@ -252,7 +252,7 @@ export class DataPlane {
           state.views[store.shard]!.dropHeld({ doc: state.docOf(uid), client, clock }, bytes)
         }
     state.opened()
-    state.openSpaces()
+    state.feed.openAll()
     return state
   }
 
@@ -415,7 +415,7 @@ export class DataPlane {
 
   /** The index lost a space: hand its vectors over again. */
   resync(uid: CollectionUid, vector: string): void {
-    this.#byUid.get(uid)?.openSpace(vector)
+    this.#byUid.get(uid)?.feed.open(vector)
   }
 
   /** Stages the end of a dropped collection's documents. */

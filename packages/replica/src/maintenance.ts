@@ -1,10 +1,11 @@
-import { type CollectionUid, type Log, StoreError, type Timers } from '@meridian/core'
+import type { CollectionUid, Log, Timers } from '@meridian/core'
 import type { Counters } from './api.js'
 import { PRESSING, restMs } from './cleaning-pace.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { Cluster } from './cluster.js'
 import type { DataPlane } from './data-plane.js'
 import type { LocalClock } from './local-clock.js'
+import { readable } from './repair/readable.js'
 import type { Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
 import type { Stage } from './stage.js'
@@ -126,7 +127,8 @@ export class Maintenance {
       const { uid, doc, view, shard } = lanes[++this.#cleaned % lanes.length]!
       // A view with a hole would take for needed, or for over, what the missing block decides.
       if (data.damage.isIn(uid, shard)) continue
-      const plan = planned(() => view.cleaningPlan({ mine, stable, doc, amplificationMax }))
+      // No plan either where a block that it needs is damaged.
+      const plan = readable(() => view.cleaningPlan({ mine, stable, doc, amplificationMax }))?.value
       if (plan === undefined) continue
       const store = data.store(uid, shard)!
       const removed = plan.drop.map(({ client, clock: at }) => ({ client, clock: at, length: 1 }))
@@ -162,14 +164,4 @@ export class Maintenance {
 
   /** What we held when we first saw the drop: whoever holds that has seen the drop too. */
   readonly #droppedAt = new Map<CollectionUid, ReturnType<Cluster['stable']>>()
-}
-
-/** No plan where a block is damaged, which the reading has noted. */
-const planned = <T>(plan: () => T | undefined): T | undefined => {
-  try {
-    return plan()
-  } catch (error) {
-    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return undefined
-    throw error
-  }
 }
