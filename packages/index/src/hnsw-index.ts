@@ -6,8 +6,6 @@ import {
   type IndexHit,
   type IndexQuery,
   type IndexTraces,
-  isDense,
-  isFinite32,
   isSparseSpace,
   type Log,
   type RebuildReason,
@@ -22,15 +20,15 @@ import {
   type Timers,
   unreachable,
   type VectorIndex,
-  type VectorParams,
   type VectorValue,
 } from '@meridian/core'
 import { ENGINE } from './graph.js'
-import { Handover } from './handover.js'
+import { indexClosed, notOpen, openedAnew, spaceGone, workerDied } from './index-errors.js'
 import { LocalSpace } from './local-space.js'
-import { OrdinalSet } from './ordinal-set.js'
+import { NODE_TIMERS, usedCpuMs } from './process-ports.js'
 import { checkQuery, denseVector, spaceKey } from './query.js'
 import { Rebuilds } from './rebuilds.js'
+import { RemoteSpace } from './remote-space.js'
 import type { StartWorker } from './worker-link.js'
 import { Snapshots } from './snapshots.js'
 import { collectGarbage, shrinkNursery, Tidier } from './tidier.js'
@@ -39,12 +37,8 @@ import type { IndexReply, SpaceNumber } from './worker-protocol.js'
 
 /** Searches waiting for an answer; beyond it they are refused. */
 const SEARCHES_MAX = 4096
-/** Vectors read and sent in one go while a space is handed over. */
-const READ_BYTES = 512 * 1024
 /** A search of a space that is being loaded waits this long, then it is refused. */
 const LOADING_WAIT_MS = 10_000
-/** The files of a space are trusted again when its worker has not died over it for so long. */
-const TRUST_MS = 600_000
 
 export interface HnswIndexOptions {
   /** Snapshots go into its folder `index`; they may be deleted whenever the index is closed. */
@@ -74,28 +68,6 @@ interface Found {
   readonly work: SearchWork
 }
 
-interface Open {
-  readonly number: SpaceNumber
-  readonly worker: IndexWorker
-  readonly ref: SpaceRef
-  readonly params: VectorParams
-  readonly live: OrdinalSet
-  /** There while the worker is being given the vectors. */
-  handover: Handover | undefined
-  /** The worker that held it is gone. */
-  isLost: boolean
-  /** When a worker last died with it; `undefined`: none did. */
-  diedAtMs: number | undefined
-  /** It died twice in a short time: its files may be why. */
-  isDistrusted: boolean
-  /** Searches that came before the worker had everything. */
-  readonly waiting: Map<number, IndexQuery>
-  /** Changes sent since the opening, and how many of them the worker says it has. */
-  sent: number
-  applied: number
-  stats: SpaceStats
-}
-
 /**
  * The index of a region: each space lives in one of a few worker threads, this is the main thread's side of it. Invariants:
  *  1. Messages of a space are in the order of the calls, so a search sees every `set` and `remove` before it.
@@ -109,12 +81,12 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   readonly #pool: WorkerPool
   readonly #loadingWaitMs: number
   readonly #timers: Timers
-  readonly #rebuilds: Rebuilds<Open>
+  readonly #rebuilds: Rebuilds<RemoteSpace>
   readonly #tidier: Tidier
-  readonly #open = new Map<string, Open>()
+  readonly #open = new Map<string, RemoteSpace>()
   /** Spaces of sparse vectors and multivectors: the worker does not hear of them. */
   readonly #local = new Map<string, LocalSpace>()
-  readonly #byNumber = new Map<SpaceNumber, Open>()
+  readonly #byNumber = new Map<SpaceNumber, RemoteSpace>()
   /** Spaces whose files a worker was told to delete and has not yet. */
   readonly #dropping = new Map<SpaceNumber, { readonly ref: SpaceRef; readonly worker: IndexWorker }>()
   #lastNumber = 0
@@ -165,35 +137,28 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     if (this.#closing) return
     const key = spaceKey(ref)
     if (isSparseSpace(params) || params.multi !== undefined) {
-      this.#local.get(key)?.close(new StoreError('OVERLOADED', 'the space is being opened anew; try again'))
+      this.#local.get(key)?.close(openedAnew())
       this.#local.set(key, new LocalSpace(params, vectors, this.#log))
       return
     }
     const before = this.#open.get(key)
-    if (before) this.#byNumber.delete(before.number)
-    const handover = new Handover(vectors, params.size)
-    const worker = before?.worker ?? this.#workerFor(key)
-    const opened: Open = {
+    if (before) {
+      this.#byNumber.delete(before.number)
+      before.end()
+    }
+    const opened = new RemoteSpace({
       number: ++this.#lastNumber,
-      worker,
+      worker: before?.worker ?? this.#workerFor(key),
       ref,
       params,
-      live: new OrdinalSet(),
-      handover,
-      isLost: false,
-      diedAtMs: before?.diedAtMs,
-      isDistrusted: false,
-      waiting: before?.waiting ?? new Map(),
-      sent: 0,
-      applied: 0,
-      stats: { live: 0, pending: 0, dead: 0, state: 'loading', bytes: 0 },
-    }
-    for (const ordinal of handover.ordinals) opened.live.add(ordinal)
-    this.#tidier.note(opened.live.size * params.size * 4)
+      vectors,
+      before,
+      log: this.#log,
+      tidier: this.#tidier,
+    })
     this.#open.set(key, opened)
     this.#byNumber.set(opened.number, opened)
-    worker.link.outbox.push({ type: 'open', space: opened.number, ref, params, fresh: before?.isDistrusted ?? false })
-    this.#offer(opened, handover)
+    opened.open()
   }
 
   set(space: SpaceRef, { ordinal, id, version, vector }: Omit<IndexedVector, 'read'> & { vector: VectorValue }): void {
@@ -205,16 +170,12 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     }
     const opened = this.#open.get(spaceKey(space))
     assert(opened, 'set in a space that is not open')
-    opened.handover?.override(ordinal)
-    if (!opened.isLost) this.#set(opened, ordinal, id, version, vector)
+    opened.set(ordinal, id, version, vector)
   }
 
   remove(space: SpaceRef, ordinal: number): void {
     this.#local.get(spaceKey(space))?.remove(ordinal)
-    const opened = this.#open.get(spaceKey(space))
-    if (this.#closing || !opened || opened.isLost) return
-    opened.handover?.override(ordinal)
-    this.#remove(opened, ordinal)
+    if (!this.#closing) this.#open.get(spaceKey(space))?.remove(ordinal)
   }
 
   async search(
@@ -224,13 +185,13 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     tell?: (work: SearchWork) => void,
   ): Promise<IndexHit[]> {
     signal?.throwIfAborted()
-    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    if (this.#closing) throw indexClosed()
     const local = this.#local.get(spaceKey(space))
     if (local) return local.search(query, signal, tell)
     const opened = this.#open.get(spaceKey(space))
     if (!opened) throw notOpen()
     checkQuery(query, opened.params)
-    if (opened.isLost && !this.#onReset) throw died()
+    if (opened.isLost && !this.#onReset) throw workerDied()
     if (this.#pool.waiting >= SEARCHES_MAX) throw new StoreError('OVERLOADED', `${SEARCHES_MAX} searches are waiting`)
     const { replies } = opened.worker
     this.#tidier.note(0)
@@ -238,9 +199,8 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
     // Copies: a view would take its whole buffer along, and the caller may go on using its own.
     const among = query.among && { among: query.among.slice() }
     const copy: IndexQuery = { ...query, vector: denseVector(query).slice(), ...among }
-    const askedMs = opened.handover || opened.isLost ? undefined : this.#timers.elapsedMs()
-    if (askedMs === undefined) this.#await(opened, id, copy)
-    else this.#ask(opened, id, copy)
+    const askedMs = opened.isLoading ? undefined : this.#timers.elapsedMs()
+    opened.search(id, copy, this.#loadingWaitMs)
     const found = (await answer) as Found
     // What waited for its space says nothing of how busy the worker is.
     if (askedMs !== undefined) this.#rebuilds.times.add(this.#timers.elapsedMs() - askedMs)
@@ -249,19 +209,19 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   async terms(space: SpaceRef): Promise<Terms | undefined> {
-    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    if (this.#closing) throw indexClosed()
     const local = this.#local.get(spaceKey(space))
     if (!local && !this.#open.has(spaceKey(space))) throw notOpen()
     return local?.terms()
   }
 
   async traces(space: SpaceRef, id: string): Promise<IndexTraces> {
-    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    if (this.#closing) throw indexClosed()
     // What is scanned here has the vectors of what it finds, and no file.
     if (this.#local.has(spaceKey(space))) return { graph: 'clear', files: 'clear' }
     const opened = this.#open.get(spaceKey(space))
     if (!opened) throw notOpen()
-    if (opened.handover || opened.isLost) return { graph: 'unknown', files: 'unknown' }
+    if (opened.isLoading) return { graph: 'unknown', files: 'unknown' }
     const { link, replies } = opened.worker
     const { id: request, answer } = replies.expect()
     link.outbox.push({ type: 'traces', id: request, space: opened.number, record: id })
@@ -280,14 +240,14 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   dropSpace(space: SpaceRef): void {
-    this.#local.get(spaceKey(space))?.close(new StoreError('NOT_READY', 'the space is gone'))
+    this.#local.get(spaceKey(space))?.close(spaceGone())
     this.#local.delete(spaceKey(space))
     const opened = this.#open.get(spaceKey(space))
     if (this.#closing || !opened) return
     this.#open.delete(spaceKey(space))
     this.#byNumber.delete(opened.number)
-    for (const id of opened.waiting.keys())
-      opened.worker.replies.reject(id, new StoreError('NOT_READY', 'the space is gone'))
+    opened.end()
+    opened.refuse(spaceGone)
     this.#dropping.set(opened.number, opened)
     // A worker that is being started is told when it is there.
     if (!opened.isLost) this.#drop(opened.number, opened)
@@ -297,18 +257,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   stats(space: SpaceRef): SpaceStats | undefined {
     const local = this.#local.get(spaceKey(space))
     if (local) return local.stats()
-    const opened = this.#open.get(spaceKey(space))
-    if (!opened) return undefined
-    const { pending, state } = opened.stats
-    const live = opened.live.size
-    const isLoading = opened.handover !== undefined || opened.isLost
-    const under = opened.sent - opened.applied
-    return {
-      ...opened.stats,
-      live,
-      pending: Math.min(live, pending + under),
-      state: isLoading ? 'loading' : state,
-    }
+    return this.#open.get(spaceKey(space))?.currentStats
   }
 
   rebuilds(): RebuildStatus {
@@ -317,7 +266,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
 
   /** @throws StoreError through the promise: `STORAGE_FAILED`, `OVERLOADED` (the worker died meanwhile), `SHUTTING_DOWN`. */
   async flush(): Promise<void> {
-    if (this.#closing) throw new StoreError('SHUTTING_DOWN', 'the index is closed')
+    if (this.#closing) throw indexClosed()
     const flushed = this.#pool.workers.map(({ link, replies }) => {
       const { id, answer } = replies.expect()
       link.outbox.push({ type: 'flush', id })
@@ -341,34 +290,12 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   async #close(): Promise<void> {
     this.#rebuilds[Symbol.dispose]()
     this.#tidier[Symbol.dispose]()
-    for (const local of this.#local.values()) local.close(new StoreError('SHUTTING_DOWN', 'the index is closed'))
+    for (const local of this.#local.values()) local.close(indexClosed())
     for (const opened of this.#open.values()) {
-      opened.handover = undefined
-      for (const id of opened.waiting.keys()) {
-        opened.worker.replies.reject(id, new StoreError('SHUTTING_DOWN', 'the index is closed'))
-      }
+      opened.end()
+      opened.refuse(indexClosed)
     }
-    await this.#pool.close(() => new StoreError('SHUTTING_DOWN', 'the index is closed'))
-  }
-
-  #set(opened: Open, ordinal: number, id: string, version: string, vector: VectorValue): void {
-    if (!isDense(vector) || vector.length !== opened.params.size || !isFinite32(vector)) {
-      this.#log.warn({ ...opened.ref, id }, 'vector is not searchable: wrong form or length, or not finite')
-      this.#remove(opened, ordinal)
-      return
-    }
-    opened.live.add(ordinal)
-    opened.sent++
-    this.#tidier.note(opened.params.size * 4)
-    const { link } = opened.worker
-    link.flush(link.outbox.set(opened.number, ordinal, id, version, vector))
-  }
-
-  #remove(opened: Open, ordinal: number): void {
-    opened.live.delete(ordinal)
-    opened.sent++
-    const { link } = opened.worker
-    link.flush(link.outbox.remove(opened.number, ordinal))
+    await this.#pool.close(indexClosed)
   }
 
   /** Where a space lives that is opened: with the worker that still has to delete its files, or that has least to hold. */
@@ -384,8 +311,7 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
 
   #isQuiet(): boolean {
     if (this.#pool.waiting > 0) return false
-    for (const { handover, isLost, sent, applied, stats } of this.#open.values())
-      if (handover || isLost || sent > applied || stats.pending > 0 || stats.state !== 'ready') return false
+    for (const opened of this.#open.values()) if (!opened.isQuiet) return false
     return true
   }
 
@@ -399,92 +325,26 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   /** Spaces whose worker has all of them. */
-  *#loaded(): Iterable<Open> {
-    for (const opened of this.#open.values()) if (!opened.handover && !opened.isLost) yield opened
+  *#loaded(): Iterable<RemoteSpace> {
+    for (const opened of this.#open.values()) if (!opened.isLoading) yield opened
   }
 
-  #drop(space: SpaceNumber, { ref, worker }: Pick<Open, 'ref' | 'worker'>): void {
+  #drop(space: SpaceNumber, { ref, worker }: Pick<RemoteSpace, 'ref' | 'worker'>): void {
     worker.link.outbox.push({ type: 'drop', space, ref })
     worker.link.flush()
   }
 
-  #ask({ worker, number }: Open, id: number, query: IndexQuery): void {
-    worker.link.outbox.push({ type: 'search', id, space: number, query })
-    worker.link.flush()
-  }
-
-  /** Until the space has been loaded, or for as long as somebody may be kept waiting. */
-  #await(opened: Open, id: number, query: IndexQuery): void {
-    const { waiting, worker } = opened
-    waiting.set(id, query)
-    const refuse = (): void => {
-      if (waiting.delete(id)) worker.replies.reject(id, stillLoading())
-    }
-    setTimeout(refuse, this.#loadingWaitMs).unref()
-  }
-
-  /** The next batch of the handover, or its end. */
-  #offer(opened: Open, handover: Handover): void {
-    const { link, replies } = opened.worker
-    const offer = handover.next()
-    if (offer) {
-      link.outbox.push({ type: 'offer', space: opened.number, offer })
-    } else {
-      opened.handover = undefined
-      opened.stats = { ...opened.stats, state: 'ready' }
-      link.outbox.push({ type: 'settle', space: opened.number })
-      for (const [id, query] of opened.waiting) if (replies.isWaiting(id)) this.#ask(opened, id, query)
-      opened.waiting.clear()
-    }
-    link.flush()
-  }
-
-  /** Reads and sends what the worker wants of the last offer, giving way to other work between slices. */
-  #feed(opened: Open, handover: Handover): void {
-    if (opened.handover !== handover || opened.isLost || this.#byNumber.get(opened.number) !== opened) return
-    for (let bytes = 0; bytes < READ_BYTES; ) {
-      const wanted = handover.take()
-      if (!wanted) {
-        this.#offer(opened, handover)
-        return
-      }
-      const vector = this.#read(opened, wanted)
-      if (vector) this.#set(opened, wanted.ordinal, wanted.id, wanted.version, vector)
-      bytes += opened.params.size * 4
-    }
-    setImmediate(() => this.#feed(opened, handover))
-  }
-
-  #read(opened: Open, vector: IndexedVector): VectorValue | undefined {
-    try {
-      return vector.read()
-    } catch (error) {
-      opened.live.delete(vector.ordinal)
-      this.#log.error({ ...opened.ref, id: vector.id, error: String(error) }, 'vector not read; it is not searchable')
-      return undefined
-    }
-  }
-
   #reply({ replies }: IndexWorker, reply: IndexReply): void {
     switch (reply.type) {
-      case 'wanted': {
-        const opened = this.#byNumber.get(reply.space)
-        if (!opened?.handover) break
-        opened.handover.want(reply.wanted)
-        this.#feed(opened, opened.handover)
+      case 'wanted':
+        this.#byNumber.get(reply.space)?.wanted(reply.wanted)
         break
-      }
-      case 'stats': {
-        const opened = this.#byNumber.get(reply.space)
-        if (!opened) break
-        opened.applied = reply.applied
-        opened.stats = reply.stats
+      case 'stats':
+        this.#byNumber.get(reply.space)?.told(reply.applied, reply.stats)
         break
-      }
-      case 'hits': {
+      case 'hits':
         replies.resolve(reply.id, () => foundIn(reply))
         break
-      }
       case 'traces':
         replies.resolve(reply.id, () => reply.traces)
         break
@@ -511,18 +371,9 @@ export class HnswIndex implements VectorIndex, AsyncDisposable {
   }
 
   #lost(worker: IndexWorker): void {
-    worker.replies.rejectAll(died())
+    worker.replies.rejectAll(workerDied())
     const nowMs = this.#timers.elapsedMs()
-    for (const opened of this.#open.values()) {
-      if (opened.worker !== worker) continue
-      opened.isLost = true
-      // What workers die over again and again is not loaded once more.
-      opened.isDistrusted = opened.diedAtMs !== undefined && nowMs - opened.diedAtMs < TRUST_MS
-      opened.diedAtMs = nowMs
-      opened.handover = undefined
-      opened.waiting.clear()
-      opened.stats = { live: 0, pending: 0, dead: 0, state: 'loading', bytes: 0 }
-    }
+    for (const opened of this.#open.values()) if (opened.worker === worker) opened.lose(nowMs)
   }
 
   #started(worker: IndexWorker): void {
@@ -537,22 +388,3 @@ const foundIn = ({ ordinals, scores, work }: Extract<IndexReply, { type: 'hits' 
   for (let i = 0; i < ordinals.length; i++) hits.push({ ordinal: ordinals[i]!, score: scores[i]! })
   return { hits, work }
 }
-
-/** Nothing here keeps a process alive. */
-const NODE_TIMERS: Timers = {
-  elapsedMs: () => performance.now(),
-  after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs).unref()
-    return { [Symbol.dispose]: () => clearTimeout(timer) }
-  },
-}
-
-const usedCpuMs = (): number => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
-}
-
-const notOpen = (): StoreError => new StoreError('NOT_READY', 'the vector space is not open')
-const stillLoading = (): StoreError =>
-  new StoreError('NOT_READY', 'the index of this vector is being loaded: see /readyz, and try again')
-const died = (): StoreError => new StoreError('OVERLOADED', 'the index worker died and is being replaced; try again')
