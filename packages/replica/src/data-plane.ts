@@ -1,5 +1,4 @@
 import {
-  type CheckedBlock,
   type ClientId,
   type CollectionUid,
   type JsonObject,
@@ -10,33 +9,21 @@ import {
   type VectorIndex,
 } from '@meridian/core'
 import type { ResolvedCollection } from '@meridian/catalog'
-import {
-  blockPrefix,
-  type ClockRange,
-  gonePrefix,
-  type LaneStruct,
-  type MergedView,
-  WriteWindow,
-} from '@meridian/shard'
+import { blockPrefix, gonePrefix, type MergedView, WriteWindow } from '@meridian/shard'
 import { ByteCache } from './byte-cache.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import { CollectionState } from './collection-state.js'
+import { DocChanges } from './doc-changes.js'
 import { ConflictBook } from './conflicts/conflict-book.js'
 import { ConflictRows, conflictPrefix } from './conflicts/conflict-rows.js'
 import { isSamePolicy, policyOf } from './conflicts/policy-setting.js'
 import { Damage } from './repair/damage.js'
+import { ReturningBlocks } from './repair/returning-blocks.js'
 import type { Settings } from './settings.js'
 import { HeldBlocks, heldPrefix } from './held-blocks.js'
 import { SpaceKeys } from './space-keys.js'
 import { ShardStore } from './shard-store.js'
 import type { Stage } from './stage.js'
-
-/** A change of one document that is durable and now enters memory. */
-export interface DocChange {
-  readonly store: ShardStore
-  readonly fresh: readonly (LaneStruct & { readonly bytes?: Uint8Array; readonly block?: CheckedBlock })[]
-  readonly removed: readonly ClockRange[]
-}
 
 /**
  * The documents of all collections and the merged views over them.
@@ -52,17 +39,12 @@ export class DataPlane {
   #aliases = new Map<string, CollectionState>()
   readonly #blocks: ByteCache<string, Uint8Array>
   readonly #held: HeldBlocks
-  #stagedHorizonMs = 0
-  /** Changes of the commit under construction, or under way, by document. */
-  #staged: { readonly stage: Stage | undefined; readonly changes: Map<ShardStore, DocChange[]> } = {
-    stage: undefined,
-    changes: new Map(),
-  }
   readonly #payloads: ByteCache<string, JsonObject>
   readonly conflictRows: ConflictRows
   readonly damage: Damage
-  /** By uid: how many blocks came back, or turned out to be removed, since the index found everything it was handed. */
-  readonly #returning = new Map<CollectionUid, number>()
+  readonly #returning: ReturningBlocks
+  /** On their way into documents, views and the index. */
+  readonly changes: DocChanges
   readonly #window: WriteWindow
 
   constructor(
@@ -74,10 +56,15 @@ export class DataPlane {
     /** Stamps above wait for their time. */
     readonly horizonMs: () => number,
     /** As of `ReplicaOptions`. */
-    readonly searchable: (done: () => void) => void = (done) => done(),
+    searchable: (done: () => void) => void = (done) => done(),
   ) {
     this.damage = new Damage(log)
     this.#held = new HeldBlocks(storage, log)
+    this.#returning = new ReturningBlocks(searchable)
+    this.changes = new DocChanges({
+      ...{ held: this.#held, damage: this.damage, returning: this.#returning, log, horizonMs },
+      stateOf: (uid) => this.#byUid.get(uid),
+    })
     this.conflictRows = new ConflictRows(storage)
     this.#window = new WriteWindow(settings.conflictWindowWrites)
     this.#blocks = new ByteCache(settings.blockCacheBytes)
@@ -116,8 +103,8 @@ export class DataPlane {
    * covers, so no barrier waits for it.
    */
   hole(state: CollectionState): StoreError | undefined {
-    if (this.damage.size === 0 && this.#returning.size === 0) return undefined
-    let count = state.uids.reduce((sum, uid) => sum + (this.#returning.get(uid) ?? 0), 0)
+    if (this.damage.size === 0 && this.#returning.isEmpty) return undefined
+    let count = this.#returning.count(state.uids)
     for (const { uid, shard, client, clock } of this.damage.list())
       if (this.#byUid.get(uid) === state)
         if (!state.views[shard]!.isFolded({ doc: state.docOf(uid), client, clock })) count++
@@ -146,33 +133,6 @@ export class DataPlane {
   seqOf(uid: CollectionUid, shard: number, client: number, clock: number): number | undefined {
     const state = this.#byUid.get(uid)
     return state?.views[shard]?.seqOf({ doc: state.docOf(uid), client, clock })
-  }
-
-  /** Stages the bytes of a damaged block, which were checked. Views and index follow once they are durable. */
-  stageRepaired(stage: Stage, store: ShardStore, client: number, clock: number, bytes: Uint8Array, from: string): void {
-    this.#stagedHorizonMs = this.horizonMs()
-    stage.put(store.key(client, clock), bytes)
-    stage.durable.push(() => {
-      this.damage.healed(store.key(client, clock), from)
-      store.remember(client, clock, bytes)
-      const state = this.#byUid.get(store.uid)
-      if (state === undefined) return
-      const view = state.views[store.shard]!
-      const ref = { doc: state.docOf(store.uid), client, clock }
-      if (view.isFolded(ref)) state.changed(store.shard, view.slotsIn(ref), true)
-      else this.#fold(state, store, client, clock, bytes, true)
-      this.#returned(store.uid)
-    })
-  }
-
-  /** A block is damaged no longer, and the index was handed what it held, or what took its place. */
-  #returned(uid: CollectionUid): void {
-    this.#returning.set(uid, (this.#returning.get(uid) ?? 0) + 1)
-    this.searchable(() => {
-      const left = this.#returning.get(uid)! - 1
-      if (left === 0) this.#returning.delete(uid)
-      else this.#returning.set(uid, left)
-    })
   }
 
   /** `undefined` while the catalog has not named the uid, or after it was purged. */
@@ -244,11 +204,12 @@ export class DataPlane {
     )
     for (const uid of resolved.uids)
       for (const store of this.#stores.get(uid)!)
-        for (const { client, clock, bytes } of store.blocks()) this.#fold(state, store, client, clock, bytes, false)
+        for (const { client, clock, bytes } of store.blocks())
+          this.changes.fold(state, store, client, clock, bytes, false)
     for (const uid of resolved.uids)
       for (const store of this.#stores.get(uid)!)
         for (const { client, clock, bytes } of this.#held.blocks(store)) {
-          this.#fold(state, store, client, clock, bytes, false)
+          this.changes.fold(state, store, client, clock, bytes, false)
           state.views[store.shard]!.dropHeld({ doc: state.docOf(uid), client, clock }, bytes)
         }
     state.opened()
@@ -270,95 +231,6 @@ export class DataPlane {
       },
       (entry) => state.keys.shown(entry),
     )
-  }
-
-  #fold(
-    state: CollectionState,
-    store: ShardStore,
-    client: number,
-    clock: number,
-    bytes: Uint8Array,
-    feed: boolean,
-  ): void {
-    const view = state.views[store.shard]!
-    const ref = { doc: state.docOf(store.uid), client, clock }
-    const slots = view.fold(ref, bytes, { deferAbove: feed ? this.#stagedHorizonMs : this.horizonMs() })
-    state.changed(store.shard, slots, feed)
-  }
-
-  /**
-   * Stages a change: once it is durable, with all others of its document in the same commit, it enters the document, the view
-   * and the index. What it shows is decided now: a stamp whose time comes while the disk is busy was not observed by the clock.
-   */
-  stage(stage: Stage, change: DocChange): void {
-    this.#stagedHorizonMs = this.horizonMs()
-    this.#applyWith(stage, change)
-    for (const struct of change.fresh)
-      if (struct.kind === 'block') stage.block(change.store, struct.client, struct.clock, struct.bytes!)
-      else stage.gap(change.store, struct.client, struct.clock, struct.length)
-    stage.remove(change.store, change.removed)
-    // Their rows are gone before the view lets go of them, and it may still need an entry whose superseder is deferred here.
-    const state = this.#byUid.get(change.store.uid)
-    if (state === undefined) return
-    const view = state.views[change.store.shard]!
-    const doc = state.docOf(change.store.uid)
-    for (const { client, clock } of change.store.doc.blocksIn(change.removed))
-      try {
-        if (view.hold({ doc, client, clock }) && view.deferredCount > 0)
-          this.#held.stage(stage, change.store, client, clock)
-      } catch (error) {
-        // A row that cannot be read is named when its values are asked for; its end must not be refused for ever.
-        if (!(error instanceof StoreError)) throw error
-        this.log.error({ error_code: error.code }, `a removed block is unreadable: ${error.message}`)
-      }
-  }
-
-  /** A Yjs transaction costs as much as some dozen blocks in it: those of a commit share one for each document. */
-  #applyWith(stage: Stage, change: DocChange): void {
-    if (this.#staged.stage !== stage) this.#staged = { stage, changes: new Map() }
-    const { changes } = this.#staged
-    const earlier = changes.get(change.store)
-    if (earlier !== undefined) {
-      earlier.push(change)
-      return
-    }
-    const all = [change]
-    changes.set(change.store, all)
-    stage.durable.push(() => {
-      changes.delete(change.store)
-      this.#apply(change.store, all)
-    })
-  }
-
-  /**
-   * Takes durable changes into the document, the view and the index. Removals go last, as if they all stood in the last change:
-   * whatever the view was held to by a block that goes, it is so no longer if a later change replaced it.
-   */
-  #apply(store: ShardStore, changes: readonly DocChange[]): void {
-    const fresh = changes.flatMap((change) => change.fresh)
-    const removed = changes.flatMap((change) => change.removed)
-    for (const struct of fresh) if (struct.kind === 'block') store.remember(struct.client, struct.clock, struct.bytes!)
-    const gone = store.doc.integrate({ fresh, removed })
-    const state = this.#byUid.get(store.uid)
-    if (state !== undefined) {
-      const view = state.views[store.shard]!
-      const doc = state.docOf(store.uid)
-      const slots = new Set<number>()
-      for (const struct of fresh) {
-        if (struct.kind !== 'block') continue
-        const { client, clock, bytes, block } = struct
-        const options = { deferAbove: this.#stagedHorizonMs, checked: block }
-        for (const slot of view.fold({ doc, client, clock }, bytes!, options)) slots.add(slot)
-      }
-      state.changed(store.shard, slots, true)
-    }
-    for (const { client, clock } of gone) {
-      if (state !== undefined) state.views[store.shard]!.drop({ doc: state.docOf(store.uid), client, clock })
-      store.forget(client, clock)
-      if (!this.damage.has(store.key(client, clock))) continue
-      this.damage.forget(store.key(client, clock))
-      this.#returned(store.uid)
-    }
   }
 
   /** Whether a removed block that is held until its superseder's time has come may have content of the shard's ids. */

@@ -12,7 +12,8 @@ import {
 } from '@meridian/shard'
 import type { Counters } from './api.js'
 import type { CatalogPlane } from './catalog-plane.js'
-import type { DataPlane, DocChange } from './data-plane.js'
+import type { DataPlane } from './data-plane.js'
+import type { DocChange } from './doc-changes.js'
 import type { LocalClock } from './local-clock.js'
 import type { Touched } from './log-entry.js'
 import type { Message } from './message.js'
@@ -156,7 +157,7 @@ export class Inbox {
     const checked = this.#check(stage, update)
     const touched: Touched[] = []
     for (const { change, blocks } of checked.changes) {
-      this.data.stage(stage, change)
+      this.data.changes.stage(stage, change)
       touched.push({ kind: 'shard', uid: change.store.uid, shard: change.store.shard, blocks, removed: change.removed })
     }
     if (checked.catalog.length > 0) {

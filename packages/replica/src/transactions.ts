@@ -1,6 +1,7 @@
 import { encodeBlock, packEntries, type ReplicaId, type VersionVector } from '@meridian/core'
 import type { ClockRange } from '@meridian/shard'
-import type { DataPlane, DocChange } from './data-plane.js'
+import type { DataPlane } from './data-plane.js'
+import type { DocChange } from './doc-changes.js'
 import type { Touched } from './log-entry.js'
 import type { ShardStore } from './shard-store.js'
 import type { Stage } from './stage.js'
@@ -69,7 +70,7 @@ export class Transactions {
       return { kind: 'block' as const, client: this.client, clock: start + i, bytes }
     })
     const change = { store, fresh, removed }
-    this.data.stage(stage, change)
+    this.data.changes.stage(stage, change)
     const blocks = fresh.length === 0 ? [] : [{ client: this.client, clock: start, length: fresh.length }]
     return {
       change,

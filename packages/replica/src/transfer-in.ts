@@ -179,7 +179,7 @@ export class TransferIn {
     )
     this.#checkLimit(highest, membership.partLimitOf(this.origin, this.from))
     const change = { store, fresh: checked.fresh, removed: checked.removed }
-    data.stage(stage, change)
+    data.changes.stage(stage, change)
     if (highest > 0) leftovers.stage(stage, this.origin, highest, membership.isVouched(this.origin, this.from))
     clock.observeBlocks(checked.fresh)
     clock.stage(stage)

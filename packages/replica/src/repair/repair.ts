@@ -163,7 +163,7 @@ export class Repair {
       stage: (stage) => {
         // Removed, or repaired, since.
         if (!data.damage.has(key) || !stage.has(store, client, clock)) return
-        data.stageRepaired(stage, store, client, clock, bytes, from)
+        data.changes.stageRepaired(stage, store, client, clock, bytes, from)
         // There is room for the next question.
         stage.durable.push(() => this.step())
       },
@@ -198,7 +198,7 @@ export class Repair {
       stage: (stage) => {
         if (!stage.has(store, client, clock)) return
         const change = { store, fresh: [], removed: [{ client, clock, length: 1 }] }
-        data.stage(stage, change)
+        data.changes.stage(stage, change)
         stage.durable.push(() => this.step())
       },
       failed() {},
