@@ -9,29 +9,24 @@ import type {
   VectorParams,
 } from '@meridian/core'
 import { idHash } from './buried.js'
-import { ENGINE, fitsGraph } from './graph.js'
+import { ENGINE } from './graph.js'
 import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
 import { graphBytes, rowsBytes } from './graph-memory.js'
-import { NO_LABEL, NO_ROW } from './keeper.js'
 import { Layer, type VectorFiles } from './layer.js'
-import { FILTERED_WIDTH, PLANNER, type Planner } from './planner.js'
-import { checkQuery, denseVector, EF_DEFAULT } from './query.js'
+import { PLANNER, type Planner } from './planner.js'
+import { checkQuery } from './query.js'
 import { quantileOf } from './quantizer.js'
 import { Rebuild } from './rebuild.js'
 import { Rows } from './rows.js'
+import { Searcher } from './searcher.js'
 import { SelfRecall } from './self-recall.js'
-import { TopK } from './top-k.js'
 
 /** Fewer vectors than this are scanned: as fast, always right, and equal on every replica. */
 export const GRAPH_LIVE_MIN = 1000
-/** Of what codes found, so many times the limit are compared in full, unless a search says otherwise; and so many at least. */
-const OVERSAMPLING = 3
-const RESCORED_MIN = 32
-/** Wider walks for a search that would have nothing of codes. */
-const IGNORING_WIDTH = 2
 /** While a rebuild runs, the serving graph is brought up to date only where scanning what it lacks would take a search about 1 ms. */
 const BACKLOG_NUMBERS_MAX = 1_000_000
 const BACKLOG_MAX = 10_000
+
 /**
  * The searchable copy of one vector space, as plain synchronous logic. Invariants:
  *  1. Exactly the vectors set and not removed are found: each is in the graph under a living label, or scanned.
@@ -45,6 +40,7 @@ export class Space {
   /** Rows of a snapshot, or of an earlier opening, that no record has claimed yet: id to row. In a layer, never found. */
   readonly #unclaimed = new Map<string, number>()
   readonly #backlogMax: number
+  readonly #searcher: Searcher
   #params: VectorParams
   #current: Layer | undefined
   #rebuild: Rebuild | undefined
@@ -54,13 +50,14 @@ export class Space {
   /** `planner` decides between scan and walk where both can answer. */
   constructor(
     params: VectorParams,
-    readonly planner: Planner = PLANNER,
+    planner: Planner = PLANNER,
     /** Where whole vectors go when the graph holds codes; without it they stay in memory. */
     readonly files?: VectorFiles,
   ) {
     this.#params = params
     this.#backlogMax = Math.min(BACKLOG_MAX, Math.floor(BACKLOG_NUMBERS_MAX / params.size))
     this.rows = new Rows(params.size, params.metric, ENGINE.scoreVectors, ENGINE.sketcher)
+    this.#searcher = new Searcher(this.rows, planner)
   }
 
   get params(): VectorParams {
@@ -144,35 +141,7 @@ export class Space {
   /** `tell` hears how it was done. @throws StoreError `WRONG_INPUT`. */
   search(query: IndexQuery, tell?: (work: SearchWork) => void): IndexHit[] {
     checkQuery(query, this.params)
-    const vector = this.rows.prepare(denseVector(query))
-    const { among } = query
-    const live = this.rows.live
-    const candidates = Math.min(live, among?.length ?? live)
-    const limit = Math.min(query.limit, candidates)
-    if (limit === 0) {
-      tell?.({ plan: 'scan', candidates, ef: 0, scanned: 0 })
-      return []
-    }
-    const layer = this.#current
-    const wide = layer?.embedding.quantizer && query.quantization?.ignore === true ? IGNORING_WIDTH : 1
-    const rescored = this.#rescored(query, limit)
-    const ef = Math.max((query.ef ?? EF_DEFAULT * (among ? FILTERED_WIDTH : 1)) * wide, limit, rescored.asked)
-    const best = new TopK(this.params.metric, limit)
-    const scan =
-      query.exact === true ||
-      layer === undefined ||
-      layer.graph.live === 0 ||
-      !fitsGraph(vector) ||
-      this.#isBetterScanned(layer, vector, layer.embedding.ef(ef), among)
-    if (scan) {
-      const codes = query.exact === true || !fitsGraph(vector) ? undefined : layer
-      const scanned = this.#scan(codes, vector, among, rescored.count, best)
-      tell?.({ plan: 'scan', candidates, ef: 0, scanned })
-    } else {
-      const scanned = this.#walk(layer, vector, ef, among, best, rescored.count)
-      tell?.({ plan: among ? 'filtered-graph' : 'graph', candidates, ef: layer.embedding.ef(ef), scanned })
-    }
-    return best.take()
+    return this.#searcher.search(query, this.#current, tell)
   }
 
   /** Whether every row has its record: no opening is under way. */
@@ -321,47 +290,6 @@ export class Space {
     return quantizer?.quantile !== quantileOf(params)
   }
 
-  /** How many of what codes find are compared in full, and how many of them the search asked for itself. */
-  #rescored({ quantization = {} }: IndexQuery, limit: number): { readonly count: number; readonly asked: number } {
-    const { ignore = false, rescore = true, oversampling } = quantization
-    if (ignore) return { count: Number.POSITIVE_INFINITY, asked: 0 }
-    if (!rescore) return { count: limit, asked: 0 }
-    if (oversampling === undefined) return { count: Math.max(limit * OVERSAMPLING, RESCORED_MIN), asked: 0 }
-    const asked = Math.min(Math.ceil(limit * Math.max(1, oversampling)), this.rows.live)
-    return { count: asked, asked }
-  }
-
-  /** Everything, or those `among` all; of the graph's `rescored` at most in full, the nearest by its codes, if it has any. */
-  #scan(
-    layer: Layer | undefined,
-    vector: Float32Array,
-    among: Uint32Array | undefined,
-    rescored: number,
-    best: TopK,
-  ): number {
-    const { rows } = this
-    const count = among?.length ?? rows.live
-    if (layer?.keeper === undefined || layer.embedding.quantizer === undefined || rescored >= count)
-      return among ? rows.offerAmong(vector, among, best) : rows.offerAll(vector, best)
-    const codes = layer.embedding.query(vector)
-    const nearest = new TopK('Euclid', rescored)
-    const own = rows.offerCoarse(
-      vector,
-      among,
-      (labels, scores) => layer.graph.score('Euclid', codes, labels, scores),
-      nearest,
-      best,
-    )
-    return (
-      own +
-      rows.offerRows(
-        vector,
-        nearest.take().map((hit) => hit.ordinal),
-        best,
-      )
-    )
-  }
-
   /** Lacks more than it may. */
   #isBehind({ missing }: Layer): boolean {
     return missing.size > (this.#rebuild && this.#isSoon ? this.#backlogMax : 0)
@@ -395,69 +323,4 @@ export class Space {
     this.#versions[row] = ''
     this.rows.free(row)
   }
-
-  #isBetterScanned(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined): boolean {
-    const facts = { live: this.rows.live, allowed: among?.length, dims: this.params.size, ef }
-    const width = this.planner.probeWidth(facts)
-    if (width === 0 || among === undefined) return this.planner.plan(facts) === 'scan'
-    const labels = layer.search(vector, width)
-    let hits = 0
-    for (let i = 0; i < labels.length; i++) {
-      const row = layer.rowOf(labels[i]!)
-      if (row !== NO_ROW && holds(among, this.rows.ordinalAt(row))) hits++
-    }
-    return this.planner.plan({ ...facts, near: { hits, of: Math.max(1, labels.length) } }) === 'scan'
-  }
-
-  /** The graph's candidates and everything it lacks, scored from their rows; returns how many those were. */
-  #walk(
-    layer: Layer,
-    vector: Float32Array,
-    ef: number,
-    among: Uint32Array | undefined,
-    best: TopK,
-    rescored: number,
-  ): number {
-    const found: number[] = []
-    let allowed: Uint8Array | undefined
-    if (among) {
-      allowed = new Uint8Array(Math.ceil(layer.graph.slots / 8))
-      let count = 0
-      for (const ordinal of among) {
-        const row = this.rows.rowOf(ordinal)
-        if (row === undefined) continue
-        const label = layer.labelOf(row)
-        if (label === NO_LABEL) {
-          found.push(row)
-        } else {
-          allowed[label >> 3]! |= 1 << (label & 7)
-          count++
-        }
-      }
-      if (count === 0) return this.rows.offerRows(vector, found, best)
-    }
-    // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them, or the first of them.
-    const labels = layer.search(vector, ef, allowed)
-    const end = layer.embedding.quantizer ? Math.min(labels.length, rescored) : labels.length
-    for (let i = 0; i < end; i++) {
-      const row = layer.rowOf(labels[i]!)
-      if (row !== NO_ROW) found.push(row)
-    }
-    const scanned = this.rows.offerRows(vector, found, best)
-    if (among) return scanned
-    // After the graph's: next to those few of what it lacks can be among the first, and the others need not be read.
-    return scanned + this.rows.offerRows(vector, layer.missing, best) + this.rows.offerRows(vector, layer.loose, best)
-  }
-}
-
-/** Whether an ascending list has the number. */
-const holds = (ascending: Uint32Array, number: number): boolean => {
-  let low = 0
-  let high = ascending.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (ascending[middle]! < number) low = middle + 1
-    else high = middle
-  }
-  return ascending[low] === number
 }
