@@ -1,14 +1,15 @@
 import type { VectorParams } from '@meridian/core'
+import { extraNumbers } from './embedding.js'
 import { codesOf, isQuantized } from './quantizer.js'
 import type { Rows } from './rows.js'
 
 /** Links of upper levels, label table, locks and what the allocator adds: measured 100-160 bytes a slot at M 16-24. */
 const SLOT_EXTRA_BYTES = 160
 
-/** Bytes that a slot of a graph takes: vector, links of the lowest level, the rest. */
+/** Bytes that a slot of a graph takes at most: vector and what is beside it, links of the lowest level, the rest. */
 const slotBytes = (params: VectorParams): number => {
   const { size, metric, hnsw } = params
-  const vectorBytes = isQuantized(params) ? codesOf(params) : (size + (metric === 'Dot' ? 1 : 0)) * 4
+  const vectorBytes = isQuantized(params) ? codesOf(params) : (size + (metric === 'Dot' ? extraNumbers(size) : 0)) * 4
   return vectorBytes + 4 + hnsw.m * 2 * 4 + 8 + SLOT_EXTRA_BYTES
 }
 

@@ -146,7 +146,7 @@ test('[IX46] a graph of the published addon keeps nothing for the rows', () => {
   const published = engineOf({ HierarchicalNSW: (hnswlib as unknown as Addon).HierarchicalNSW })
   const rows = new Rows(8, 'Euclid')
   const layer = new Layer(
-    new Embedding(params, 1e30),
+    new Embedding(params, { ceiling: 1e30, mean: 0 }),
     Graph.create({ dims: 8, distance: 'l2', hnsw: params.hnsw }, published),
   )
   expect(layer.keeper).toBeUndefined()

@@ -88,7 +88,7 @@ test.each(['Cosine', 'Euclid', 'Dot'] as const)(
     const { space } = checked
     expect(space.current!.graph.shape.bytes).toBe(true)
     expect(space.rows.held).toBe(0)
-    expect(space.stats().bytes).toBeLessThan(5000 * (48 + 6 + 4 * 49 + 340))
+    expect(space.stats().bytes).toBeLessThan(5000 * (48 + 32 + 4 * 49 + 340))
     const queries = clustered(40, 48, 51).map((vector, i) => vector.map((value, d) => value + ((i + d) % 5) * 0.05))
     const recalls = (query: Omit<IndexQuery, 'vector' | 'limit'>): number =>
       mean(queries.map((vector) => checked.recall({ ...query, vector, limit: 10 })))
@@ -395,6 +395,27 @@ test('[IX70] Dot: codes find the largest products of real vectors of unlike leng
   }
   checked.space.close()
   space.close()
+})
+
+test('[IX78] the squares of codes have one sum, whatever is rounded or cut off, so that their distances order as their products do', () => {
+  const [size, extra, random] = [48, 32, randomOf(71)]
+  const quantizer = new Quantizer(0, 0.01, 1).around(Math.sqrt(9 / extra))
+  const target = 9 / quantizer.step ** 2
+  for (let round = 0; round < 200; round++) {
+    const row = Float32Array.from({ length: size + extra }, (_, i) =>
+      i < size ? (random() - 0.5) * (round % 10 === 0 ? 2 : 0.8) * random() : random() < 0.5 ? -1 : 1,
+    )
+    const codes = quantizer.encodeAround(row, size, 9, new Int8Array(size + extra))
+    // The code of 0 is -1.
+    const values = Array.from(codes, (code) => code + 1)
+    const sum = values.reduce((total, value) => total + value * value, 0)
+    const largest = Math.max(...values.slice(size).map(Math.abs))
+    expect(Math.abs(sum - target)).toBeLessThanOrEqual(largest + 1)
+    for (let i = size; i < size + extra; i++) expect(Math.sign(values[i]!)).toBe(row[i])
+  }
+  // What is longer than the ceiling gets nothing beside its own.
+  const long = quantizer.encodeAround(new Float32Array(size + extra).fill(1), size, 9, new Int8Array(size + extra))
+  expect([...long.subarray(size)]).toEqual(new Array(extra).fill(-1))
 })
 
 test('[IX70] a range leaves the rare out where that makes steps finer, and only there', () => {

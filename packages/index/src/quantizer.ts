@@ -7,12 +7,15 @@ const SAMPLE_ROWS = 512
 const SAMPLE_NUMBERS = 400_000
 const LOWEST = -128
 const HIGHEST = 127
+/** The code of 0, of a quantizer `around` zero. */
+const ZERO = -1
 
 /** Most that a graph of bytes takes: sums of squares fit 32 bits. */
 const CODES_MAX = 65_536
 
+const EXTRA_CODES_MIN = 32
 /** Numbers that `Dot` vectors get beside their own in a graph of codes: see `Embedding`. */
-export const extraCodes = (size: number): number => Math.ceil(size / 8)
+export const extraCodes = (size: number): number => Math.max(Math.ceil(size / 8), Math.min(size, EXTRA_CODES_MIN))
 
 /** Bytes of a vector in a graph of codes. */
 export const codesOf = ({ size, metric }: VectorParams): number => size + (metric === 'Dot' ? extraCodes(size) : 0)
@@ -91,6 +94,23 @@ export class Quantizer {
       const code = Math.round((vector[i]! - low) * scale) + LOWEST
       into[i] = Math.max(LOWEST, Math.min(HIGHEST, code))
     }
+    return into
+  }
+
+  /**
+   * As `encode` of the first `size` numbers of a row; those after it, each 1 or -1, get codes of that sign and about one magnitude, chosen
+   * so that the squares of all come as near to `squares` as they can. By Euclid such codes order as their products do, rounding and all.
+   * Of a quantizer `around` zero.
+   */
+  encodeAround(row: Float32Array, size: number, squares: number, into: Int8Array): Int8Array {
+    this.encode(row, into)
+    let left = squares / this.step ** 2
+    for (let i = 0; i < size; i++) left -= (into[i]! - ZERO) ** 2
+    const count = row.length - size
+    const least = Math.min(HIGHEST, Math.floor(Math.sqrt(Math.max(0, left) / count)))
+    // So many are larger by one.
+    const larger = least === HIGHEST ? 0 : Math.round((left - count * least ** 2) / (2 * least + 1))
+    for (let i = 0; i < count; i++) into[size + i] = (i < larger ? least + 1 : least) * row[size + i]! + ZERO
     return into
   }
 }

@@ -1,11 +1,21 @@
 import { createHash } from 'node:crypto'
-import { ByteReader, ByteWriter, malformed, METRICS, type SpaceRef, type VectorParams } from '@meridian/core'
+import {
+  ByteReader,
+  ByteWriter,
+  malformed,
+  METRICS,
+  type Metric,
+  type SpaceRef,
+  type VectorParams,
+} from '@meridian/core'
 import { UNKNOWN_ID } from './buried.js'
+import type { Lengths } from './embedding.js'
 
 /*
  * Layout of the head file (big-endian; v = LEB128 integer; text is length-prefixed):
  *
  *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · ceiling f64
+ *   · (from format 4) mean f64
  *   · (from format 3) 0 u8, or where the graph holds codes 1 u8 · lowest f64 · step f64 · quantile f64 · number of the file of vectors v
  *   · sha-256 of those of all slots; 2 u8: codes are integers, whole vectors less 128
  *   · generation v · graph bytes v · graph sha-256 · slots v · per label: 1 u8 · id text · version text if it is alive,
@@ -13,8 +23,8 @@ import { UNKNOWN_ID } from './buried.js'
  *   · sha-256 of everything before
  */
 const MAGIC = 0x4d564958
-const FORMAT = 3
-const FORMATS_READ = [1, 2, 3]
+const FORMAT = 4
+const FORMATS_READ = [1, 2, 3, 4]
 const DIGEST_BYTES = 32
 const DEAD = 0
 const ALIVE = 1
@@ -25,7 +35,7 @@ export interface SnapshotHead {
   readonly space: SpaceRef
   readonly params: VectorParams
   /** Of the graph's embedding. */
-  readonly ceiling: number
+  readonly lengths: Lengths
   readonly codes?: SnapshotCodes
   /** Its graph holds codes of integers, which say all of them. */
   readonly integers?: true
@@ -54,11 +64,12 @@ export interface SnapshotLabel {
 }
 
 export const encodeHead = (head: SnapshotHead): Uint8Array => {
-  const { space, params, labels } = head
+  const { space, params, lengths, labels } = head
   const out = new ByteWriter(4096 + labels.length * 48)
   out.u32(MAGIC).u8(FORMAT).text(space.collection).text(space.vector)
   out.u8(METRICS.indexOf(params.metric)).varuint(params.size).varuint(params.hnsw.m).varuint(params.hnsw.efConstruct)
-  writeDouble(out, head.ceiling)
+  writeDouble(out, lengths.ceiling)
+  writeDouble(out, lengths.mean)
   if (head.codes) {
     out.u8(1)
     writeDouble(out, head.codes.low)
@@ -90,7 +101,7 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const metric = METRICS[input.u8()]
   if (metric === undefined) throw malformed('unknown metric')
   const params = { size: input.varuint(), metric, hnsw: { m: input.varuint(), efConstruct: input.varuint() } }
-  const ceiling = readDouble(input)
+  const lengths = readLengths(input, format, metric)
   const codes = format < 3 ? undefined : readCodes(input)
   const coded = codes === 'integers' ? { integers: true as const } : codes && { codes }
   const generation = input.varuint()
@@ -100,13 +111,26 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const labels: (SnapshotLabel | number)[] = []
   for (let label = 0; label < slots; label++) labels.push(readLabel(input))
   input.end()
-  return { space, params, ceiling, ...coded, generation, graphBytes, graphDigest, labels }
+  return { space, params, lengths, ...coded, generation, graphBytes, graphDigest, labels }
 }
 
 const writeDouble = (out: ByteWriter, number: number): void =>
   void out.u64(new BigUint64Array(Float64Array.of(number).buffer)[0]!)
 
 const readDouble = (input: ByteReader): number => new Float64Array(BigUint64Array.of(input.u64()).buffer)[0]!
+
+const readLengths = (input: ByteReader, format: number, metric: Metric): Lengths => {
+  const ceiling = readDouble(input)
+  // Those of lengths that are unlike found little: they are built anew.
+  if (format < 4 && metric === 'Dot') throw malformed(`a graph of products of format ${format}`)
+  const mean = format < 4 ? 0 : readDouble(input)
+  if (
+    !(ceiling > 0 && ceiling < Number.POSITIVE_INFINITY && mean >= 0 && mean <= ceiling) ||
+    (mean > 0 && metric !== 'Dot')
+  )
+    throw malformed('lengths of vectors')
+  return { ceiling, mean }
+}
 
 const readCodes = (input: ByteReader): SnapshotCodes | 'integers' | undefined => {
   const kind = input.u8()

@@ -77,10 +77,46 @@ test('[IX10] so does one of a Dot space, whose graph holds more than the vectors
   const long = VECTORS[0]!.map((value) => value * 1.05)
   for (const each of [space, loaded]) each.set(1500, 'long', 'v1', long)
   for (const each of [space, loaded]) while (each.hasWork) each.step(() => true)
-  expect(loaded.current!.embedding.ceiling).toBe(space.current!.embedding.ceiling)
+  expect(loaded.current!.embedding.lengths).toEqual(space.current!.embedding.lengths)
   for (const vector of VECTORS.slice(0, 50)) {
     expect(loaded.search({ vector, limit: 10 })).toEqual(space.search({ vector, limit: 10 }))
   }
+})
+
+test('[IX79] a snapshot of vectors of unlike lengths goes on as it was; one from before there were such graphs is refused', async () => {
+  const random = randomOf(8)
+  const params = paramsOf(8, 'Dot')
+  const vectors = VECTORS.map((vector) => vector.map((value) => value * (0.2 + 2 * random())))
+  const space = new Space(params)
+  for (const [ordinal, vector] of vectors.slice(0, 1300).entries()) space.set(ordinal, `id-${ordinal}`, 'v1', vector)
+  while (space.hasWork) space.step(() => true)
+  await snapshots.save(REF, space, () => true)
+  const loaded = snapshots.load(REF, params)!.space
+  expect(loaded.current!.embedding.lengths).toEqual(space.current!.embedding.lengths)
+  expect(loaded.current!.embedding.lengths.mean).toBeGreaterThan(0)
+  for (let i = 0; i < 1300; i++) expect(loaded.claim(i, `id-${i}`, 'v1')).toBe(true)
+  for (const each of [space, loaded]) {
+    for (let i = 1300; i < 1500; i++) each.set(i, `id-${i}`, 'v1', vectors[i]!)
+    while (each.hasWork) each.step(() => true)
+  }
+  for (const vector of VECTORS.slice(0, 50))
+    expect(loaded.search({ vector, limit: 10 })).toEqual(space.search({ vector, limit: 10 }))
+  const head = { space: REF, params, generation: 1, graphBytes: 1, graphDigest: new Uint8Array(32), labels: [] }
+  const older = Buffer.from(encodeHead({ ...head, lengths: { ceiling: 1, mean: 0 } }).subarray(0, -32))
+  older[4] = 3
+  const digest = createHash('sha256').update(older).digest()
+  expect(() => decodeHead(Buffer.concat([older, digest]))).toThrow('a graph of products of format 3')
+  for (const [ceiling, mean] of [
+    [Number.NaN, 0],
+    [0, 0],
+    [Number.POSITIVE_INFINITY, 0],
+    [1, Number.NaN],
+    [1, -1],
+    [1, 2],
+  ] as const)
+    expect(() => decodeHead(encodeHead({ ...head, lengths: { ceiling, mean } }))).toThrow('lengths of vectors')
+  const euclid = { ...head, params: PARAMS, lengths: { ceiling: 1, mean: 0.5 } }
+  expect(() => decodeHead(encodeHead(euclid))).toThrow('lengths of vectors')
 })
 
 test('[IX11] what is not claimed, or of another version, is gone', async () => {
@@ -194,10 +230,17 @@ test('[IX30] it is known whose vectors dead labels hold, over a restart too', as
 
 test('[IX30] of the dead labels of an older file it is not known whose vectors they hold', async () => {
   const [alive, dead] = [{ id: 'a', version: 'v' }, 0]
-  const head = { space: REF, params: PARAMS, ceiling: 1, generation: 1, graphBytes: 1, graphDigest: new Uint8Array(32) }
+  const head = {
+    space: REF,
+    params: PARAMS,
+    lengths: { ceiling: 1, mean: 0 },
+    generation: 1,
+    graphBytes: 1,
+    graphDigest: new Uint8Array(32),
+  }
   const bytes = encodeHead({ ...head, labels: [alive, dead] })
-  // Without the byte that says whether there are codes.
-  const older = Buffer.concat([bytes.subarray(0, 27), bytes.subarray(28, -32)])
+  // Without the mean of lengths, and the byte that says whether there are codes.
+  const older = Buffer.concat([bytes.subarray(0, 27), bytes.subarray(36, -32)])
   older[4] = 1
   const digest = createHash('sha256').update(older).digest()
   expect(decodeHead(Buffer.concat([older, digest])).labels).toEqual([alive, UNKNOWN_ID])

@@ -76,7 +76,7 @@ export class Snapshots {
     const generation = Math.max(0, ...old.map(generationOf)) + 1
     const graphName = graphFile(name, generation)
     const graphPath = join(this.directory, graphName)
-    const { shape, ceiling, quantizer } = layer.embedding
+    const { shape, lengths, quantizer } = layer.embedding
     let isNamed = false
     try {
       // The graph file and the labels are of one instant; hashing and flushing them may take their time.
@@ -97,7 +97,7 @@ export class Snapshots {
         const graphDigest = await digestOf(handle)
         const { params } = space
         const coded = integers ? { integers } : codes && { codes }
-        head = { space: ref, params, ceiling, ...coded, generation, graphBytes, graphDigest, labels }
+        head = { space: ref, params, lengths, ...coded, generation, graphBytes, graphDigest, labels }
       } finally {
         await handle.close()
       }
@@ -161,7 +161,7 @@ export class Snapshots {
     if (head.integers ? !isWhole(params) : codes && !isQuantized({ ...head.params, quantization: codes }))
       throw malformed('codes where none can be')
     const quantizer = head.integers ? Quantizer.INTEGERS : codes && new Quantizer(codes.low, codes.step, codes.quantile)
-    const embedding = new Embedding(head.params, head.ceiling, quantizer)
+    const embedding = new Embedding(head.params, head.lengths, quantizer)
     const { shape } = embedding
     const slots = head.labels.length
     const path = join(this.directory, file)
