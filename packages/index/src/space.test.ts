@@ -2,7 +2,8 @@ import { type IndexQuery, METRICS, type Metric } from '@meridian/core'
 import { describe, expect, test } from 'vitest'
 import { ExactIndex } from './exact-index.js'
 import { Layer } from './layer.js'
-import { GRAPH_LIVE_MIN, Space } from './space.js'
+import { GRAPH_LIVE_MIN } from './serving.js'
+import { Space } from './space.js'
 import { clustered, mean, paramsOf, randomOf, realData, recall } from './testing/data.js'
 
 const REF = { collection: 'c', vector: '' }

@@ -10,22 +10,13 @@ import type {
 } from '@meridian/core'
 import { idHash } from './buried.js'
 import { ENGINE } from './graph.js'
-import { DEAD_SHARE_MAX, rebuildReason } from './graph-health.js'
-import { graphBytes, rowsBytes } from './graph-memory.js'
-import { Layer, type VectorFiles } from './layer.js'
+import { rowsBytes } from './graph-memory.js'
+import type { Layer, VectorFiles } from './layer.js'
 import { PLANNER, type Planner } from './planner.js'
 import { checkQuery } from './query.js'
-import { quantileOf } from './quantizer.js'
-import { Rebuild } from './rebuild.js'
 import { Rows } from './rows.js'
 import { Searcher } from './searcher.js'
-import { SelfRecall } from './self-recall.js'
-
-/** Fewer vectors than this are scanned: as fast, always right, and equal on every replica. */
-export const GRAPH_LIVE_MIN = 1000
-/** While a rebuild runs, the serving graph is brought up to date only where scanning what it lacks would take a search about 1 ms. */
-const BACKLOG_NUMBERS_MAX = 1_000_000
-const BACKLOG_MAX = 10_000
+import { Serving } from './serving.js'
 
 /**
  * The searchable copy of one vector space, as plain synchronous logic. Invariants:
@@ -39,46 +30,37 @@ export class Space {
   readonly #versions: string[] = []
   /** Rows of a snapshot, or of an earlier opening, that no record has claimed yet: id to row. In a layer, never found. */
   readonly #unclaimed = new Map<string, number>()
-  readonly #backlogMax: number
   readonly #searcher: Searcher
-  #params: VectorParams
-  #current: Layer | undefined
-  #rebuild: Rebuild | undefined
-  #isSoon = true
-  #selfRecall: SelfRecall | undefined
+  readonly #serving: Serving
 
   /** `planner` decides between scan and walk where both can answer. */
   constructor(
     params: VectorParams,
     planner: Planner = PLANNER,
     /** Where whole vectors go when the graph holds codes; without it they stay in memory. */
-    readonly files?: VectorFiles,
+    files?: VectorFiles,
   ) {
-    this.#params = params
-    this.#backlogMax = Math.min(BACKLOG_MAX, Math.floor(BACKLOG_NUMBERS_MAX / params.size))
     this.rows = new Rows(params.size, params.metric, ENGINE.scoreVectors, ENGINE.sketcher)
     this.#searcher = new Searcher(this.rows, planner)
+    this.#serving = new Serving(params, this.rows, files)
   }
 
   get params(): VectorParams {
-    return this.#params
+    return this.#serving.params
   }
 
   /** Whole vectors in the graph, or codes, or others: what there is serves until a graph like that has been built beside it. */
   quantize(quantization: Quantization | undefined): void {
-    const { quantization: _, ...params } = this.#params
-    this.#params = quantization ? { ...params, quantization } : params
+    this.#serving.quantize(quantization)
   }
 
   get current(): Layer | undefined {
-    return this.#current
+    return this.#serving.current
   }
 
   /** Starts from a snapshot: `layer` over rows that `park` laid. */
   adopt(layer: Layer): void {
-    this.#current = layer
-    this.rows.handTo(layer.keeper)
-    this.#selfRecall = new SelfRecall(layer, false)
+    this.#serving.adopt(layer)
   }
 
   /** Lays a row for a record that may claim it; without a vector where the graph that is adopted has it. */
@@ -92,8 +74,7 @@ export class Space {
 
   /** Takes every row from its record, to be claimed again: the start of an opening. A rebuild that was under way is over. */
   release(): void {
-    this.#rebuild?.layer.release()
-    this.#rebuild = undefined
+    this.#serving.giveUpRebuild()
     for (const row of [...this.rows.taken()]) {
       this.rows.unassign(row)
       const twin = this.#unclaimed.get(this.#ids[row]!)
@@ -128,8 +109,7 @@ export class Space {
     this.#ids[row] = id
     this.#versions[row] = version
     this.rows.assign(row, ordinal)
-    this.#current?.enlist(row, this.rows)
-    this.#rebuild?.enlist(row)
+    this.#serving.enlist(row)
   }
 
   /** Never found again; a record that is not there is none of our business. */
@@ -141,7 +121,7 @@ export class Space {
   /** `tell` hears how it was done. @throws StoreError `WRONG_INPUT`. */
   search(query: IndexQuery, tell?: (work: SearchWork) => void): IndexHit[] {
     checkQuery(query, this.params)
-    return this.#searcher.search(query, this.#current, tell)
+    return this.#searcher.search(query, this.#serving.current, tell)
   }
 
   /** Whether every row has its record: no opening is under way. */
@@ -151,15 +131,12 @@ export class Space {
 
   /** Vectors that a search scans because no graph has them yet. */
   get tail(): number {
-    return this.#current?.missing.size ?? this.rows.live
+    return this.#serving.current?.missing.size ?? this.rows.live
   }
 
   /** Whether `step` has anything to do. An opening comes first: a layer never has to know of unclaimed rows it lacks. */
   get hasWork(): boolean {
-    if (this.params.metric === 'Manhattan' || !this.isSettled) return false
-    if (this.#current === undefined) return this.rows.live >= GRAPH_LIVE_MIN
-    if (this.#isShrunk(this.#current) || this.#isBehind(this.#current)) return true
-    return (this.#rebuild?.layer.missing.size ?? 0) > 0
+    return this.params.metric !== 'Manhattan' && this.isSettled && this.#serving.hasWork
   }
 
   /**
@@ -167,36 +144,12 @@ export class Space {
    * number of insertions.
    */
   step(more: () => boolean): number {
-    if (!this.hasWork) return 0
-    if (this.#current !== undefined && this.#isShrunk(this.#current)) {
-      this.#serve(undefined)
-      return 0
-    }
-    if (this.#current === undefined) {
-      this.#current = Layer.create(this.params, this.rows, this.files)
-      this.rows.handTo(this.#current.keeper)
-      this.#selfRecall = new SelfRecall(this.#current, true)
-    }
-    const next = this.#rebuild?.layer
-    // The one that lacks more: a new graph that fell behind what is written all the time would never take over.
-    const isNextFirst = next !== undefined && next.missing.size >= this.#current.missing.size
-    if (next === undefined || (!isNextFirst && this.#isBehind(this.#current)))
-      return this.#current.insert(this.rows, more)
-    const count = next.missing.size === 0 ? 0 : next.insert(this.rows, more)
-    this.#swapIfDone()
-    return count
+    return this.hasWork ? this.#serving.step(more) : 0
   }
 
   /** Why the graph should be built anew; `undefined` if it should not, or is. */
   get wanted(): RebuildReason | undefined {
-    const layer = this.#current
-    if (layer === undefined || this.#rebuild !== undefined || !this.isSettled) return undefined
-    if (this.#isOtherwiseQuantized(layer)) return 'quantization'
-    const { dead } = layer.graph
-    // What waits takes a slot each: where all is overwritten at once, dead ones come before those that take their place.
-    const slots = layer.graph.slots + layer.missing.size
-    const { value: recall, whenNew: recallWhenNew } = this.#selfRecall ?? {}
-    return rebuildReason({ live: this.rows.live, slots, dead, outgrown: layer.outgrown, recall, recallWhenNew })
+    return this.isSettled ? this.#serving.wanted : undefined
   }
 
   /**
@@ -204,54 +157,39 @@ export class Space {
    * long, so what is fresh may wait for it; else the graph that serves takes it too. May be called again to say otherwise.
    */
   rebuild(isSoon = true): void {
-    this.#isSoon = isSoon
-    if (this.#current !== undefined && this.isSettled) this.#rebuild ??= new Rebuild(this.params, this.rows, this.files)
+    if (this.isSettled) this.#serving.rebuild(isSoon)
   }
 
   get isRebuilding(): boolean {
-    return this.#rebuild !== undefined
+    return this.#serving.isRebuilding
   }
 
   /** Brings the new graph nearer to the rows until it serves or `more` says no. */
   stepRebuild(more: () => boolean): void {
-    const rebuild = this.#rebuild
-    if (rebuild === undefined || this.#current === undefined || !this.isSettled) return
-    rebuild.step(more)
-    this.#swapIfDone()
+    if (this.isSettled) this.#serving.stepRebuild(more)
   }
 
   /** Whether there is a question about the graph's quality; it can wait. */
   get hasQuestion(): boolean {
-    return this.isSettled && !this.hasWork && this.#rebuild === undefined && this.#selfRecall?.isDue === true
+    return this.isSettled && !this.hasWork && this.#serving.hasQuestion
   }
 
   /** Asks it. */
   ask(): void {
-    if (this.hasQuestion) this.#selfRecall?.ask(this.rows)
+    if (this.hasQuestion) this.#serving.ask()
   }
 
   stats(): SpaceStats {
-    const layer = this.#current
-    const { params, rows } = this
-    const { live } = rows
-    const slots = layer?.graph.slots ?? 0
-    const next = this.#rebuild?.layer.graph.slots ?? 0
-    const selfRecall = this.#selfRecall?.value
+    const { current: layer, isRebuilding, bytes } = this.#serving
+    const { live } = this.rows
+    const graph = this.#serving.stats(this.wanted)
     return {
       live,
       pending: layer ? layer.missing.size : this.hasWork ? live : 0,
       dead: layer?.graph.dead ?? 0,
-      state: this.#rebuild ? 'rebuilding' : 'ready',
-      bytes: rowsBytes(rows) + graphBytes(params, slots + next),
-      ...(layer && {
-        graph: {
-          slots,
-          rebuildBytes: graphBytes(params, live),
-          ...(this.wanted && { wanted: this.wanted }),
-          ...(selfRecall !== undefined && { selfRecall }),
-          ...(this.#rebuild && { progress: this.#rebuild.progress }),
-        },
-      }),
+      state: isRebuilding ? 'rebuilding' : 'ready',
+      bytes: rowsBytes(this.rows) + bytes,
+      ...(graph && { graph }),
     }
   }
 
@@ -259,14 +197,12 @@ export class Space {
   traces(id: string): Trace {
     if (this.#unclaimed.has(id)) return 'holds'
     for (const row of this.rows.taken()) if (this.#ids[row] === id) return 'holds'
-    const hash = idHash(id)
-    const found = [this.#current, this.#rebuild?.layer].map((layer) => layer?.traces(hash) ?? 'clear')
-    return found.find((trace) => trace === 'holds') ?? found.find((trace) => trace === 'unknown') ?? 'clear'
+    return this.#serving.traces(idHash(id))
   }
 
   /** Whether a layer writes to this file. */
   uses(path: string): boolean {
-    return this.#current?.file?.path === path || this.#rebuild?.layer.file?.path === path
+    return this.#serving.uses(path)
   }
 
   idOf(row: number): string {
@@ -279,46 +215,11 @@ export class Space {
 
   /** Gives the memory of its graphs back now. It must not be used any more. */
   close(): void {
-    this.#rebuild?.layer.release()
-    this.#current?.release()
-    this.#rebuild = undefined
-    this.#current = undefined
-  }
-
-  #isOtherwiseQuantized({ embedding: { quantizer } }: Layer): boolean {
-    const { params } = this
-    return quantizer?.quantile !== quantileOf(params)
-  }
-
-  /** Lacks more than it may. */
-  #isBehind({ missing }: Layer): boolean {
-    return missing.size > (this.#rebuild && this.#isSoon ? this.#backlogMax : 0)
-  }
-
-  #swapIfDone(): void {
-    if (this.#rebuild?.isAsGoodAs(this.#current?.missing.size ?? 0)) this.#serve(this.#rebuild.layer)
-  }
-
-  /** To a size that is better scanned. */
-  #isShrunk({ graph }: Layer): boolean {
-    return this.rows.live < GRAPH_LIVE_MIN / 2 && graph.dead > graph.slots * DEAD_SHARE_MAX
-  }
-
-  /** In one step: every search before it walked the old graph, every one after it the new. */
-  #serve(layer: Layer | undefined): void {
-    // Before the old graph goes: what the new one lacks is read from it.
-    this.rows.handTo(layer?.keeper)
-    this.#current?.release()
-    if (this.#rebuild && this.#rebuild.layer !== layer) this.#rebuild.layer.release()
-    this.#rebuild = undefined
-    this.#current = layer
-    this.#selfRecall = layer && new SelfRecall(layer, true)
+    this.#serving.close()
   }
 
   #discard(row: number): void {
-    const hash = idHash(this.#ids[row]!)
-    this.#current?.drop(row, hash)
-    this.#rebuild?.drop(row, hash)
+    this.#serving.drop(row, idHash(this.#ids[row]!))
     this.#ids[row] = ''
     this.#versions[row] = ''
     this.rows.free(row)
