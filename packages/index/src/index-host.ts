@@ -10,25 +10,17 @@ import {
   type VectorParams,
 } from '@meridian/core'
 import { Feed } from './feed.js'
-import type { Layer } from './layer.js'
 import { PLANNER } from './planner.js'
 import { spaceKey } from './query.js'
 import { idHash, UNKNOWN_ID } from './buried.js'
 import { Share } from './share.js'
 import { ENGINE } from './graph.js'
-import { type Contents, Snapshots } from './snapshots.js'
+import { NOTHING_SAVED, Saver, type Saveable } from './saver.js'
+import { Snapshots } from './snapshots.js'
 import { Space } from './space.js'
 import { collectGarbage, shrinkNursery } from './tidier.js'
 import type { Changes, IndexReply, IndexRequest, Offer, SpaceNumber } from './worker-protocol.js'
 
-/**
- * A snapshot is taken without being asked for after this many graph changes, and this share of the live vectors. Writing a graph
- * keeps searches waiting (about 0.8 ms a MB), so while they keep coming it is put off until the larger share.
- */
-const SNAPSHOT_CHANGES_MIN = 5000
-const SNAPSHOT_SHARE = 0.2
-const SNAPSHOT_SHARE_SERVING = 2
-const QUIET_MS = 1000
 /**
  * How long a search may find the worker building: shorter while searches keep coming, but as long as those since the last slice
  * took. Searches that follow one another without a pause would leave building next to nothing, and what is not built makes them slow.
@@ -43,13 +35,9 @@ const SOON_PACE = 0.5
 /** How often it says how long it has worked. */
 const WORKED_MS = 20
 
-interface Hosted {
-  readonly ref: SpaceRef
-  readonly space: Space
+interface Hosted extends Saveable {
   applied: number
   settled: boolean
-  /** What the files hold. */
-  saved: { readonly layer: Layer | undefined; readonly revision: number; readonly contents: Contents }
 }
 
 /**
@@ -61,9 +49,8 @@ export class IndexHost {
   readonly #spaces = new Map<SpaceNumber, Hosted>()
   readonly #changed = new Set<SpaceNumber>()
   readonly #snapshots: Snapshots
+  readonly #saver: Saver<Hosted>
   readonly #feed: Feed
-  #saving: Promise<unknown> = Promise.resolve()
-  #isSaving = false
   #searchedAtMs = Number.NEGATIVE_INFINITY
   /** The space that had the last slice. */
   #lastServed: SpaceNumber = 0
@@ -82,6 +69,9 @@ export class IndexHost {
   ) {
     this.#feed = new Feed(isShared)
     this.#snapshots = new Snapshots(directory, logTo(post))
+    this.#saver = new Saver(this.#snapshots, elapsedMs, logTo(post), (hosted) =>
+      [...this.#spaces.values()].includes(hosted),
+    )
   }
 
   /** Whether there may be work now: questions alone bring none. */
@@ -135,7 +125,7 @@ export class IndexHost {
     const endedMs = this.elapsedMs()
     this.#feed.built(endedMs, endedMs - startedMs, hosted.space.tail * hosted.space.params.size)
     this.#changed.add(number)
-    if (!hosted.space.hasWork) this.#saveIfDue(hosted)
+    if (!hosted.space.hasWork) this.#saver.saveIfDue(hosted, this.#searchedAtMs)
     this.#report()
     return true
   }
@@ -144,7 +134,7 @@ export class IndexHost {
   #idle(): boolean {
     for (const [number, hosted] of this.#spaces) {
       if (!hosted.settled) continue
-      this.#saveIfDue(hosted)
+      this.#saver.saveIfDue(hosted, this.#searchedAtMs)
       if (!hosted.space.hasQuestion) continue
       hosted.space.ask()
       // One question changes nothing; the last of a measurement does.
@@ -180,7 +170,7 @@ export class IndexHost {
       this.#workedMs = 0
       this.#changed.add(rebuild.space)
     }
-    if (!hosted.space.isRebuilding) this.#saveIfDue(hosted)
+    if (!hosted.space.isRebuilding) this.#saver.saveIfDue(hosted, this.#searchedAtMs)
     this.#report()
   }
 
@@ -235,8 +225,7 @@ export class IndexHost {
         this.#answeredMs += this.elapsedMs() - this.#searchedAtMs
         break
       case 'traces':
-        // What is being written then is on the disk, and what it took the place of is not.
-        this.#saving.then(() =>
+        this.#saver.written.then(() =>
           this.post({ type: 'traces', id: request.id, traces: this.#traces(request.space, request.record) }),
         )
         break
@@ -250,7 +239,7 @@ export class IndexHost {
         this.post({ type: 'dropped', space: request.space })
         break
       case 'flush':
-        this.#flush().then(
+        this.#saver.flush([...this.#spaces.values()]).then(
           () => this.post({ type: 'done', id: request.id }),
           (error: unknown) => this.post(failure(request.id, error)),
         )
@@ -262,7 +251,7 @@ export class IndexHost {
         break
       case 'close':
         this.#isClosed = true
-        this.#saving.then(() => this.post({ type: 'closed' }))
+        this.#saver.written.then(() => this.post({ type: 'closed' }))
         break
       default:
         unreachable(request)
@@ -278,7 +267,7 @@ export class IndexHost {
   #open(number: SpaceNumber, ref: SpaceRef, params: VectorParams, fresh: boolean): void {
     const known = fresh ? undefined : (this.#takeOver(ref, params) ?? this.#load(ref, params))
     const space = known?.space ?? new Space(params, PLANNER, this.#snapshots.filesFor(ref, params))
-    const saved = known?.saved ?? { layer: undefined, revision: 0, contents: NOTHING }
+    const saved = known?.saved ?? NOTHING_SAVED
     this.#spaces.set(number, { ref, space, saved, applied: 0, settled: false })
   }
 
@@ -373,51 +362,10 @@ export class IndexHost {
     }
     this.#changed.clear()
   }
-
-  async #flush(): Promise<void> {
-    for (const hosted of [...this.#spaces.values()]) {
-      if (hosted.settled && isUnsaved(hosted)) await this.#save(hosted)
-    }
-    await this.#saving
-  }
-
-  #saveIfDue(hosted: Hosted): void {
-    const layer = hosted.space.current
-    if (this.#isSaving || layer === undefined) return
-    const since = layer === hosted.saved.layer ? layer.revision - hosted.saved.revision : layer.revision
-    const isQuiet = this.elapsedMs() - this.#searchedAtMs > QUIET_MS
-    const share = isQuiet ? SNAPSHOT_SHARE : SNAPSHOT_SHARE_SERVING
-    if (since < Math.max(SNAPSHOT_CHANGES_MIN, hosted.space.rows.live * share)) return
-    this.#isSaving = true
-    this.#save(hosted)
-      .catch((error: unknown) => logTo(this.post).error({ ...hosted.ref, error: String(error) }, 'index not saved'))
-      .finally(() => {
-        this.#isSaving = false
-      })
-  }
-
-  /** One at a time, in order. */
-  #save(hosted: Hosted): Promise<void> {
-    const saved = this.#saving.then(async () => {
-      const isWanted = (): boolean => [...this.#spaces.values()].includes(hosted)
-      if (!isWanted() || !isUnsaved(hosted)) return
-      const layer = hosted.space.current
-      const revision = layer?.revision ?? 0
-      const contents = await this.#snapshots.save(hosted.ref, hosted.space, isWanted)
-      hosted.saved = { layer, revision, contents }
-    })
-    this.#saving = saved.catch(() => undefined)
-    return saved
-  }
 }
 
 /** What a graph cannot be without; how it holds vectors can change while it serves. */
 const shapeOf = ({ quantization: _, ...params }: VectorParams): string => JSON.stringify(params)
-
-const NOTHING: Contents = new Float64Array(0)
-
-const isUnsaved = ({ space, saved }: Hosted): boolean =>
-  space.current !== saved.layer || (space.current?.revision ?? 0) !== saved.revision
 
 const failure = (id: number, error: unknown): IndexReply =>
   error instanceof StoreError
