@@ -165,9 +165,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       durable: () => this.log.vector,
       indexed: parts.indexed,
       peer: (replica) => this.peers.get(replica),
-      ask: (replica, nonce) => this.peers.session(replica)?.ask(nonce),
-      need: (replica, vector) => this.peers.session(replica)?.need(vector),
-      carry: (replica, vector) => this.peers.session(replica)?.carry(vector),
+      ask: (replica, nonce) => this.peers.live(replica)?.ask(nonce),
+      need: (replica, vector) => this.peers.live(replica)?.need(vector),
+      carry: (replica, vector) => this.peers.live(replica)?.sender.carry(vector),
     })
     const peers = (): RepairPeer[] =>
       this.peers.linked().map(({ region, replica, session }) => ({
@@ -211,7 +211,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       members: () => this.#purgePeers(),
       missing: () => this.#missingRegions(),
       pledged: () => {
-        for (const session of this.#sessions) session.pledge()
+        for (const session of this.#sessions) session.live?.pledge()
       },
     })
   }
@@ -246,7 +246,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     for (const origin of this.leftovers.origins()) {
       if (!this.membership.isLeaving(origin)) continue
       for (const { replica } of this.membership.remembering())
-        if (replica !== origin) this.peers.session(replica)?.handOver(origin)
+        if (replica !== origin) this.peers.live(replica)?.sender.handOver(origin)
     }
   }
 
@@ -294,19 +294,6 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     return { peer, has }
   }
 
-  refuseVersion(protocol: number): Refused {
-    return this.admission.refuseVersion(protocol)
-  }
-
-  refusedBy(code: string, reason: string): void {
-    this.admission.refusedBy(code, reason)
-  }
-
-  /** As `Fence.checkHistory`. */
-  checkHistory(region: RegionId, durable: VersionVector): boolean {
-    return this.fence.checkHistory(region, durable)
-  }
-
   /** Links with members that were retired end, and they are told. */
   #endRetired(): void {
     const { cutOff } = this.membership
@@ -326,11 +313,6 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       'NOT_READY',
       `region ${this.identity.region} is ${standing} and no active member: ask an active region, or for what is local`,
     )
-  }
-
-  /** As `Peers.isRelay`. */
-  isRelay(peer: Peer, origin: ReplicaId): boolean {
-    return this.peers.isRelay(peer, origin)
   }
 
   ended(session: Session, reason: string): void {
@@ -357,11 +339,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
   }
 
   isReceiving(origin: ReplicaId): boolean {
-    return [...this.#sessions].some((session) => session.receiving === origin)
-  }
-
-  liveReplicas(): ReplicaId[] {
-    return this.peers.linked().map(({ replica }) => replica)
+    return [...this.#sessions].some((session) => session.live?.receiver.receiving === origin)
   }
 
   isEnabled(region: RegionId): boolean {
@@ -388,14 +366,14 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
   /** After each commit. */
   advanced(hasRemote: boolean): void {
     for (const session of [...this.#sessions]) {
-      if (hasRemote) session.acknowledge()
-      session.pump()
+      if (hasRemote) session.live?.receiver.acknowledge()
+      session.live?.sender.pump()
     }
   }
 
   /** Peers learn at once whom we are linked with: they relay, or stop relaying. */
   #announce(): void {
-    for (const session of [...this.#sessions]) session.heartbeat()
+    for (const session of [...this.#sessions]) session.live?.heartbeat()
   }
 
   /** Once a heartbeat interval: beats, and ends links that have gone silent. */
@@ -406,7 +384,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
         session.end(`nothing heard for ${this.settings.silenceMs} ms`, 'silent')
       else if (session.peer === undefined && now - session.openedAt > this.settings.silenceMs)
         session.end(`no hello for ${this.settings.silenceMs} ms`, 'silent')
-      else session.heartbeat()
+      else session.live?.heartbeat()
   }
 
   /** What every active or joining member, ourselves included, has durably. A member that was never heard holds nothing. */

@@ -1,4 +1,5 @@
 import { type RegionId, type ReplicaId, type Timers, VersionVector } from '@meridian/core'
+import type { Conversation } from './conversation.js'
 import type { Peer } from './peer.js'
 import type { Session } from './session.js'
 import type { Settings } from './settings.js'
@@ -34,6 +35,11 @@ export class Peers {
   /** The live link with a replica. */
   session(replica: ReplicaId): Session | undefined {
     return this.#peers.get(replica)?.session
+  }
+
+  /** What is said over it. */
+  live(replica: ReplicaId): Conversation | undefined {
+    return this.session(replica)?.live
   }
 
   isLinked(region: RegionId): boolean {

@@ -81,9 +81,9 @@ export class PeerReport {
         // What it wrote itself was durable there before anybody heard of it.
         origin === replica ? Number.POSITIVE_INFINITY : (peer?.acked.get(origin) ?? 0),
       ),
-      inFlight: peer?.session?.inFlight ?? { frames: 0, bytes: 0 },
+      inFlight: peer?.session?.live?.sender.inFlight ?? { frames: 0, bytes: 0 },
       clockOffsetMs: peer?.clock.offsetMs,
-      transfer: peer?.session?.transfer ?? 'none',
+      transfer: peer?.session?.live?.transfer ?? 'none',
       lastError: peer?.lastError,
     }
   }
