@@ -1,5 +1,4 @@
 import {
-  assert,
   type CollectionUid,
   cellValue,
   compareStamps,
@@ -18,26 +17,9 @@ import {
   touches,
 } from '@meridian/core'
 import type { ConflictSink, WatchedWrite } from '@meridian/shard'
-import {
-  type ConflictNote,
-  type ConflictRow,
-  decodeConflict,
-  encodeConflict,
-  type NotedWrite,
-  type Resolution,
-  sidesOf,
-} from './conflict-note.js'
-import { NoteList } from './note-list.js'
-import { conflictKey, type ConflictRows } from './conflict-rows.js'
-
-export interface ConflictLimits {
-  /** Listed conflicts of a collection; beyond it the settled ones go first, then the oldest. */
-  readonly conflictsMax: number
-  /** Bytes of their rows: both writes in full. */
-  readonly conflictBytesMax: number
-  /** Of the newer write. */
-  readonly conflictAgeMs: number
-}
+import type { ConflictNote, ConflictRow, NotedWrite, Resolution } from './conflict-note.js'
+import type { ConflictRows } from './conflict-rows.js'
+import { type ConflictLimits, ListedConflicts } from './listed-conflicts.js'
 
 /** One side, as it is stored. */
 export interface Side {
@@ -61,100 +43,72 @@ export interface ConflictDetail {
  *  3. Count, bytes and age are bounded; memory holds no values.
  */
 export class ConflictBook implements ConflictSink {
-  readonly #open = new NoteList()
-  readonly #settled = new NoteList()
-  readonly #byPoint = new Map<PointId, ConflictNote[]>()
-  readonly #sizes = new Map<string, number>()
-  #bytes = 0
+  readonly #listed: ListedConflicts
 
   constructor(
-    readonly uid: CollectionUid,
+    uid: CollectionUid,
     uids: readonly CollectionUid[],
-    readonly rows: ConflictRows,
-    readonly limits: ConflictLimits,
+    rows: ConflictRows,
+    limits: ConflictLimits,
     readonly log: Log,
     /** The bytes of an entry whose block is still there, and the incarnation that it is of. */
     readonly entryOf: (id: PointId, write: WatchedWrite) => Side | undefined,
     /** An entry with its vectors by name, as callers know them. */
     readonly shown: (entry: Entry) => Entry,
   ) {
-    for (const each of uids) for (const key of rows.keys(each)) this.#load(key, uids)
-  }
-
-  #load(key: string, uids: readonly CollectionUid[]): void {
-    try {
-      const bytes = this.rows.get(key)
-      if (bytes === undefined) return
-      const { note } = decodeConflict(bytes)
-      if (this.#find(note.id) !== undefined) return
-      if (![note.winner, note.loser].every(({ uid }) => uids.includes(uid))) {
-        // What was written to an incarnation that is dropped does not count any more.
-        this.rows.delete(key)
-        return
-      }
-      if (key !== this.#key(note.id)) {
-        this.rows.put(this.#key(note.id), bytes)
-        this.rows.delete(key)
-      }
-      this.#insert(note, bytes.length)
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error
-      this.log.error({ error_code: error.code, key }, `left out a listed conflict: ${error.message}`)
-      this.rows.delete(key)
-    }
+    this.#listed = new ListedConflicts(uid, uids, rows, limits, log)
   }
 
   get openCount(): number {
-    return this.#open.size
+    return this.#listed.openCount
   }
 
   get settledCount(): number {
-    return this.#settled.size
+    return this.#listed.settledCount
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#listed.bytes
   }
 
   /** Newest first, from below `before` (exclusive). */
-  *list(state: 'open' | 'settled', before?: { readonly time: Stamp; readonly id: string }): Iterable<ConflictNote> {
-    yield* (state === 'open' ? this.#open : this.#settled).newestFirst(before)
+  list(state: 'open' | 'settled', before?: { readonly time: Stamp; readonly id: string }): Iterable<ConflictNote> {
+    return this.#listed.newestFirst(state, before)
   }
 
   /** Records with listed conflicts. */
   points(): readonly PointId[] {
-    return [...this.#byPoint.keys()]
+    return this.#listed.points()
   }
 
   /** Whether the values of any write of a record are kept here, in open or settled conflicts. */
   names(point: PointId): boolean {
-    return this.#byPoint.has(point)
+    return this.#listed.of(point).length > 0
   }
 
   /** @throws StoreError `POINT_NOT_FOUND`; `STORAGE_CORRUPT` if its row is damaged. */
   detail(id: string): ConflictDetail {
-    const { note, winner, loser } = this.#row(id)
+    const { note, winner, loser } = this.#listed.row(id)
     return { note, winner: this.shown(decodeEntry(winner)), loser: this.shown(decodeEntry(loser)) }
   }
 
   /** Notes how a conflict was resolved here; nothing if it is not listed any more. */
   resolved(id: string, resolution: Resolution): void {
-    if (this.#find(id) === undefined) return
-    const row = this.#row(id)
-    this.#replace({ ...row, note: { ...row.note, resolution } })
+    if (this.#listed.find(id) === undefined) return
+    const row = this.#listed.row(id)
+    this.#listed.replace({ ...row, note: { ...row.note, resolution } })
   }
 
   parties(point: PointId): readonly WatchedWrite[] {
-    const notes = this.#byPoint.get(point)
-    if (notes === undefined) return []
     const party = (write: KnownWrite): WatchedWrite => ({ ...write, place: undefined })
-    return notes
+    return this.#listed
+      .of(point)
       .filter(({ settledBy }) => settledBy === undefined)
       .flatMap(({ winner, loser }) => [party(winner), party(loser)])
   }
 
   found(point: PointId, open: readonly FoundConflict<WatchedWrite>[], among: readonly WatchedWrite[]): void {
-    const known = this.#byPoint.get(point) ?? []
+    const known = this.#listed.of(point)
     if (open.length === 0 && known.length === 0) return
     const wanted = new Set<ConflictNote>()
     const fresh = new Map<string, ConflictRow>()
@@ -177,17 +131,16 @@ export class ConflictBook implements ConflictSink {
           formatCell(cell) === formatCell(note.cell) &&
           [winner, loser].some(({ head }) => compareStamps(head.stamp, note.loser.head.stamp) === 0),
       )
-      if (isStillLost) this.#remove(note)
+      if (isStillLost) this.#listed.remove(note)
       else this.#settle(note, among)
     }
-    for (const row of fresh.values()) this.#add(row)
-    this.#bound()
+    for (const row of fresh.values()) this.#listed.add(row)
+    this.#listed.bound()
   }
 
   /** Forgets what is too old. */
   expire(nowMs: number): void {
-    for (const list of [this.#open, this.#settled])
-      for (const note of list.olderThan(nowMs - this.limits.conflictAgeMs)) this.#remove(note)
+    this.#listed.expire(nowMs)
   }
 
   /** `undefined` when the two say the same, or when one of them is gone. */
@@ -209,10 +162,10 @@ export class ConflictBook implements ConflictSink {
     try {
       const there = this.entryOf(point, write)
       if (there !== undefined) return there
-      for (const { id, winner, loser } of this.#byPoint.get(point) ?? []) {
+      for (const { id, winner, loser } of this.#listed.of(point)) {
         const isWinner = compareStamps(winner.head.stamp, write.head.stamp) === 0
         if (!isWinner && compareStamps(loser.head.stamp, write.head.stamp) !== 0) continue
-        const row = this.#row(id)
+        const row = this.#listed.row(id)
         return isWinner ? { uid: winner.uid, bytes: row.winner } : { uid: loser.uid, bytes: row.loser }
       }
     } catch (error) {
@@ -229,81 +182,19 @@ export class ConflictBook implements ConflictSink {
       .sort(compareStamps)
       .at(-1)
     // Without one, what shows has changed for other reasons (a delete hides it, say), and may change back.
-    if (by === undefined) this.#remove(note)
+    if (by === undefined) this.#listed.remove(note)
     else this.#update(note, { settledBy: by })
   }
 
   /** A note whose row is damaged goes: its values could not be shown. */
   #update(note: ConflictNote, change: Partial<Pick<ConflictNote, 'rule' | 'settledBy'>>): void {
     try {
-      this.#replace({ ...this.#row(note.id), note: { ...note, ...change } })
+      this.#listed.replace({ ...this.#listed.row(note.id), note: { ...note, ...change } })
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.log.error({ error_code: error.code }, `a conflict is not listed any more: ${error.message}`)
-      this.#remove(note)
+      this.#listed.remove(note)
     }
-  }
-
-  #key(id: string): string {
-    return conflictKey(this.uid, id)
-  }
-
-  #find(id: string): ConflictNote | undefined {
-    return this.#open.get(id) ?? this.#settled.get(id)
-  }
-
-  #row(id: string): ConflictRow {
-    const note = this.#find(id)
-    if (note === undefined)
-      throw new StoreError(
-        'POINT_NOT_FOUND',
-        `No conflict ${id.slice(0, 40)} is listed: list them again, it may be over`,
-      )
-    const bytes = this.rows.get(this.#key(id))
-    if (bytes === undefined) throw new StoreError('STORAGE_CORRUPT', `conflict row ${this.#key(id)} is missing`)
-    return { ...sidesOf(bytes), note }
-  }
-
-  #add(row: ConflictRow): void {
-    const bytes = encodeConflict(row)
-    this.rows.put(this.#key(row.note.id), bytes)
-    this.#insert(row.note, bytes.length)
-  }
-
-  #replace(row: ConflictRow): void {
-    const before = this.#find(row.note.id)
-    assert(before !== undefined, `conflict ${row.note.id} is listed`)
-    this.#unlink(before)
-    this.#add(row)
-  }
-
-  #insert(note: ConflictNote, bytes: number): void {
-    ;(note.settledBy === undefined ? this.#open : this.#settled).add(note)
-    const notes = this.#byPoint.get(note.point)
-    if (notes === undefined) this.#byPoint.set(note.point, [note])
-    else notes.push(note)
-    this.#sizes.set(note.id, bytes)
-    this.#bytes += bytes
-  }
-
-  #unlink(note: ConflictNote): void {
-    ;(note.settledBy === undefined ? this.#open : this.#settled).delete(note)
-    const left = this.#byPoint.get(note.point)!.filter(({ id }) => id !== note.id)
-    if (left.length === 0) this.#byPoint.delete(note.point)
-    else this.#byPoint.set(note.point, left)
-    this.#bytes -= this.#sizes.get(note.id)!
-    this.#sizes.delete(note.id)
-  }
-
-  #remove(note: ConflictNote): void {
-    this.#unlink(note)
-    this.rows.delete(this.#key(note.id))
-  }
-
-  #bound(): void {
-    const { conflictsMax, conflictBytesMax } = this.limits
-    while (this.#sizes.size > conflictsMax || (this.#bytes > conflictBytesMax && this.#sizes.size > 0))
-      this.#remove(this.#settled.oldest ?? this.#open.oldest!)
   }
 }
 
