@@ -35,7 +35,7 @@ export class Agreements {
   ) {}
 
   compared(name: ShardName, replica: ReplicaId, isEqual: boolean): void {
-    this.#last.set(keyOf(name, replica), { isEqual, atMs: this.timers.elapsedMs() })
+    this.#last.set(comparisonKey(name, replica), { isEqual, atMs: this.timers.elapsedMs() })
   }
 
   /** Lets go of what is not asked for any more: dropped collections, retired members. */
@@ -51,7 +51,7 @@ export class Agreements {
   }
 
   of(name: ShardName, { region, replica }: { readonly region: RegionId; readonly replica: ReplicaId }): Agreement {
-    const known = this.#last.get(keyOf(name, replica))
+    const known = this.#last.get(comparisonKey(name, replica))
     if (known === undefined) return { region, replica, state: 'unknown', last: undefined, comparedMsAgo: undefined }
     const last = known.isEqual ? 'agree' : 'differ'
     const comparedMsAgo = Math.round(this.timers.elapsedMs() - known.atMs)
@@ -60,4 +60,5 @@ export class Agreements {
   }
 }
 
-const keyOf = ({ uid, shard }: ShardName, replica: ReplicaId): string => `${uid}/${shard}/${replica}`
+/** Names the comparison of a shard with a peer's. */
+export const comparisonKey = ({ uid, shard }: ShardName, replica: ReplicaId): string => `${uid}/${shard}/${replica}`

@@ -1,69 +1,30 @@
-import {
-  DIGEST_LEAVES,
-  leafOf,
-  type PointId,
-  type RegionId,
-  type ReplicaId,
-  StoreError,
-  type Timers,
-} from '@meridian/core'
+import { DIGEST_LEAVES, leafOf, type PointId, type ReplicaId, type Timers } from '@meridian/core'
 import type { DigestReader } from '@meridian/shard'
 import type { Counters } from '../api.js'
 import type { Member } from '../barriers/barriers.js'
 import type { CollectionState } from '../collection-state.js'
-import type { DataPlane } from '../data-plane.js'
-import type { LocalClock } from '../local-clock.js'
 import type { Sequencer } from '../sequencer.js'
-import type { Settings } from '../settings.js'
-import type { ShardStore } from '../shard-store.js'
-import type { Stage } from '../stage.js'
 import type { TransactionLog } from '../transaction-log.js'
-import type { LocalChange, Transactions } from '../transactions.js'
-import { Agreements, type ShardAgreement } from './agreement.js'
-import { DIGESTS_MAX, type DigestMessage, type ShardName, STATES_MAX } from './digest-message.js'
+import { Agreements, comparisonKey, type ShardAgreement } from './agreement.js'
+import { type AppendParts, appendAgain } from './append-again.js'
+import { DIGESTS_MAX, type DigestMessage, STATES_MAX } from './digest-message.js'
+import { type Divergence, Divergences, IDS_SHOWN_MAX, shownOf } from './divergences.js'
 import type { RepairPeer } from './repair.js'
 
 /** Unequal shards that are narrowed in one round. */
 const NARROWED_MAX = 4
 /** Ids that are repaired in one round of a shard; the rest follows in the next. */
 const IDS_MAX = 1000
-const IDS_LOGGED_MAX = 20
 
-/** A shard whose digest was not the peer's although both held the same. */
-export interface Divergence {
-  readonly collection: string
-  readonly shard: number
-  readonly region: RegionId
-  /** Some of the ids that differed last. */
-  readonly ids: readonly PointId[]
-  /** It differed again after it had been repaired. */
-  readonly isLasting: boolean
-}
-
-interface Note {
-  readonly name: ShardName
-  readonly region: RegionId
-  readonly replica: ReplicaId
-  ids: readonly PointId[]
-  repairs: number
-  isLasting: boolean
-}
-
-export interface AntiEntropyParts {
+export interface AntiEntropyParts extends AppendParts {
   readonly self: ReplicaId
-  readonly data: DataPlane
   readonly log: TransactionLog
   readonly sequencer: Sequencer
-  readonly transactions: Transactions
-  readonly clock: LocalClock
   readonly timers: Timers
-  readonly settings: Settings
   readonly counters: Counters
   peers(): readonly RepairPeer[]
   /** Active and joining ones, but ourselves. */
   members(): readonly Member[]
-  /** Whether this replica may append to its lanes now. */
-  mayWrite(): boolean
   /** Whether more is here of an origin than the vector says, and the rest may yet come. */
   isPartial(): boolean
   /** Whether a replica has not taken, or not said that it took, all that is here beyond the vector of origins that will not bring the rest. */
@@ -87,7 +48,7 @@ export interface AntiEntropyParts {
  *  3. What differs again after that is an error that operators see.
  */
 export class AntiEntropy {
-  readonly #notes = new Map<string, Note>()
+  readonly #divergences: Divergences
   /** Shards and peers whose `states` we sent: only they may say what differs. */
   readonly #listed = new Set<string>()
   readonly #agreements: Agreements
@@ -96,6 +57,7 @@ export class AntiEntropy {
 
   constructor(readonly parts: AntiEntropyParts) {
     this.#agreements = new Agreements(parts.timers, parts.settings.antiEntropyMs)
+    this.#divergences = new Divergences(parts.data, parts.counters)
   }
 
   /** How the shards of a collection compare with those of each other member. */
@@ -108,15 +70,7 @@ export class AntiEntropy {
   }
 
   divergences(): Divergence[] {
-    for (const [key, { name, replica }] of this.#notes)
-      if (this.#state(name) === undefined || this.parts.isRetired(replica)) this.#notes.delete(key)
-    return [...this.#notes.values()].map(({ name, region, ids, isLasting }) => ({
-      collection: this.#state(name)?.name ?? name.uid,
-      shard: name.shard,
-      region,
-      ids,
-      isLasting,
-    }))
+    return this.#divergences.all((replica) => this.parts.isRetired(replica))
   }
 
   /** Asked often; begins a round when it is due. */
@@ -172,10 +126,6 @@ export class AntiEntropy {
     )
   }
 
-  #state({ uid, shard }: ShardName): CollectionState | undefined {
-    return this.parts.data.collections.find((state) => state.uid === uid && shard < state.views.length)
-  }
-
   #digest(state: CollectionState, shard: number) {
     return { uid: state.uid, shard, digest: state.views[shard]!.digest.root() }
   }
@@ -185,51 +135,22 @@ export class AntiEntropy {
     const own = []
     let narrowed = 0
     for (const { uid, shard, digest } of shards) {
-      const state = this.#state({ uid, shard })
+      const state = shownOf(this.parts.data, { uid, shard })
       if (state === undefined) continue
       const mine = this.#digest(state, shard)
       own.push(mine)
       const isEqual = mine.digest === digest
-      this.#note(peer, mine, isEqual)
+      this.#agreements.compared(mine, peer.replica, isEqual)
+      this.#divergences.compared(peer, mine, isEqual)
       if (isEqual || !isAnswer || narrowed++ >= NARROWED_MAX) continue
       peer.send({ type: 'leaves', uid, shard, vector: log.vector, leaves: leavesOf(state.views[shard]!.digest) })
     }
     if (!isAnswer) peer.send({ type: 'digests', isAnswer: true, vector: log.vector, shards: own })
   }
 
-  #note(peer: RepairPeer, { uid, shard }: ShardName, isEqual: boolean): void {
-    const { data, counters } = this.parts
-    this.#agreements.compared({ uid, shard }, peer.replica, isEqual)
-    const key = keyOf(peer, { uid, shard })
-    const known = this.#notes.get(key)
-    const what = `shard ${shard} of collection ${this.#state({ uid, shard })?.name}`
-    if (isEqual) {
-      if (this.#notes.delete(key))
-        data.log.info({ peer: peer.region }, `${what} is equal to region ${peer.region} again`)
-      return
-    }
-    counters.digestsUnequal++
-    if (known === undefined)
-      this.#notes.set(key, {
-        name: { uid, shard },
-        region: peer.region,
-        replica: peer.replica,
-        ids: [],
-        repairs: 0,
-        isLasting: false,
-      })
-    else if (known.repairs > 0 && !known.isLasting) {
-      known.isLasting = true
-      data.log.error(
-        { peer: peer.region, ids: known.ids },
-        `${what} stays unequal to region ${peer.region} though both hold the same and it was repaired: points ${known.ids.join(', ')}`,
-      )
-    }
-  }
-
   /** Every live record of the leaves that differ, as far as they fit. */
   #list(peer: RepairPeer, { uid, shard, leaves: theirs }: Extract<DigestMessage, { type: 'leaves' }>): void {
-    const state = this.#state({ uid, shard })
+    const state = shownOf(this.parts.data, { uid, shard })
     if (state === undefined) return
     const view = state.views[shard]!
     const slots = new Map<number, number[]>()
@@ -244,12 +165,12 @@ export class AntiEntropy {
       leaves.push(leaf)
       for (const slot of found) records.push({ id: view.id(slot), hash: view.liveHash(slot)! })
     }
-    this.#listed.add(keyOf(peer, { uid, shard }))
+    this.#listed.add(comparisonKey({ uid, shard }, peer.replica))
     peer.send({ type: 'states', uid, shard, vector: this.parts.log.vector, leaves, records })
   }
 
   #narrow(peer: RepairPeer, { uid, shard, leaves, records }: Extract<DigestMessage, { type: 'states' }>): void {
-    const state = this.#state({ uid, shard })
+    const state = shownOf(this.parts.data, { uid, shard })
     if (state === undefined) return
     const view = state.views[shard]!
     const listed = new Set(leaves)
@@ -263,9 +184,7 @@ export class AntiEntropy {
       if (listed.has(leafOf(view.id(slot))) && !theirs.has(view.id(slot))) ids.add(view.id(slot))
     const some = [...ids].slice(0, IDS_MAX)
     if (some.length === 0) {
-      // No record differs: a digest is wrong. It is an error if it stays so.
-      const note = this.#notes.get(keyOf(peer, { uid, shard }))
-      if (note !== undefined) note.repairs++
+      this.#divergences.unexplained(peer, { uid, shard })
       return
     }
     peer.send({ type: 'differ', uid, shard, ids: some })
@@ -273,65 +192,24 @@ export class AntiEntropy {
   }
 
   #differ(peer: RepairPeer, { uid, shard, ids }: Extract<DigestMessage, { type: 'differ' }>): void {
-    const state = this.#state({ uid, shard })
-    if (state === undefined || !this.#listed.delete(keyOf(peer, { uid, shard }))) return
+    const state = shownOf(this.parts.data, { uid, shard })
+    if (state === undefined || !this.#listed.delete(comparisonKey({ uid, shard }, peer.replica))) return
     this.#repair(peer, state, shard, ids.slice(0, IDS_MAX))
   }
 
   #repair(peer: RepairPeer, state: CollectionState, shard: number, ids: readonly PointId[]): void {
     const { data, counters, sequencer } = this.parts
-    const note = this.#notes.get(keyOf(peer, { uid: state.uid, shard }))
-    const some = ids.slice(0, IDS_LOGGED_MAX)
-    if (note !== undefined) {
-      note.ids = some
-      // A full list may not have been all of it.
-      if (ids.length < IDS_MAX) note.repairs++
-    }
+    const some = ids.slice(0, IDS_SHOWN_MAX)
+    // A full list may not have been all of it.
+    this.#divergences.repaired(peer, { uid: state.uid, shard }, some, ids.length < IDS_MAX)
     counters.recordsRepaired += ids.length
     data.log.warn(
       { peer: peer.region, collection: state.name, shard, ids: some },
       `${ids.length} points of shard ${shard} of collection ${state.name} differ from region ${peer.region} though both hold the same; repaired: ${some.join(', ')}`,
     )
-    sequencer.push({ bytes: 0, stage: (stage) => this.#append(stage, state, shard, ids), failed() {} })
-  }
-
-  /** Appends what our states of these ids are made of. */
-  #append(stage: Stage, state: CollectionState, shard: number, ids: readonly PointId[]): void {
-    const { data, transactions, clock, settings } = this.parts
-    if (!this.parts.mayWrite() || !data.isCurrent(state)) return
-    let open = new Map<ShardStore, Uint8Array[]>()
-    let bytes = 0
-    const close = (): void => {
-      if (open.size === 0) return
-      const changes = [...open].map(([store, entries]): LocalChange => ({ store, entries, moved: true, removed: [] }))
-      transactions.stage(stage, clock.wallMs, changes)
-      open = new Map()
-      bytes = 0
-    }
-    for (const id of ids)
-      for (const entry of entriesOf(state, shard, id)) {
-        if (bytes > 0 && bytes + entry.bytes.length > settings.transactionBytes) close()
-        const store = data.store(state.uids[entry.doc]!, shard)!
-        open.set(store, [...(open.get(store) ?? []), entry.bytes])
-        bytes += entry.bytes.length
-      }
-    close()
+    sequencer.push({ bytes: 0, stage: (stage) => appendAgain(stage, this.parts, state, shard, ids), failed() {} })
   }
 }
 
 const leavesOf = (digest: DigestReader): Buffer =>
   Buffer.from(Array.from({ length: DIGEST_LEAVES }, (_, leaf) => digest.leaf(leaf)).join(''), 'hex')
-
-const keyOf = ({ replica }: RepairPeer, { uid, shard }: ShardName): string => `${uid}/${shard}/${replica}`
-
-/** None where a block is damaged, which the reading has noted: it is repaired first. */
-const entriesOf = (state: CollectionState, shard: number, id: PointId) => {
-  const view = state.views[shard]!
-  const slot = view.find(id)
-  try {
-    return slot === undefined ? [] : view.entriesOf(slot)
-  } catch (error) {
-    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return []
-    throw error
-  }
-}
