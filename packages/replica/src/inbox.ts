@@ -1,28 +1,14 @@
-import { parseChange, replicaOfActor } from '@meridian/catalog'
-import { type Log, malformed, type ReplicaId, StoreError } from '@meridian/core'
-import {
-  type ClockRange,
-  checkLaneUpdate,
-  compactRanges,
-  type FreshStruct,
-  type LaneEnds,
-  type LaneUpdate,
-  parseLaneUpdate,
-  type UpdateSection,
-} from '@meridian/shard'
+import { type Log, type ReplicaId, StoreError } from '@meridian/core'
 import type { Counters } from './api.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
-import type { DocChange } from './doc-changes.js'
 import type { LocalClock } from './local-clock.js'
 import type { Touched } from './log-entry.js'
-import type { Message } from './message.js'
 import type { Sequencer } from './sequencer.js'
 import type { Settings } from './settings.js'
 import type { Stage } from './stage.js'
 import type { TransactionLog } from './transaction-log.js'
-
-export type Update = Extract<Message, { type: 'update' }>
+import { checkUpdate, UnknownCollection, type Update } from './update-check.js'
 
 interface Received {
   readonly update: Update
@@ -154,7 +140,7 @@ export class Inbox {
       throw new StoreError('NOT_READY', 'a transaction of a retired replica')
     }
     if (seq !== stage.vector.get(origin) + 1) throw new StoreError('OVERLOADED', 'an earlier transaction was not taken')
-    const checked = this.#check(stage, update)
+    const checked = checkUpdate(stage, update, this)
     const touched: Touched[] = []
     for (const { change, blocks } of checked.changes) {
       this.data.changes.stage(stage, change)
@@ -179,42 +165,6 @@ export class Inbox {
       }
       this.applied(origin, atMs)
     })
-  }
-
-  /** @throws StoreError `DECODE_FAILED` if anything in it is unsound, `UnknownCollection` if it came too early. */
-  #check(stage: Stage, { origin, seq, parts }: Update): { changes: CheckedPart[]; catalog: Uint8Array[] } {
-    const changes: CheckedPart[] = []
-    const catalog: Uint8Array[] = []
-    for (const part of parts) {
-      if (part.kind === 'catalog') {
-        for (const change of part.changes)
-          if (replicaOfActor(parseChange(change).actor) !== origin)
-            throw malformed('a catalog change of another replica')
-        catalog.push(...part.changes)
-        continue
-      }
-      const store = this.data.store(part.uid, part.shard)
-      if (store === undefined) {
-        if (this.catalog.isPurged(part.uid)) continue
-        if (this.catalog.knows(part.uid)) throw malformed(`collection ${part.uid} has no shard ${part.shard}`)
-        throw new UnknownCollection()
-      }
-      if (changes.some(({ change }) => change.store === store)) throw malformed('a transaction names a document twice')
-      const parsed = parseLaneUpdate(part.update)
-      if (parsed.sections.some(({ structs }) => structs.some(({ kind }) => kind === 'removed')))
-        throw malformed('a transaction with blocks that are gone')
-      // Those who purged it leave it out of what they send: of a dropped collection, gaps are nothing to worry about.
-      if (this.catalog.isDropped(part.uid) && !continues(parsed, stage.ends(store))) continue
-      const checked = checkLaneUpdate(parsed, origin, stage.ends(store))
-      for (const struct of checked.fresh)
-        if (struct.kind === 'block' && struct.block.seq !== seq)
-          throw malformed(`block of transaction ${struct.block.seq} in transaction ${seq}`)
-      changes.push({
-        change: { store, fresh: checked.fresh, removed: checked.removed },
-        blocks: compactRanges(parsed.sections.flatMap(blocksOf)),
-      })
-    }
-    return { changes, catalog }
   }
 
   #failed(received: Received, error: StoreError): void {
@@ -260,37 +210,4 @@ export class Inbox {
   retryParked(): void {
     this.#unpark()
   }
-}
-
-/** Not a fault: the catalog change that creates the collection has not arrived. */
-class UnknownCollection extends StoreError {
-  constructor() {
-    super('NOT_READY', 'the catalog does not know the collection yet')
-  }
-}
-
-const continues = (parsed: LaneUpdate, ends: LaneEnds): boolean =>
-  parsed.sections.every(({ client, clock }) => clock <= ends.nextClock(client)) &&
-  parsed.removed.every(
-    ({ client, clock, length }) => clock + length <= Math.max(ends.nextClock(client), endOf(parsed, client)),
-  )
-
-const endOf = (parsed: LaneUpdate, client: number): number => {
-  const section = parsed.sections.find((each) => each.client === client)
-  return section === undefined ? 0 : section.clock + section.structs.length
-}
-
-interface CheckedPart {
-  readonly change: DocChange & { readonly fresh: readonly FreshStruct[] }
-  /** All blocks that the transaction names, those that a state transfer brought before included. */
-  readonly blocks: readonly ClockRange[]
-}
-
-const blocksOf = ({ client, clock, structs }: UpdateSection): ClockRange[] => {
-  let at = clock
-  return structs.flatMap((struct) => {
-    const length = struct.kind === 'block' ? 1 : struct.length
-    at += length
-    return struct.kind === 'block' ? [{ client, clock: at - length, length }] : []
-  })
 }

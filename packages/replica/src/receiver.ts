@@ -1,11 +1,11 @@
 import type { ReplicaId, VersionVector } from '@meridian/core'
 import type { Counters } from './counters.js'
 import type { Identity } from './identity.js'
-import type { Update } from './inbox.js'
 import type { Line } from './line.js'
 import { encodeMessage, type Message } from './message.js'
 import type { Peer } from './peer.js'
 import { type TransferContext, TransferIn } from './transfer-in.js'
+import type { Update } from './update-check.js'
 
 /** A gap is reported at most this often, so that a burst behind one lost frame does not ask for itself many times. */
 const RESYNC_EVERY_MS = 200
