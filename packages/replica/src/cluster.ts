@@ -1,7 +1,5 @@
 import {
-  type LinkHandler,
   type Log,
-  type PeerLink,
   type Random,
   type RegionId,
   type ReplicaId,
@@ -25,25 +23,22 @@ import { PeerReport } from './health/peer-status.js'
 import type { Identity } from './identity.js'
 import type { Inbox } from './inbox.js'
 import { Leftovers } from './leftovers.js'
+import { Links } from './links.js'
 import type { LocalClock } from './local-clock.js'
-import { Admission, type Hello, type Refused } from './membership/admission.js'
+import { Admission } from './membership/admission.js'
 import { Membership } from './membership/membership.js'
 import { Regions } from './membership/regions.js'
-import { encodeMessage, type Message } from './message.js'
-import type { Peer } from './peer.js'
+import { encodeMessage } from './message.js'
 import { Peers } from './peers.js'
 import { AntiEntropy } from './repair/anti-entropy.js'
 import { Repair, type RepairPeer } from './repair/repair.js'
 import type { Sequencer } from './sequencer.js'
-import { Session } from './session.js'
 import type { Settings } from './settings.js'
 import type { TransactionLog } from './transaction-log.js'
 import type { Transactions } from './transactions.js'
 
 /** More than is under way to a peer that keeps up, at any pace of writes that one region can take. */
 const CATCHING_UP_BYTES = 1 << 20
-
-type Heartbeat = Extract<Message, { type: 'heartbeat' }>
 
 export interface ClusterParts {
   readonly identity: Identity
@@ -73,8 +68,8 @@ export interface ClusterParts {
 }
 
 /**
- * All links, and what no single link can decide. Who is at their other ends is in `Peers`, who is let in in `Admission`, who counts
- * in `Membership`; what else takes more than one replica is composed here.
+ * What no single link can decide, composed: the links themselves are in `Links`, who is at their other ends in `Peers`, who is let
+ * in in `Admission`, who counts in `Membership`.
  */
 export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 'joins' | 'copies' | 'fenced'> {
   readonly identity
@@ -105,11 +100,9 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
   readonly fence: Fence
   readonly clockGuard: ClockGuard
   readonly peers: Peers
-  readonly #sessions = new Set<Session>()
-  readonly #disabled = new Set<RegionId>()
+  readonly links: Links
   /** Random, for the life of the process. */
   readonly instance: number
-  #isClosed = false
 
   constructor(parts: ClusterParts) {
     this.identity = parts.identity
@@ -130,6 +123,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     this.instance = parts.random.uint32()
     this.fence = new Fence(parts.identity, parts.log, parts.sequencer, parts.logger, parts.fenced)
     this.peers = new Peers(parts.timers, parts.settings)
+    this.links = new Links(this)
     this.clockGuard = new ClockGuard(this.peers, parts.clock, parts.settings)
     this.leftovers = new Leftovers(parts.storage, parts.log)
     this.membership = new Membership({
@@ -139,14 +133,14 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       acked: (replica) => this.peers.get(replica)?.acked,
       links: () => this.peers.linked().map(({ replica, session }) => ({ replica, joins: session.joins })),
       fence: (reason) => this.fence.raise(reason),
-      changed: () => this.#endRetired(),
+      changed: () => this.links.endRetired(),
     })
     this.admission = new Admission({
       ...parts,
       membership: this.membership,
       peers: this.peers,
       fence: this.fence,
-      disabled: this.#disabled,
+      disabled: this.links.disabled,
     })
     this.report = new PeerReport({
       self: parts.identity.replica,
@@ -210,9 +204,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       stable: () => this.stable(),
       members: () => this.#purgePeers(),
       missing: () => this.#missingRegions(),
-      pledged: () => {
-        for (const session of this.#sessions) session.live?.pledge()
-      },
+      pledged: () => this.links.pledge(),
     })
   }
 
@@ -221,7 +213,7 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     const traces = new Traces({
       ...{ data, log, copies, members },
       nameOf: (replica) => this.membership.nameOf(replica),
-      isClosed: () => this.#isClosed,
+      isClosed: () => this.links.isClosed,
     })
     return new Erasures({
       ...{ self: identity.replica, timers, traces },
@@ -266,45 +258,6 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     return this.expects.filter((region) => region !== this.identity.region && !known.has(region))
   }
 
-  attach(link: PeerLink, isDialed: boolean): LinkHandler {
-    const session = new Session(this, link, isDialed)
-    this.#sessions.add(session)
-    const { cutOff } = this.membership
-    if (this.#isClosed) session.end('shutting down')
-    else if (cutOff !== undefined) session.end(cutOff)
-    return { frame: (bytes) => session.frame(bytes), closed: (reason) => session.closed(reason) }
-  }
-
-  /**
-   * Decides on a peer's hello, and links with who is let in. The hello is as old as its link: where the link takes the place of
-   * another, `has` is what the peer acknowledged on that one meanwhile; good for going on, not for stability.
-   */
-  admit(session: Session, hello: Hello): { peer: Peer; has: VersionVector } | Refused {
-    const peer = this.admission.decide(session, hello)
-    if ('refusal' in peer) return peer
-    const other = peer.session
-    if (other !== session) other?.end('replaced by another link')
-    this.peers.noticeReturn(peer)
-    const has = other === undefined ? hello.durable : hello.durable.join(peer.acked)
-    peer.linked(session, hello)
-    if (hello.isActive) this.membership.bootstrap.sponsored(hello.durable, hello.blockBytes)
-    const { region, replica } = hello
-    this.logger.info({ peer: region, replica, dialed: session.isDialed }, `linked with ${region}`)
-    this.#announce()
-    return { peer, has }
-  }
-
-  /** Links with members that were retired end, and they are told. */
-  #endRetired(): void {
-    const { cutOff } = this.membership
-    for (const session of [...this.#sessions]) {
-      if (cutOff !== undefined) session.end(cutOff)
-      const { peer } = session
-      const stranger = peer && this.membership.refusal(peer.replica, peer.region, true)
-      if (stranger !== undefined) session.refuse(stranger.code, stranger.refusal)
-    }
-  }
-
   /** Why levels beyond this region cannot be counted here. */
   #uncounted(): StoreError | undefined {
     const { standing } = this.membership
@@ -315,76 +268,12 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     )
   }
 
-  ended(session: Session, reason: string): void {
-    this.#sessions.delete(session)
-    const peer = session.peer
-    if (peer === undefined || peer.session !== session) return
-    peer.session = undefined
-    peer.lastError = reason
-    this.logger.info({ peer: peer.region, reason }, `lost the link with ${peer.region}`)
-    this.#announce()
-  }
-
-  heard(peer: Peer, message: Heartbeat): void {
-    const nowMs = this.clock.wallMs
-    peer.clock.add(message, nowMs)
-    // It answers a heartbeat of ours, held for `heldMs`: it was sent no earlier than this.
-    const roundTripMs = nowMs - message.echoMs - message.heldMs
-    if (message.echoMs !== 0 && roundTripMs >= 0)
-      peer.heardDurableAt(this.timers.elapsedMs() - roundTripMs, message.durable)
-    peer.lastWallMs = message.wallMs
-    peer.lastWallAt = this.timers.elapsedMs()
-    peer.indexed = message.indexed
-    peer.heardLinks(message.links, this.timers)
-  }
-
-  isReceiving(origin: ReplicaId): boolean {
-    return [...this.#sessions].some((session) => session.live?.receiver.receiving === origin)
-  }
-
-  isEnabled(region: RegionId): boolean {
-    return !this.#disabled.has(region)
-  }
-
-  /** Cuts, or allows again, links with a region; kept in memory only. */
-  setEnabled(region: RegionId, isEnabled: boolean): void {
-    if (isEnabled) this.#disabled.delete(region)
-    else {
-      this.#disabled.add(region)
-      for (const peer of this.peers.all()) if (peer.region === region) peer.session?.end('switched off by an operator')
-    }
-  }
-
   /** What is durable or on its way to the disk without a gap. */
   acceptedVector(): VersionVector {
     const logged = this.log.vector.entries().map(([origin]) => origin)
     const met = [...this.peers.all()].map(({ replica }) => replica)
     const origins = new Set([...logged, ...met])
     return VersionVector.of([...origins].map((origin) => [origin, this.inbox.accepted(origin)] as const))
-  }
-
-  /** After each commit. */
-  advanced(hasRemote: boolean): void {
-    for (const session of [...this.#sessions]) {
-      if (hasRemote) session.live?.receiver.acknowledge()
-      session.live?.sender.pump()
-    }
-  }
-
-  /** Peers learn at once whom we are linked with: they relay, or stop relaying. */
-  #announce(): void {
-    for (const session of [...this.#sessions]) session.live?.heartbeat()
-  }
-
-  /** Once a heartbeat interval: beats, and ends links that have gone silent. */
-  beat(): void {
-    const now = this.timers.elapsedMs()
-    for (const session of [...this.#sessions])
-      if (now - session.heardAt > this.settings.silenceMs)
-        session.end(`nothing heard for ${this.settings.silenceMs} ms`, 'silent')
-      else if (session.peer === undefined && now - session.openedAt > this.settings.silenceMs)
-        session.end(`no hello for ${this.settings.silenceMs} ms`, 'silent')
-      else session.live?.heartbeat()
   }
 
   /** What every active or joining member, ourselves included, has durably. A member that was never heard holds nothing. */
@@ -408,11 +297,5 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
     const own = this.identity.replica
     const written = log.totalAt(own, log.vector.get(own))
     return this.peers.linked().some(({ acked }) => written - log.totalAt(own, acked.get(own)) > CATCHING_UP_BYTES)
-  }
-
-  /** Ends all links: the engine stops. */
-  close(reason: string): void {
-    this.#isClosed = true
-    for (const session of [...this.#sessions]) session.end(reason)
   }
 }

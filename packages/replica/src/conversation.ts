@@ -59,7 +59,7 @@ export class Conversation {
         sender.pump()
         break
       case 'heartbeat':
-        cluster.heard(peer, message)
+        peer.heard(message, cluster.clock, cluster.timers)
         this.#exchange.heard(message.catalog)
         this.#acked(message.durable)
         receiver.noticeLostTail(message.sent)

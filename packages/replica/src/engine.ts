@@ -168,7 +168,7 @@ export class Engine {
         this.logger.error({ error_code: error.code }, `could not claim the identity: ${error.message}`),
     })
     this.#entry.step()
-    this.#periodic.every(settings.heartbeatMs, () => cluster.beat())
+    this.#periodic.every(settings.heartbeatMs, () => cluster.links.beat())
     this.#periodic.every(settings.maintenanceMs, () => this.#maintain())
     this.#periodic.every(Math.min(settings.heartbeatMs, RELEASE_EVERY_MAX_MS), () => this.#dueStamps.step())
   }
@@ -206,7 +206,7 @@ export class Engine {
     this.#events.indexed?.(applyMs / 1000)
     const hasRemote = this.#hasRemote
     this.#hasRemote = false
-    this.cluster.advanced(hasRemote)
+    this.cluster.links.advanced(hasRemote)
     this.#conflicts.step()
     this.#indexed.advance(this.log.vector)
   }
@@ -229,7 +229,7 @@ export class Engine {
     this.cluster.barriers.close()
     this.#inbox.close()
     this.sequencer.whenIdle(() => {
-      this.cluster.close('shutting down')
+      this.cluster.links.close('shutting down')
       if (this.sequencer.failure !== undefined) this.stop()
       else this.#options.storage.commit([markClean(this.identity)], () => this.stop())
     })
@@ -241,7 +241,7 @@ export class Engine {
     this.gate.shut()
     this.sequencer.stop()
     this.cluster.barriers.stop()
-    this.cluster.close('stopped')
+    this.cluster.links.close('stopped')
     this.#stopTimers()
     this.#stopped()
   }

@@ -1,6 +1,10 @@
 import { type RegionId, type ReplicaId, type Timers, VersionVector } from '@meridian/core'
 import { ClockEstimate } from './clock-estimate.js'
+import type { LocalClock } from './local-clock.js'
+import type { Message } from './message.js'
 import type { Session } from './session.js'
+
+type Heartbeat = Extract<Message, { type: 'heartbeat' }>
 
 /** Reports kept: an older one is of use while a newer one is not covered yet. */
 const HEARD_MAX = 4
@@ -52,6 +56,19 @@ export class Peer {
     // Not joined: one that was restored from a copy has less than it once had.
     this.acked = durable
     this.heardDurable = []
+  }
+
+  /** Its heartbeat has come. */
+  heard(message: Heartbeat, clock: Pick<LocalClock, 'wallMs'>, timers: Timers): void {
+    const nowMs = clock.wallMs
+    this.clock.add(message, nowMs)
+    // It answers a heartbeat of ours, held for `heldMs`: it was sent no earlier than this.
+    const roundTripMs = nowMs - message.echoMs - message.heldMs
+    if (message.echoMs !== 0 && roundTripMs >= 0) this.heardDurableAt(timers.elapsedMs() - roundTripMs, message.durable)
+    this.lastWallMs = message.wallMs
+    this.lastWallAt = timers.elapsedMs()
+    this.indexed = message.indexed
+    this.heardLinks(message.links, timers)
   }
 
   /** `atMs`: monotonic time of ours before which it cannot have been said. */

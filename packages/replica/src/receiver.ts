@@ -2,6 +2,7 @@ import type { ReplicaId, VersionVector } from '@meridian/core'
 import type { Counters } from './counters.js'
 import type { Identity } from './identity.js'
 import type { Line } from './line.js'
+import type { Links } from './links.js'
 import { encodeMessage, type Message } from './message.js'
 import type { Peer } from './peer.js'
 import { type TransferContext, TransferIn } from './transfer-in.js'
@@ -15,8 +16,7 @@ export interface ReceiverContext extends TransferContext {
   readonly counters: Counters
   /** What is durable or on its way to the disk without a gap. */
   acceptedVector(): VersionVector
-  /** Whether a state of `origin` is arriving over any link. */
-  isReceiving(origin: ReplicaId): boolean
+  readonly links: Links
 }
 
 /**
@@ -96,7 +96,7 @@ export class Receiver {
   /** The peer has a state for us. It is passed over while one is under way; it will be offered again. */
   offered(origin: ReplicaId): void {
     const { context } = this
-    if (origin === context.identity.replica || this.#transfer !== undefined || context.isReceiving(origin)) return
+    if (origin === context.identity.replica || this.#transfer !== undefined || context.links.isReceiving(origin)) return
     const from = this.peer.replica
     if (this.#declined.has(origin) || context.membership.partLimitOf(origin, from) === 0) return
     context.counters.transfersReceived++

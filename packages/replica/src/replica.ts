@@ -252,7 +252,7 @@ export class Replica {
 
   /** Takes over a fresh link to any peer; the handshake follows. */
   attach(link: PeerLink, how: { readonly dialed: boolean }): LinkHandler {
-    return this.#engine.cluster.attach(link, how.dialed)
+    return this.#engine.cluster.links.attach(link, how.dialed)
   }
 
   /** Whether a live link to that region exists: a dialer then need not dial. */
@@ -262,11 +262,11 @@ export class Replica {
 
   /** Cuts, or allows again, links with a region; in memory only. */
   setLinkEnabled(region: RegionId, isEnabled: boolean): void {
-    this.#engine.cluster.setEnabled(region, isEnabled)
+    this.#engine.cluster.links.setEnabled(region, isEnabled)
   }
 
   isLinkEnabled(region: RegionId): boolean {
-    return this.#engine.cluster.isEnabled(region)
+    return this.#engine.cluster.links.isEnabled(region)
   }
 
   /** The document of a collection's shard, to be followed by stock clients: never written to by callers. */

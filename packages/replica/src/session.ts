@@ -126,7 +126,7 @@ export class Session implements Line {
       this.cluster.counters.framesDropped++
       return
     }
-    const verdict = this.cluster.admit(this, message)
+    const verdict = this.cluster.links.admit(this, message)
     if ('refusal' in verdict) {
       this.refuse(verdict.code, verdict.refusal)
       return
@@ -156,6 +156,6 @@ export class Session implements Line {
     if (this.#isOver) return
     this.#isOver = true
     this.#live?.close()
-    this.cluster.ended(this, reason)
+    this.cluster.links.ended(this, reason)
   }
 }
