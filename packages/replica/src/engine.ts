@@ -118,7 +118,7 @@ export class Engine {
       counters,
       logger,
       (origin, atMs) => this.#applied(origin, atMs),
-      (origin, from, hasRecords) => this.cluster.membership.limitOf(origin, from, hasRecords),
+      (origin, from, hasRecords) => this.cluster.membership.departures.limitOf(origin, from, hasRecords),
     )
     this.#inbox = inbox
     const shared = { data, catalog, log, clock, sequencer, transactions, timers, settings, counters, logger }

@@ -28,7 +28,7 @@ export type Taken = 'taken' | 'duplicate' | 'gap' | 'full' | 'given-up'
  *  2. Nothing is staged before every byte of it is checked; a bad one takes everything queued behind it along.
  *  3. A transaction that names a collection which the catalog does not know yet waits, and its origin with it: the creation
  *     happened before it and is on its way from another origin. What waits is bounded by the senders' windows.
- *  4. Of a region that was retired nothing is taken that was given up with it (`Membership.limitOf`).
+ *  4. Of a region that was retired nothing is taken that was given up with it (`Departures.limitOf`).
  */
 export class Inbox {
   readonly #accepted = new Map<ReplicaId, number>()

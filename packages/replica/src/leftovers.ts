@@ -29,7 +29,7 @@ export class Leftovers {
     }
   }
 
-  /** A piece of state is staged, with blocks of transactions up to `seq`. `isVouched` as of `Membership`. */
+  /** A piece of state is staged, with blocks of transactions up to `seq`. `isVouched` as of `Departures`. */
   stage(stage: Stage, origin: ReplicaId, seq: number, isVouched: boolean): void {
     const before = this.version(origin) === undefined ? 0 : this.#highest.get(origin)!
     const highest = Math.max(seq, before)

@@ -87,7 +87,8 @@ export class Receiver {
     const { inbox, identity, membership } = this.context
     for (const [origin, seq] of sent.entries()) {
       if (origin === identity.replica || this.receiving === origin) continue
-      if (Math.min(seq, membership.limitOf(origin, this.peer.replica, false)) <= inbox.accepted(origin)) continue
+      if (Math.min(seq, membership.departures.limitOf(origin, this.peer.replica, false)) <= inbox.accepted(origin))
+        continue
       this.#askAgain()
       return
     }
@@ -98,7 +99,7 @@ export class Receiver {
     const { context } = this
     if (origin === context.identity.replica || this.#transfer !== undefined || context.links.isReceiving(origin)) return
     const from = this.peer.replica
-    if (this.#declined.has(origin) || context.membership.partLimitOf(origin, from) === 0) return
+    if (this.#declined.has(origin) || context.membership.departures.partLimitOf(origin, from) === 0) return
     context.counters.transfersReceived++
     this.#transfer = new TransferIn(
       origin,

@@ -130,7 +130,7 @@ export class TransferIn {
           if (message.isLast) this.#stageCatalog(stage, message)
         } else {
           const { log, inbox, membership } = this.context
-          this.#checkLimit(message.seq, membership.limitOf(this.origin, this.from, false))
+          this.#checkLimit(message.seq, membership.departures.limitOf(this.origin, this.from, false))
           if (message.seq > stage.vector.get(this.origin)) log.stageVector(stage, this.origin, message.seq)
           stage.durable.push(() => {
             inbox.retryParked()
@@ -177,10 +177,11 @@ export class TransferIn {
       (max, each) => (each.kind === 'block' ? Math.max(max, each.block.seq) : max),
       0,
     )
-    this.#checkLimit(highest, membership.partLimitOf(this.origin, this.from))
+    this.#checkLimit(highest, membership.departures.partLimitOf(this.origin, this.from))
     const change = { store, fresh: checked.fresh, removed: checked.removed }
     data.changes.stage(stage, change)
-    if (highest > 0) leftovers.stage(stage, this.origin, highest, membership.isVouched(this.origin, this.from))
+    if (highest > 0)
+      leftovers.stage(stage, this.origin, highest, membership.departures.isVouched(this.origin, this.from))
     clock.observeBlocks(checked.fresh)
     clock.stage(stage)
   }

@@ -96,9 +96,9 @@ export class Admission {
     const { membership } = this.parts
     const stranger = membership.refusal(replica, region, joins)
     if (stranger !== undefined) return stranger
-    const surplus = membership.surplusOf(replica, durable)
+    const surplus = membership.departures.surplusOf(replica, durable)
     if (surplus === undefined) return undefined
-    return { code: 'SURPLUS', refusal: membership.surplusReason(region, surplus) }
+    return { code: 'SURPLUS', refusal: membership.departures.surplusReason(region, surplus) }
   }
 
   /** Its replica number is another region's, or another data directory's. */

@@ -1,4 +1,4 @@
-import { type Ballot, type CatalogMutation, type Configuration, outcomeOf, type Proposal } from '@meridian/catalog'
+import type { Ballot, Configuration } from '@meridian/catalog'
 import { type Log, type RegionId, type ReplicaId, type Storage, StoreError, type VersionVector } from '@meridian/core'
 import type { Member } from '../barriers/barriers.js'
 import type { CatalogPlane } from '../catalog-plane.js'
@@ -8,9 +8,9 @@ import type { LocalClock } from '../local-clock.js'
 import type { Sequencer } from '../sequencer.js'
 import type { TransactionLog } from '../transaction-log.js'
 import type { Leftovers } from '../leftovers.js'
-import type { Stage } from '../stage.js'
 import { Bootstrap, type BootstrapProgress } from './bootstrap.js'
-import { obstacle } from './eligible.js'
+import { Departures } from './departures.js'
+import { Voter } from './voter.js'
 
 export type Standing = 'joining' | 'active' | 'retired'
 
@@ -44,19 +44,21 @@ export interface RegionMember extends Member {
   readonly sinceMs: number
 }
 
-/** Who counts. Votes by itself for what it may vote for; what must not change while it looks is the catalog alone. */
+/** Who counts, by the catalog alone. What is taken of who leaves is in `Departures`, what this replica says to it in `Voter`. */
 export class Membership {
   readonly bootstrap: Bootstrap
+  readonly departures: Departures
+  readonly voter: Voter
   #configuration: Configuration | undefined
   #version = 0
   #index = 0
-  #isEditing = false
   /** By a peer that refused us. */
   #toldSurplus: string | undefined
-  readonly #frontiers = new Map<string, VersionVector>()
 
   constructor(readonly parts: MembershipParts) {
     this.bootstrap = new Bootstrap(parts.storage)
+    this.departures = new Departures(this)
+    this.voter = new Voter(this)
     this.#index = this.configuration.index
   }
 
@@ -167,7 +169,7 @@ export class Membership {
       }
     const isListed = this.parts.catalog.document.members().some((each) => each.replica === replica)
     const hasVoted = this.ballot?.currentOf(this.self) !== undefined
-    if (joins || isListed || (this.configuration.index === 0 && !hasVoted && !this.#isEditing)) return undefined
+    if (joins || isListed || (this.configuration.index === 0 && !hasVoted && !this.voter.isVoting)) return undefined
     return {
       code: 'NOT_A_MEMBER',
       refusal: `region ${region} is no member, and this cluster's membership has changed since it was founded: start it with an empty data directory and --join`,
@@ -180,104 +182,19 @@ export class Membership {
     if (code === 'RETIRED' || code === 'SURPLUS') this.parts.fence(reason)
   }
 
-  /**
-   * The last transaction of `origin` that is taken over a link with `from`. Who has voted to retire it takes its writes from the
-   * other voters alone: whatever these hold, one of them will have said in its vote. Once it is retired nobody takes more than that,
-   * but what one that voted on it itself says of the membership afterwards: others may wait for that.
-   */
-  limitOf(origin: ReplicaId, from: ReplicaId, hasRecords = true): number {
-    const departure = this.configuration.departures.get(origin)
-    if (departure !== undefined) {
-      const hasWord = departure.proposal.voters.includes(origin)
-      return hasWord && !hasRecords ? Number.POSITIVE_INFINITY : (departure.frontier ?? Number.POSITIVE_INFINITY)
-    }
-    const isBarred = this.#retirementsOf(origin).some(
-      (each) => this.ballot!.hasVoted(this.self, each) && !each.voters.includes(from),
-    )
-    return isBarred ? 0 : Number.POSITIVE_INFINITY
-  }
-
-  /** As `limitOf`, for parts of its state: what the voters have in part beyond the limit was handed to all of them. */
-  partLimitOf(origin: ReplicaId, from: ReplicaId): number {
-    return this.#isHandedOnBy(origin, from) ? Number.POSITIVE_INFINITY : this.limitOf(origin, from)
-  }
-
-  #isHandedOnBy(origin: ReplicaId, from: ReplicaId): boolean {
-    const departure = this.configuration.departures.get(origin)
-    return (
-      departure !== undefined && (departure.proposal.voters.includes(from) || this.configuration.members.includes(from))
-    )
-  }
-
-  /** Whether a part of the state of `origin` that `from` sends is one that all will have who vote on its retirement. */
-  isVouched(origin: ReplicaId, from: ReplicaId): boolean {
-    return this.#isHandedOnBy(origin, from) || this.#retirementsOf(origin).some(({ voters }) => voters.includes(from))
-  }
-
-  #retirementsOf(origin: ReplicaId): readonly Proposal[] {
-    const { ballot } = this
-    return ballot?.proposals.filter((each) => each.change === 'retire' && each.replica === origin) ?? []
-  }
-
-  /**
-   * Whose writes that were given up by force somebody with this vector has who had no vote on it: a joining region that heard
-   * of them from the lost one alone. The others may have forgotten what they need.
-   */
-  surplusOf(
-    replica: ReplicaId,
-    durable: VersionVector,
-    highestOf?: (origin: ReplicaId) => number,
-  ): ReplicaId | undefined {
-    for (const [origin, { proposal, frontier }] of this.configuration.departures) {
-      if (frontier === undefined || proposal.voters.includes(replica) || proposal.voters.includes(origin)) continue
-      if (origin === replica) continue
-      if (Math.max(durable.get(origin), highestOf?.(origin) ?? 0) > frontier) return origin
-    }
-    return undefined
-  }
-
   /** Why this replica must start over though nobody retired it. */
   get cutOff(): string | undefined {
     const { log, leftovers } = this.parts
     if (this.#toldSurplus !== undefined || this.configuration.departures.size === 0) return this.#toldSurplus
-    const origin = this.surplusOf(this.self, log.vector, (of) => leftovers.unvouched(of))
-    return origin === undefined ? undefined : this.surplusReason(this.parts.identity.region, origin)
-  }
-
-  surplusReason(region: RegionId, origin: ReplicaId): string {
-    return `region ${region} took writes of ${this.nameOf(origin)}, which was retired by force, that no voter had: start it with an empty data directory, --join and a fresh --replica-number`
-  }
-
-  /** Why this replica does not vote for a proposal; undefined if it does or did. */
-  obstacle(proposal: Proposal): string | undefined {
-    const { catalog, log, acked, links, lacksLeftover } = this.parts
-    const listed = new Set(catalog.document.members().map(({ replica }) => replica))
-    return obstacle(proposal, {
-      self: this.self,
-      document: catalog.document,
-      configuration: this.configuration,
-      durable: log.vector,
-      acked,
-      frontier: (of) => this.#frontier(of),
-      lacksLeftover,
-      newcomers: links()
-        .filter(({ replica, joins }) => !joins && !listed.has(replica))
-        .map(({ replica }) => replica),
-      nameOf: this.nameOf,
-    })
-  }
-
-  #frontier({ id }: Proposal): VersionVector {
-    const known = this.#frontiers.get(id) ?? this.parts.log.vector
-    this.#frontiers.set(id, known)
-    return known
+    const origin = this.departures.surplusOf(this.self, log.vector, (of) => leftovers.unvouched(of))
+    return origin === undefined ? undefined : this.departures.surplusReason(this.parts.identity.region, origin)
   }
 
   /** Why writes are refused: a pending retirement of this replica has votes, and waits for its last writes to be everywhere. */
   get leaving(): string | undefined {
     const { ballot } = this
     if (ballot === undefined || this.standing === 'retired') return undefined
-    const leaves = this.#retirementsOf(this.self).some((each) => ballot.missing(each).length < each.voters.length)
+    const leaves = this.departures.proposed(this.self).some((each) => ballot.missing(each).length < each.voters.length)
     return leaves ? `region ${this.parts.identity.region} is being retired: write to another region` : undefined
   }
 
@@ -288,7 +205,7 @@ export class Membership {
   get silence(): StoreError | undefined {
     const { region } = this.parts.identity
     if (this.standing === 'retired') return new StoreError('IDENTITY_CONFLICT', `region ${region} was retired`)
-    const hasVoted = this.#retirementsOf(this.self).some((each) => this.ballot!.hasVoted(this.self, each))
+    const hasVoted = this.departures.proposed(this.self).some((each) => this.ballot!.hasVoted(this.self, each))
     return hasVoted
       ? new StoreError('NOT_READY', `region ${region} is being retired: write to another region`)
       : undefined
@@ -298,42 +215,7 @@ export class Membership {
   step(): void {
     this.#notice()
     if (this.bootstrap.isDue(this.parts.log.vector)) this.#bootstrapped()
-    if (this.#isEditing) return
-    const next = this.#next()
-    if (next === undefined) return
-    this.#isEditing = true
-    this.parts.catalog.edit(
-      (stage) => {
-        // Looked at again, from what is durable now: a vote that was right a moment ago need not be.
-        const mutation = this.#next(stage)
-        if (mutation === undefined) throw new StoreError('OVERLOADED', 'nothing is left to vote for')
-        return mutation
-      },
-      (outcome) => {
-        this.#isEditing = false
-        if (!outcome.ok && outcome.error.code !== 'OVERLOADED')
-          this.parts.logger.warn({ error_code: outcome.error.code }, `could not vote: ${outcome.error.message}`)
-      },
-    )
-  }
-
-  /** What this replica has to say: that it has seen a configuration, before all else; then a vote. */
-  #next(stage?: Stage): CatalogMutation | undefined {
-    const { clock, log } = this.parts
-    const nowMs = clock.wallMs
-    const unsaid = this.configuration.steps.find((each) => !this.#isSaid(each))
-    if (unsaid !== undefined) return { type: 'sawMember', proposal: unsaid, stamp: clock.next(), nowMs }
-    const vote = this.ballot?.next(this.self, (each) => this.obstacle(each) === undefined)
-    if (vote === undefined || this.standing === 'retired') return undefined
-    const { replica, change } = vote
-    const held = (stage?.vector ?? log.vector).get(replica) + (replica === this.self ? 1 : 0)
-    return {
-      type: 'voteMember',
-      proposal: vote,
-      held: change === 'retire' ? held : undefined,
-      stamp: clock.next(),
-      nowMs,
-    }
+    this.voter.step()
   }
 
   /** Another configuration is in effect. */
@@ -342,7 +224,7 @@ export class Membership {
     const proposal = steps.at(-1)
     if (index !== this.#index) {
       this.#index = index
-      this.#frontiers.clear()
+      this.voter.startOver()
       this.parts.logger.info(
         { index },
         `configuration ${index} is in effect: ${proposal?.change} ${proposal === undefined ? '' : this.nameOf(proposal.replica)}`,
@@ -352,21 +234,10 @@ export class Membership {
     const { cutOff } = this
     if (cutOff !== undefined) this.parts.fence(cutOff)
     // Its own word on the configuration comes first: others may wait for it.
-    if (retired.has(this.self) && !this.#isEditing && steps.every((each) => this.#isSaid(each)))
+    if (retired.has(this.self) && !this.voter.isVoting && steps.every((each) => this.voter.hasSaid(each)))
       this.parts.fence(
         `this replica was retired by configuration ${retired.get(this.self)}: start with an empty data directory, --join and a fresh --replica-number`,
       )
-  }
-
-  /**
-   * Whether this replica has said that it saw a change in effect, or need not. Whoever has a vote on any proposal for the index says
-   * it, also one on another that came later: those who vote to force that one may not know of all votes for this one, and wait for
-   * the word of each of its voters.
-   */
-  #isSaid(step: Proposal): boolean {
-    const ballot = this.parts.catalog.document.ballot(step.index)
-    if (ballot === undefined || ballot.seen.has(this.self)) return true
-    return !outcomeOf(step).includes(this.self) && !ballot.proposals.some(({ voters }) => voters.includes(this.self))
   }
 
   #bootstrapped(): void {

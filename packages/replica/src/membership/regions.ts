@@ -72,7 +72,7 @@ export class Regions {
 
   #obstacle(proposal: Proposal, missing: readonly ReplicaId[]): string | undefined {
     const { membership } = this
-    const own = missing.includes(membership.self) ? membership.obstacle(proposal) : undefined
+    const own = missing.includes(membership.self) ? membership.voter.obstacle(proposal) : undefined
     const away =
       proposal.lost.length === 0 ? [] : missing.filter((each) => each !== membership.self && !this.isLinked(each))
     // Two that are gone have a vote each on the other: without this word both would be asked for, and wait for ever.
