@@ -7,7 +7,7 @@ import type { SimNode } from './sim-node.js'
  * ends that. What they missed they do not get any more by themselves.
  *
  * Known limit: a view that misses a record which its owner's cleaning has moved takes it for forgotten, and its region then cleans its
- * own edits of it away. Where that comes before digests are compared, these edits are lost (seeds 2, 14 and 22).
+ * own edits of it away. Where that comes before digests are compared, these edits are lost (seeds 2, 5 and 14).
  */
 export const deafen = (node: SimNode): (() => void) => {
   const views = node
