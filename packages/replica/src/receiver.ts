@@ -27,8 +27,8 @@ export class Receiver {
   #isAcknowledging = false
   #lastResyncAt = Number.NEGATIVE_INFINITY
   #transfer: TransferIn | undefined
-  /** Retired ones whose state this peer has with writes that were given up. */
-  readonly #declined = new Set<ReplicaId>()
+  /** Retired ones whose state this peer has with writes that were given up, and how things stood then. */
+  readonly #declined = new Map<ReplicaId, string>()
 
   constructor(
     readonly context: ReceiverContext,
@@ -94,12 +94,16 @@ export class Receiver {
     }
   }
 
-  /** The peer has a state for us. It is passed over while one is under way; it will be offered again. */
+  /**
+   * The peer has a state for us. It is passed over while one is under way, and for as long as nothing has changed since a part of it
+   * was declined: it will be offered again.
+   */
   offered(origin: ReplicaId): void {
     const { context } = this
     if (origin === context.identity.replica || this.#transfer !== undefined || context.links.isReceiving(origin)) return
     const from = this.peer.replica
-    if (this.#declined.has(origin) || context.membership.departures.partLimitOf(origin, from) === 0) return
+    if (context.membership.departures.partLimitOf(origin, from) === 0) return
+    if (this.#declined.get(origin) === this.#standingOf(origin)) return
     context.counters.transfersReceived++
     this.#transfer = new TransferIn(
       origin,
@@ -112,10 +116,17 @@ export class Receiver {
       },
       () => {
         this.#transfer = undefined
-        this.#declined.add(origin)
+        this.#declined.set(origin, this.#standingOf(origin))
         context.counters.givenUpRefused++
       },
     )
+  }
+
+  /** What decides how much of a state is declined: up to where the peer may hand it on, and what is here of it by now. */
+  #standingOf(origin: ReplicaId): string {
+    const { membership, log, leftovers } = this.context
+    const limit = membership.departures.partLimitOf(origin, this.peer.replica)
+    return `${limit}/${log.vector.get(origin)}/${leftovers.version(origin)}`
   }
 
   /** A part of the state that was asked for. */

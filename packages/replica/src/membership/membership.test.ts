@@ -497,6 +497,30 @@ test.each([
   },
 )
 
+test('[AE9] two regions are compared again once what one declined of a retired region has come to it from another', () => {
+  const { time, eu, us } = bereft()
+  us.link(eu)
+  retire(us, 'ap', true)
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
+  const sa = new TestNode(time, 'sa', 4, { joins: true })
+  sa.link(eu)
+  time.until(() => sa.replica.unservable() === undefined, 'sa serves')
+  time.until(() => sa.digests().join() === us.digests().join(), 'sa has the part')
+  // It had no vote on ap, and is no member yet: what it hands on of ap beyond the frontier may be what was given up.
+  const late = new TestNode(time, 'late', 5, { joins: true })
+  const link = late.link(sa)
+  time.until(() => late.replica.status().counters.givenUpRefused > 0, 'late declines it')
+  time.run(60_000)
+  expect(late.replica.status().counters.givenUpRefused).toBe(1)
+  const between = (node: TestNode, of: string) =>
+    node.replica.agreements('c').map(({ peers }) => peers.find(({ region }) => region === of)?.state)
+  expect(between(sa, 'late')).toEqual(['unknown', 'unknown'])
+  late.link(eu)
+  time.until(() => late.digests().join() === eu.digests().join(), 'late has it from eu')
+  time.until(() => [...between(sa, 'late'), ...between(late, 'sa')].every((state) => state === 'agree'), 'a comparison')
+  expect(link.isOpen).toBe(true)
+})
+
 test('[MB28] catalog changes of a lost region reach all, and so does what was built on them', () => {
   const { time, eu, us } = bereft()
   expect(us.replica.collections().map(({ name }) => name)).toEqual(['c', 'of-ap'])
