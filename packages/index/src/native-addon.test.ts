@@ -369,7 +369,7 @@ const swap = (at, ...values) => values.forEach((value, i) => abuse(at + '/' + i,
 scoreVectors(...good)
 for (let n = 0; n < 6; n++) abuse('arguments ' + n, ...good.slice(0, n))
 const gone = (array) => { structuredClone(array, { transfer: [array.buffer] }); return array }
-swap(0, 'cosine', 1, null)
+swap(0, 'jaccard', 1, null)
 swap(1, [1, 2, 3], new Float64Array(3), new Float32Array(0), gone(new Float32Array(3)))
 swap(2, null, [], [new Float32Array(12)], [new Float32Array(12), new Float32Array(5)], [new Float32Array(12), [1]],
   [gone(new Float32Array(12)), new Float32Array(6)], ['x'], new Float32Array(12))
@@ -444,7 +444,7 @@ test('[NA5] labels that there are not, and arrays that do not fit, are exception
   ])
     expect(() => graph.readPoint(label as number, into as Float32Array)).toThrow()
   for (const args of [
-    ['cosine', query, Uint32Array.of(0), scores],
+    ['jaccard', query, Uint32Array.of(0), scores],
     [null, query, Uint32Array.of(0), scores],
     ['dot', new Float32Array(4), Uint32Array.of(0), scores],
     ['dot', new Float32Array(0), Uint32Array.of(0), scores],
