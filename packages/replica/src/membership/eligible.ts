@@ -24,7 +24,8 @@ export interface Knowledge {
  *
  *  1. The base is the configuration as it is here; of founders, all that are known here.
  *  2. Who is added holds what we held when we first saw the proposal: so what a quorum of the old configuration has, a quorum
- *     of the new one has.
+ *     of the new one has. It has also taken what is here of retired ones in part: no vector tells of that, and it may be all that
+ *     is left when the next ones go.
  *  3. For a retirement all that stay hold it: a later one may take away the next of those who had it. In either case also
  *     all that we hold of those who were retired before.
  *  4. Who is retired has voted, and so uses the configuration as it is here and writes no more, and we hold all that it wrote.
@@ -51,14 +52,16 @@ export const obstacle = (proposal: Proposal, known: Knowledge): string | undefin
   if (change === 'add') {
     const member = document.members().find((each) => each.replica === replica)
     if (member === undefined) return `${nameOf(replica)} has not announced itself: start it with --join`
-    return lacks(replica) ? `${nameOf(replica)} has not caught up yet` : undefined
+    if (lacks(replica)) return `${nameOf(replica)} has not caught up yet`
+    const untaken = sorted(configuration.retired.keys()).find((each) => known.lacksLeftover(replica, each))
+    return untaken === undefined ? undefined : notTaken(replica, untaken, nameOf)
   }
   const behind = voters.find((each) => each !== replica && lacks(each))
   if (behind !== undefined) return `${nameOf(behind)} has not caught up yet`
   const unequal = sorted([...voters, ...base]).find(
     (each) => each !== self && each !== replica && !lost.includes(each) && known.lacksLeftover(each, replica),
   )
-  if (unequal !== undefined) return `${nameOf(unequal)} has not taken what is here of ${nameOf(replica)} in part`
+  if (unequal !== undefined) return notTaken(unequal, replica, nameOf)
   if (lost.includes(replica) || replica === self) return undefined
   if (!voters.includes(replica)) return `it was made without the vote of ${nameOf(replica)}: propose again`
   const ballot = document.ballot(proposal.index)
@@ -70,3 +73,6 @@ export const obstacle = (proposal: Proposal, known: Knowledge): string | undefin
   const missing = last - durable.get(replica)
   return missing > 0 ? `${missing} writes of ${nameOf(replica)} have not come yet: wait for them` : undefined
 }
+
+const notTaken = (who: ReplicaId, origin: ReplicaId, nameOf: Knowledge['nameOf']): string =>
+  `${nameOf(who)} has not taken what is here of ${nameOf(origin)} in part`

@@ -3,6 +3,7 @@ import { parseRegionId, type ReplicaId } from '@meridian/core'
 import { expect, test } from 'vitest'
 import type { ChangeAnswer } from './regions.js'
 import { converge, del, put, TestNode } from '../test-node.js'
+import type { TestLink } from '../test-link.js'
 import { TestTime } from '../test-time.js'
 
 const add = (node: TestNode, region: string) =>
@@ -496,6 +497,43 @@ test.each([
       expect(replica.status().counters).toMatchObject({ recordsRepaired: 0, digestsUnequal: 0 })
   },
 )
+
+test('[MB35] a region is added once it has taken from each member what that holds of a retired one in part', () => {
+  const { time, eu, us } = bereft()
+  us.link(eu)
+  retire(us, 'ap', true)
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap retired')), 'ap is retired')
+  const sa = new TestNode(time, 'sa', 4, { joins: true })
+  const links = [sa.link(eu), sa.link(us)]
+  const [toEu, toUs] = links as [TestLink, TestLink]
+  for (const { near, far } of links) {
+    // As in AE8: the log brings it to the vector, and then it is not offered the part.
+    near.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+    far.meddle = (frame, message) => (message?.type === 'offer' && message.origin === 3 ? [] : [frame])
+  }
+  time.until(() => sa.vector[3] === eu.vector[3], 'sa holds what the others hold of ap')
+  for (const { near } of links) near.meddle = (frame) => [frame]
+  converge(time, eu, us, sa)
+  expect(add(eu, 'sa').value).toMatchObject({ state: 'pending' })
+  time.run(10_000)
+  converge(time, eu, us, sa)
+  expect(sa.replica.collection('c').liveCount).toBeLessThan(eu.replica.collection('c').liveCount)
+  for (const node of [eu, us])
+    expect(node.replica.regions.status().pending).toMatchObject([
+      {
+        ...{ change: 'add', region: 'sa', missing: ['eu', 'us'] },
+        obstacle: 'region sa (replica 4) has not taken what is here of region ap (replica 3) in part',
+      },
+    ])
+  toEu.far.meddle = (frame) => [frame]
+  time.until(() => us.replica.regions.status().pending[0]?.missing.join() === 'us', 'eu votes')
+  time.run(10_000)
+  expect(standings(us)).toContain('sa joining')
+  toUs.far.meddle = (frame) => [frame]
+  time.until(() => [eu, us, sa].every((node) => standings(node).endsWith('sa active')), 'sa is added')
+  // The part is all that is left of ap, and sa has it when the others go at once.
+  expect(sa.digests()).toEqual(us.digests())
+})
 
 test('[AE9] two regions are compared again once what one declined of a retired region has come to it from another', () => {
   const { time, eu, us } = bereft()
