@@ -6,7 +6,7 @@ import {
   type Storage,
   StoreError,
   type Timers,
-  VersionVector,
+  type VersionVector,
 } from '@meridian/core'
 import type { Counters, RegionReceipt } from './api.js'
 import { Barriers } from './barriers/barriers.js'
@@ -266,14 +266,6 @@ export class Cluster implements Omit<ClusterParts, 'storage' | 'transactions' | 
       'NOT_READY',
       `region ${this.identity.region} is ${standing} and no active member: ask an active region, or for what is local`,
     )
-  }
-
-  /** What is durable or on its way to the disk without a gap. */
-  acceptedVector(): VersionVector {
-    const logged = this.log.vector.entries().map(([origin]) => origin)
-    const met = [...this.peers.all()].map(({ replica }) => replica)
-    const origins = new Set([...logged, ...met])
-    return VersionVector.of([...origins].map((origin) => [origin, this.inbox.accepted(origin)] as const))
   }
 
   /** What every active or joining member, ourselves included, has durably. A member that was never heard holds nothing. */

@@ -1,4 +1,4 @@
-import { type Log, type ReplicaId, StoreError } from '@meridian/core'
+import { type Log, type ReplicaId, StoreError, VersionVector } from '@meridian/core'
 import type { Counters } from './api.js'
 import type { CatalogPlane } from './catalog-plane.js'
 import type { DataPlane } from './data-plane.js'
@@ -54,6 +54,11 @@ export class Inbox {
   /** Highest seq of `origin` that is durable or on its way to the disk without a gap. */
   accepted(origin: ReplicaId): number {
     return Math.max(this.#accepted.get(origin) ?? 0, this.log.vector.get(origin))
+  }
+
+  /** As `accepted`, of every origin, also of those whose transactions have come through others alone. */
+  acceptedVector(): VersionVector {
+    return this.log.vector.join(VersionVector.of(this.#accepted))
   }
 
   /** Origins that wait for a catalog change. */

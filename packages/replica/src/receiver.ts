@@ -14,8 +14,6 @@ const RESYNC_EVERY_MS = 200
 export interface ReceiverContext extends TransferContext {
   readonly identity: Identity
   readonly counters: Counters
-  /** What is durable or on its way to the disk without a gap. */
-  acceptedVector(): VersionVector
   readonly links: Links
 }
 
@@ -79,7 +77,7 @@ export class Receiver {
     if (now - this.#lastResyncAt < RESYNC_EVERY_MS) return
     this.#lastResyncAt = now
     this.context.counters.resyncs++
-    this.line.send(encodeMessage({ type: 'acked', resync: true, durable: this.context.acceptedVector() }))
+    this.line.send(encodeMessage({ type: 'acked', resync: true, durable: this.context.inbox.acceptedVector() }))
   }
 
   /** `sent`: up to where the peer has sent. What is not here by now was lost, and nothing that follows may show it. */

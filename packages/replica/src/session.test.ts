@@ -195,6 +195,33 @@ describe('updates and acknowledgements', () => {
     expect(us.replica.status().counters.resyncs).toBe(1)
   })
 
+  test('[RP59] what was lost is asked for from what has come of each origin, by relay and not on the disk yet included', () => {
+    const time = new TestTime()
+    const [eu, ap] = [new TestNode(time, 'eu', 1), new TestNode(time, 'ap', 3)]
+    const us = new TestNode(time, 'us', 2, { commitMs: 5000 })
+    eu.create()
+    ap.link(eu)
+    converge(time, eu, ap)
+    for (let i = 0; i < 10; i++) ap.put(i)
+    converge(time, eu, ap)
+    const last = ap.vector[3]!
+    const lost = last - 3
+    const link = us.link(eu)
+    let drop = 1
+    link.far.meddle = (frame, message) =>
+      message?.type === 'update' && message.origin === 3 && message.seq === lost && drop-- > 0 ? [] : [frame]
+    const asked = () =>
+      link.near.messages.flatMap((each) => (each.type === 'acked' && each.resync ? [each.durable.toJSON()[3]] : []))
+    time.until(() => asked().length > 0, 'us asks again')
+    expect(us.vector[3]).toBeUndefined()
+    expect(asked()[0]).toBe(lost - 1)
+    converge(time, eu, us)
+    const sent = link.far.messages.flatMap((each) => (each.type === 'update' && each.origin === 3 ? [each.seq] : []))
+    const twice = sent.filter((seq, i) => sent.indexOf(seq) < i)
+    expect(twice.filter((seq) => seq < lost)).toEqual([])
+    expect(us.digests()).toEqual(eu.digests())
+  })
+
   test('[RP40] a lost last frame is noticed with the next heartbeat', () => {
     const { time, eu, us } = three()
     eu.create()
