@@ -71,6 +71,27 @@ test('[MB21] it is added by the votes of all, once they have seen it catch up', 
   expect(add(us, 'ap').value).toMatchObject({ state: 'in effect' })
 })
 
+test('[MB36] to ask how a change stands has no effect on the vote: it is about what is held when it is thought of', () => {
+  const { time, eu, us } = founded()
+  const ap = new TestNode(time, 'ap', 3, { joins: true })
+  const links = [ap.link(eu), ap.link(us)]
+  time.until(() => [eu, us].every((node) => standings(node).includes('ap joining')), 'both know ap')
+  converge(time, eu, us, ap)
+  time.run(2000)
+  add(us, 'ap')
+  const pending = (node: TestNode) => node.replica.regions.status().pending[0]
+  time.until(() => pending(eu) !== undefined && ap.vector[2] === us.vector[2], 'eu and ap have heard of it')
+  // Nothing comes to ap any more, and eu has not thought of its vote yet.
+  for (const { far } of links) far.meddle = (frame, message) => (message?.type === 'update' ? [] : [frame])
+  expect(pending(eu)).toMatchObject({ change: 'add', missing: ['eu', 'us'] })
+  eu.put('since then')
+  time.run(5000)
+  expect(pending(eu)).toMatchObject({ missing: ['eu'], obstacle: 'region ap (replica 3) has not caught up yet' })
+  for (const { far } of links) far.meddle = (frame) => [frame]
+  time.until(() => [eu, us, ap].every((node) => standings(node).endsWith('ap active')), 'ap is added')
+  expect(ap.read('since then')).toEqual({})
+})
+
 test('[MB22] a retired region is refused with the way out, turns read-only over restarts, and holds nothing back', () => {
   const { time, eu, us } = founded()
   const ap = new TestNode(time, 'ap', 3)

@@ -10,7 +10,7 @@ import type { Membership } from './membership.js'
  */
 export class Voter {
   #isVoting = false
-  /** What was durable here when a proposal was first looked at, by its id. */
+  /** What was durable here when a vote for a proposal was first thought of, by its id. */
   readonly #frontiers = new Map<string, VersionVector>()
 
   constructor(readonly membership: Membership) {}
@@ -55,7 +55,7 @@ export class Voter {
     const nowMs = clock.wallMs
     const unsaid = this.membership.configuration.steps.find((each) => !this.hasSaid(each))
     if (unsaid !== undefined) return { type: 'sawMember', proposal: unsaid, stamp: clock.next(), nowMs }
-    const vote = this.membership.ballot?.next(this.membership.self, (each) => this.obstacle(each) === undefined)
+    const vote = this.membership.ballot?.next(this.membership.self, (each) => this.#isEligible(each))
     if (vote === undefined || this.membership.standing === 'retired') return undefined
     const { replica, change } = vote
     const held = (stage?.vector ?? log.vector).get(replica) + (replica === this.membership.self ? 1 : 0)
@@ -80,7 +80,12 @@ export class Voter {
     return !outcomeOf(step).includes(self) && !ballot.proposals.some(({ voters }) => voters.includes(self))
   }
 
-  /** Why this replica does not vote for a proposal; undefined if it does or did. */
+  #isEligible(proposal: Proposal): boolean {
+    this.#frontiers.set(proposal.id, this.#frontier(proposal))
+    return this.obstacle(proposal) === undefined
+  }
+
+  /** Why this replica does not vote for a proposal; undefined if it does or did. Asking changes nothing. */
   obstacle(proposal: Proposal): string | undefined {
     const { catalog, log, acked, links, lacksLeftover } = this.membership.parts
     const listed = new Set(catalog.document.members().map(({ replica }) => replica))
@@ -100,8 +105,6 @@ export class Voter {
   }
 
   #frontier({ id }: Proposal): VersionVector {
-    const known = this.#frontiers.get(id) ?? this.membership.parts.log.vector
-    this.#frontiers.set(id, known)
-    return known
+    return this.#frontiers.get(id) ?? this.membership.parts.log.vector
   }
 }
