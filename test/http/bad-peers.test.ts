@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { ByteWriter, parseRegionId, parseReplicaId, sealFrame } from '@meridian/core'
+import { ByteWriter, parseRegionId, parseReplicaId } from '@meridian/core'
+import { frameOf } from '@meridian/core/testing'
 import { encodeMessage, PROTOCOL_VERSION, type Sent } from '@meridian/replica'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
@@ -131,9 +132,9 @@ describe('links', () => {
   test('[W5] [W11] an empty frame, an unknown type (awareness among them) and trailing bytes end a link with 1002', () =>
     unharmed(async () => {
       const ask = encodeMessage({ type: 'ask', nonce: 1 })
-      const trailing = sealFrame(Uint8Array.of(...ask.subarray(0, -4), 0))
+      const trailing = frameOf(Uint8Array.of(...ask.subarray(0, -4), 0))
       const before = await counted('link', 'malformed')
-      const all = [new Uint8Array(), sealFrame(Uint8Array.of(200)), sealFrame(Uint8Array.of(99, 1, 0)), trailing]
+      const all = [new Uint8Array(), frameOf(Uint8Array.of(200)), frameOf(Uint8Array.of(99, 1, 0)), trailing]
       for (const frame of all) await ends(1002, (visitor) => visitor.hello().ws.send(frame))
       expect(await counted('link', 'malformed')).toBe(before + all.length)
     }))

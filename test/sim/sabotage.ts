@@ -1,12 +1,5 @@
-import {
-  decodeBlock,
-  openFrame,
-  type Storage,
-  type StorageOp,
-  sealFrame,
-  type VectorIndex,
-  VersionVector,
-} from '@meridian/core'
+import { decodeBlock, openFrame, type Storage, type StorageOp, type VectorIndex, VersionVector } from '@meridian/core'
+import { frameOf } from '@meridian/core/testing'
 import { Ballot } from '@meridian/catalog'
 import {
   AntiEntropy,
@@ -239,7 +232,7 @@ const alteredText = (frame: Uint8Array): Uint8Array => {
   const at = body.findIndex((byte, i) => i > 20 && byte === 0x74 && body[i + 1]! >= 0x30 && body[i + 1]! < 0x38)
   if (decodeMessage(frame).type !== 'update' || at < 0) return frame
   body[at + 1]!++
-  return sealFrame(body)
+  return frameOf(body)
 }
 
 /** Entries all get the stamp of a counter, so that whatever came last wins. The stamp is at one place in every entry. */

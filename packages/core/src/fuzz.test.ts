@@ -13,7 +13,7 @@ import {
   writeEntry,
 } from './entry-codec.js'
 import { assert, StoreError } from './errors.js'
-import { openFrame, sealFrame } from './frame.js'
+import { openFrame } from './frame.js'
 import { readId, writeId } from './point-id.js'
 import { merge, stateOf, visible } from './record-state.js'
 import {
@@ -25,7 +25,7 @@ import {
   GOLDEN_TYPED_ENTRIES,
   GOLDEN_VECTORS,
 } from './testing/golden-values.js'
-import { fuzzDecoder } from './testing/index.js'
+import { frameOf, fuzzDecoder } from './testing/index.js'
 import { VersionVector } from './version-vector.js'
 
 const COUNT = 100_000
@@ -123,7 +123,7 @@ describe('damaged bytes', () => {
   })
 
   it('[FZ7] no damaged frame is opened', () => {
-    const samples = Object.values(GOLDEN_BODIES).map(sealFrame)
+    const samples = Object.values(GOLDEN_BODIES).map(frameOf)
     const counts = fuzzDecoder({ name: 'openFrame', samples, decode: openFrame, count: COUNT })
     expect(counts).toEqual({ refused: COUNT, accepted: 0 })
   })

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type LinkHandler, openFrame, type PeerLink, sealFrame } from '@meridian/core'
-import { mutations } from '@meridian/core/testing'
+import { type LinkHandler, openFrame, type PeerLink } from '@meridian/core'
+import { frameOf, mutations } from '@meridian/core/testing'
 import { expect, test } from 'vitest'
 import { decodeMessage, encodeMessage, type Message, type Sent } from './message.js'
 import { converge, del, must, patch, put, TestNode } from './test-node.js'
@@ -95,7 +95,7 @@ test(
         handler.frame(hello)
       }
       const started = process.cpuUsage()
-      handler!.frame(sealFrame(body))
+      handler!.frame(frameOf(body))
       if (++fed % 20 === 0) time.run(1)
       // Of this process, not of a busy machine.
       const { user, system } = process.cpuUsage(started)
@@ -150,7 +150,7 @@ test('[RP85] every single flipped bit and every cut of an update, under a right 
     const port: PeerLink = { bufferedBytes: 0, send() {}, close() {} }
     const handler = us.replica.attach(port, { dialed: false })
     handler.frame(hello)
-    handler.frame(sealFrame(bad))
+    handler.frame(frameOf(bad))
     handler.closed('the test goes on')
     time.run(1)
   }

@@ -98,7 +98,7 @@ export const encodeMessage = (message: Sent): Uint8Array => {
   const out = new ByteWriter(128 + payloadBytes(message))
   out.u8(NUMBER_OF[message.type])
   writeMessage(out, message)
-  return sealFrame(out.peek())
+  return sealFrame(out)
 }
 
 /** @throws StoreError `DECODE_FAILED` unless the frame's checksum holds and its body is exactly one message. */

@@ -1,4 +1,5 @@
-import { sealFrame, StoreError } from '@meridian/core'
+import { StoreError } from '@meridian/core'
+import { frameOf } from '@meridian/core/testing'
 import { MemoryContents } from '@meridian/storage'
 import { describe, expect, test } from 'vitest'
 import { encodeMessage, type Message, PROTOCOL_VERSION } from './message.js'
@@ -66,7 +67,7 @@ describe('the handshake', () => {
     [0, /protocol version 0 is not 4: upgrade the other side/],
   ])('[RP31] protocol version %i is refused, however the rest of its hello looks', (protocol, reason) => {
     const { time, eu, us } = three()
-    const alien = sealFrame(Uint8Array.from([1, protocol, 0xde, 0xad, 0xbe, 0xef, 0xff, 0xff]))
+    const alien = frameOf(Uint8Array.from([1, protocol, 0xde, 0xad, 0xbe, 0xef, 0xff, 0xff]))
     const link = eu.link(us)
     link.far.meddle = (frame, message) => [message?.type === 'hello' ? alien : frame]
     time.run(20)
@@ -403,7 +404,7 @@ describe('updates and acknowledgements', () => {
   test('[RP46] frames of no version, of a wrong checksum, or nonsense end the link and change nothing', () => {
     const { time, eu, us } = three()
     eu.create()
-    for (const bytes of [new Uint8Array(0), new Uint8Array(100), sealFrame(Uint8Array.from([99]))]) {
+    for (const bytes of [new Uint8Array(0), new Uint8Array(100), frameOf(Uint8Array.from([99]))]) {
       const link = eu.link(us)
       time.run(50)
       const { vector } = us

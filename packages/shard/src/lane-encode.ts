@@ -1,7 +1,8 @@
-import { assert } from '@meridian/core'
-import * as encoding from 'lib0/encoding'
+import { assert, ByteWriter, replicaOfClient } from '@meridian/core'
 import * as Y from 'yjs'
-import { type ClockRange, compactRanges, UPDATE_STRUCTS_MAX } from './lane.js'
+import { type ClockRange, compactRanges, type ItemId, laneName, UPDATE_STRUCTS_MAX } from './lane.js'
+import type { StoredContent } from './stored-content.js'
+import { HAS_ORIGIN, REF_BINARY, REF_DELETED } from './struct-bits.js'
 
 export interface StateChunk {
   /** A Yjs update, version 1. */
@@ -11,12 +12,24 @@ export interface StateChunk {
   readonly done: boolean
 }
 
+/** An item of a lane, from `offset` clocks in: only a run of removed ones has more than one. */
+interface Piece {
+  readonly item: Y.Item
+  readonly offset: number
+  /** What it hangs on; `null` for the first of a lane. */
+  readonly origin: ItemId | null
+  /** Of a block; `undefined` for a run of removed clocks. */
+  readonly block: Uint8Array | undefined
+}
+
 interface Section {
   readonly client: number
   readonly clock: number
-  readonly structs: Y.UpdateEncoderV1
-  count: number
+  readonly pieces: Piece[]
 }
+
+/** Around all pieces of an update without removals, but for a second section and more. */
+const FRAME_BYTES = 32
 
 /** See `ShardDoc.encode`. */
 export const encodeRanges = (
@@ -32,14 +45,14 @@ export const encodeRanges = (
       `block ${clock + length - 1} of client ${client} is unknown`,
     )
     const structs = doc.store.clients.get(client)!
-    const section: Section = { client, clock, structs: new Y.UpdateEncoderV1(), count: length }
+    const pieces: Piece[] = []
     const first = Y.findIndexSS(structs, clock)
     for (let i = first; i < first + length; i++) {
       const struct = structs[i]
       if (struct === undefined || struct.deleted) return undefined
-      ;(struct as Y.Item).write(section.structs, 0)
+      pieces.push(pieceOf(struct as Y.Item, 0))
     }
-    sections.push(section)
+    sections.push({ client, clock, pieces })
   }
   return assemble(sections, removed)
 }
@@ -63,14 +76,13 @@ export const encodeTail = (
     if (clock >= end) continue
     if (isFull()) return { update: assemble(sections, []), next, done: false }
     const structs = doc.store.clients.get(client)!
-    const section: Section = { client, clock, structs: new Y.UpdateEncoderV1(), count: 0 }
+    const section: Section = { client, clock, pieces: [] }
     for (let i = Y.findIndexSS(structs, clock); i < structs.length && !isFull(); i++) {
-      const struct = structs[i] as Y.Item
-      const before = encoding.length(section.structs.restEncoder)
-      struct.write(section.structs, clock - struct.id.clock)
-      bytes += encoding.length(section.structs.restEncoder) - before
-      clock = struct.id.clock + struct.length
-      section.count++
+      const item = structs[i] as Y.Item
+      const piece = pieceOf(item, clock - item.id.clock)
+      section.pieces.push(piece)
+      bytes += pieceBytes(piece)
+      clock = item.id.clock + item.length
       structsLeft--
     }
     sections.push(section)
@@ -88,15 +100,44 @@ const removedOf = (doc: Y.Doc, clients: readonly number[]): ClockRange[] =>
       .map((struct) => ({ client, clock: struct.id.clock, length: struct.length })),
   )
 
-/** Sections and delete set by descending client, as Yjs writes them. */
+const pieceOf = (item: Y.Item, offset: number): Piece => {
+  const { client, clock } = item.id
+  return {
+    item,
+    offset,
+    origin: offset > 0 ? { client, clock: clock + offset - 1 } : item.origin,
+    block: item.deleted ? undefined : (item.content as unknown as StoredContent).bytes,
+  }
+}
+
+/** What `writePiece` writes. */
+const pieceBytes = ({ item, offset, origin, block }: Piece): number => {
+  const anchor =
+    origin === null
+      ? 2 + laneName(replicaOfClient(item.id.client)).length
+      : varuintBytes(origin.client) + varuintBytes(origin.clock)
+  const content = block === undefined ? varuintBytes(item.length - offset) : varuintBytes(block.length) + block.length
+  return 1 + anchor + content
+}
+
+const varuintBytes = (value: number): number => {
+  let count = 1
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) count++
+  return count
+}
+
+/**
+ * Sections and delete set by descending client, as Yjs writes them. Written here and not by the items, since Yjs copies the
+ * bytes of a block four times on their way.
+ */
 const assemble = (sections: readonly Section[], removed: readonly ClockRange[]): Uint8Array => {
-  const out = encoding.createEncoder()
-  encoding.writeVarUint(out, sections.length)
-  for (const { client, clock, structs, count } of [...sections].sort((a, b) => b.client - a.client)) {
-    encoding.writeVarUint(out, count)
-    encoding.writeVarUint(out, client)
-    encoding.writeVarUint(out, clock)
-    encoding.writeUint8Array(out, structs.toUint8Array())
+  let bytes = FRAME_BYTES
+  for (const { pieces } of sections) for (const piece of pieces) bytes += pieceBytes(piece)
+  const out = new ByteWriter(bytes)
+  out.varuint(sections.length)
+  for (const { client, clock, pieces } of [...sections].sort((a, b) => b.client - a.client)) {
+    out.varuint(pieces.length).varuint(client).varuint(clock)
+    for (const piece of pieces) writePiece(out, piece)
   }
   const byClient = new Map<number, ClockRange[]>()
   for (const range of compactRanges(removed)) {
@@ -104,14 +145,27 @@ const assemble = (sections: readonly Section[], removed: readonly ClockRange[]):
     if (ranges === undefined) byClient.set(range.client, [range])
     else ranges.push(range)
   }
-  encoding.writeVarUint(out, byClient.size)
+  out.varuint(byClient.size)
   for (const [client, ranges] of [...byClient].sort(([a], [b]) => b - a)) {
-    encoding.writeVarUint(out, client)
-    encoding.writeVarUint(out, ranges.length)
-    for (const { clock, length } of ranges) {
-      encoding.writeVarUint(out, clock)
-      encoding.writeVarUint(out, length)
-    }
+    out.varuint(client).varuint(ranges.length)
+    for (const { clock, length } of ranges) out.varuint(clock).varuint(length)
   }
-  return encoding.toUint8Array(out)
+  return out.peek()
+}
+
+/** As `Y.Item.write`, of an item that was appended to a lane. */
+const writePiece = (out: ByteWriter, { item, offset, origin, block }: Piece): void => {
+  const ref = block === undefined ? REF_DELETED : REF_BINARY
+  if (origin === null)
+    out
+      .u8(ref)
+      .varuint(1)
+      .text(laneName(replicaOfClient(item.id.client)))
+  else
+    out
+      .u8(ref | HAS_ORIGIN)
+      .varuint(origin.client)
+      .varuint(origin.clock)
+  if (block === undefined) out.varuint(item.length - offset)
+  else out.bytes(block)
 }

@@ -1,5 +1,6 @@
 import { ByteReader, malformed, type ReplicaId } from '@meridian/core'
 import { CLOCK_MAX, type ClockRange, type ItemId, parseLaneName, UPDATE_STRUCTS_MAX } from './lane.js'
+import { HAS_ORIGIN, HAS_PARENT_SUB, HAS_RIGHT_ORIGIN, REF_BINARY, REF_DELETED, REF_MASK } from './struct-bits.js'
 
 /** Where a struct of an update hangs: behind another item, or first in the root array of a replica. */
 export type Anchor =
@@ -21,13 +22,6 @@ export interface LaneUpdate {
   /** Ascending by client and clock, not overlapping. */
   readonly removed: readonly ClockRange[]
 }
-
-const REF_DELETED = 1
-const REF_BINARY = 3
-const REF_MASK = 0x1f
-const HAS_PARENT_SUB = 0x20
-const HAS_RIGHT_ORIGIN = 0x40
-const HAS_ORIGIN = 0x80
 
 const CLIENT_MIN = 2 ** 24
 const CLIENT_MAX = 2 ** 32 - 1

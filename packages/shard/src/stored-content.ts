@@ -18,12 +18,16 @@ export class StoredContent {
     readonly clock: number,
   ) {}
 
+  get bytes(): Uint8Array {
+    return this.source.read(this.client, this.clock)
+  }
+
   getLength(): number {
     return 1
   }
 
   getContent(): Uint8Array[] {
-    return [this.source.read(this.client, this.clock)]
+    return [this.bytes]
   }
 
   isCountable(): boolean {
@@ -50,7 +54,7 @@ export class StoredContent {
   gc(): void {}
 
   write(encoder: Y.UpdateEncoderV1): void {
-    encoder.writeBuf(this.source.read(this.client, this.clock))
+    encoder.writeBuf(this.bytes)
   }
 
   getRef(): number {
