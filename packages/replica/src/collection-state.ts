@@ -58,7 +58,7 @@ export class CollectionState implements Collection {
     keys: SpaceKeys,
     readonly stores: ReadonlyMap<CollectionUid, ShardStore[]>,
     index: VectorIndex,
-    readonly payloads: ByteCache<string, JsonObject>,
+    readonly payloads: ByteCache<number, JsonObject>,
     openBook: (state: CollectionState) => ConflictBook,
     readonly window: WriteWindow,
     readonly policy: ConflictPolicy,
@@ -158,7 +158,7 @@ export class CollectionState implements Collection {
   }
 
   payload(ordinal: number): JsonObject {
-    const key = `${this.#number}/${ordinal}`
+    const key = this.#payloadKey(ordinal)
     const cached = this.payloads.get(key)
     if (cached !== undefined) return cached
     const { view, slot } = this.#place(ordinal)
@@ -214,6 +214,11 @@ export class CollectionState implements Collection {
     return this.#tallies.count(name, test, () => this.#payloads())
   }
 
+  /** A number, since text is made for every record that changes. */
+  #payloadKey(ordinal: number): number {
+    return this.#number * 2 ** 32 + ordinal
+  }
+
   *#payloads(): Iterable<readonly [number, JsonObject]> {
     for (const ordinal of this.ordinals()) yield [ordinal, this.payload(ordinal)]
   }
@@ -263,7 +268,7 @@ export class CollectionState implements Collection {
     const seen = this.#seen[shard]!
     for (const slot of slots) {
       const ordinal = slot * this.config.shards + shard
-      this.payloads.delete(`${this.#number}/${ordinal}`)
+      this.payloads.delete(this.#payloadKey(ordinal))
       this.#recent.add(ordinal)
       if (seen[slot] === 0) {
         seen[slot] = 1

@@ -39,7 +39,7 @@ export class DataPlane {
   #aliases = new Map<string, CollectionState>()
   readonly #blocks: ByteCache<string, Uint8Array>
   readonly #held: HeldBlocks
-  readonly #payloads: ByteCache<string, JsonObject>
+  readonly #payloads: ByteCache<number, JsonObject>
   readonly conflictRows: ConflictRows
   readonly damage: Damage
   readonly #returning: ReturningBlocks

@@ -85,7 +85,7 @@ export class MergedView extends RecordView {
       if (options.deferAbove !== undefined && head.stamp.ms > options.deferAbove) {
         this.#deferred.add(head.stamp.ms, place, head.id)
         this.blocks.retain(place)
-      } else this.#foldEntry(head, place, changed, block)
+      } else this.#foldEntry(head, slots[i]!, place, changed, block)
     }
     return [...changed]
   }
@@ -105,7 +105,7 @@ export class MergedView extends RecordView {
     const heads = this.#deferred.due(nowMs).map((ref) => ({ ref, head: decodeEntryHead(this.blocks.entry(ref)) }))
     this.#deferred.takeDue(nowMs)
     for (const { ref, head } of heads) {
-      this.#foldEntry(head, ref, changed)
+      this.#foldEntry(head, this.find(head.id) ?? NO_SLOT, ref, changed)
       this.blocks.release(ref)
     }
     return [...changed]
@@ -305,7 +305,7 @@ export class MergedView extends RecordView {
         for (const [i, entry] of decodeBlock(bytes).entries.entries()) {
           const place = { row: row.index, offset: entry.byteOffset - bytes.byteOffset, length: entry.length }
           if (slots.has(row.slots[i]!) && !this.#deferred.has(row.index, place.offset))
-            this.#foldEntry(decodeEntryHead(entry), place, changed)
+            this.#foldEntry(decodeEntryHead(entry), row.slots[i]!, place, changed)
         }
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
@@ -313,11 +313,13 @@ export class MergedView extends RecordView {
     }
   }
 
-  #foldEntry(head: EntryHead, place: EntryRef, changed: Set<number>, block?: BlockHead): void {
+  /** `slot` is that of the entry's id: it was given one when its block came, unless it says nothing. */
+  #foldEntry(head: EntryHead, slot: number, place: EntryRef, changed: Set<number>, block?: BlockHead): void {
     if (head.stamp.ms > this.#newestMs) this.#newestMs = head.stamp.ms
-    if (isEmptyHead(head)) return
-    const slot = this.find(head.id)
-    assert(slot !== undefined, 'the id of an entry was given a slot when its block came')
+    if (slot === NO_SLOT) {
+      assert(isEmptyHead(head), 'the id of an entry was given a slot when its block came')
+      return
+    }
     this.#watch?.wrote(this.#watched, head, place, block, () => this.states.refs(slot))
     if (this.states.fold(slot, head, place)) changed.add(slot)
   }
