@@ -1,4 +1,4 @@
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type Log, type PeerLink, SILENT_LOG, StoreError } from '@meridian/core'
@@ -166,6 +166,43 @@ test('[TR23] a peer that accepts and says nothing is given up after the dial tim
   timers.advance(1)
   await near.watch.until(() => near.logged.length > 0)
   expect(near.dialer.state).toMatchObject({ kind: 'waiting', attempt: 1, reason: 'no answer in time' })
+})
+
+test('[TR27] a dial that is not answered is joined by another, and the first that is answered links alone', async () => {
+  const far = await serve()
+  const knocks: Socket[] = []
+  const deaf = createServer((socket) => {
+    knocks.push(socket)
+    socket.on('error', () => undefined)
+    // As a cut that heals: what came before it was lost.
+    if (knocks.length < 3) return
+    const onward = connect(far.port, '127.0.0.1')
+    onward.on('error', () => undefined)
+    socket.pipe(onward).pipe(socket)
+  })
+  deaf.listen(0, '127.0.0.1')
+  await once(deaf, 'listening')
+  cleanup.add(() => {
+    for (const socket of knocks) socket.destroy()
+    deaf.close()
+  })
+  const timers = new SteppedTimers()
+  const near = dial(`http://127.0.0.1:${(deaf.address() as AddressInfo).port}`, { timers })
+  await once(deaf, 'connection')
+  timers.advance(499)
+  expect(knocks).toHaveLength(1)
+  for (let knock = 2; knock <= 3; knock++) {
+    const another = once(deaf, 'connection')
+    timers.advance(500)
+    await another
+  }
+  const losers = knocks.slice(0, 2).map((socket) => once(socket.resume(), 'close'))
+  await near.linked()
+  await Promise.all(losers)
+  timers.advance(10_000)
+  expect(near.dialer.state).toEqual({ kind: 'linked', sinceMs: 1499 })
+  expect([near.links.length, knocks.length]).toEqual([1, 3])
+  expect(near.logged).toEqual([])
 })
 
 test('[TR24] a wrong key is reported once and in the words of the peer, not at every attempt', async () => {

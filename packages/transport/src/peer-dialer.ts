@@ -1,20 +1,12 @@
-import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import {
-  FRAME_BYTES_MAX,
-  type LinkHandler,
-  type Log,
-  type PeerLink,
-  type Random,
-  StoreError,
-  type Timers,
-} from '@meridian/core'
-import { WebSocket } from 'ws'
+import { type LinkHandler, type Log, type PeerLink, type Random, StoreError, type Timers } from '@meridian/core'
+import type { WebSocket } from 'ws'
 import { type BackoffOptions, backoffMs } from './backoff.js'
+import { DialAttempt } from './dial-attempt.js'
 import { type HeartbeatOptions, LINK_HEARTBEAT } from './heartbeat.js'
 import type { RefusalCounts } from './refusals.js'
 import { parseSecret } from './secret.js'
-import { LINK_PATH, LINK_PROTOCOL, SocketLink } from './socket-link.js'
+import { LINK_PATH, SocketLink } from './socket-link.js'
 
 export interface PeerDialerOptions {
   /** Base address of the peer: `http:`, `https:`, `ws:` or `wss:`. */
@@ -30,6 +22,8 @@ export interface PeerDialerOptions {
   readonly heartbeat?: HeartbeatOptions
   /** Default 3 s, from the first packet to the accepted upgrade: a dial that a cut swallowed is not to keep a healed link waiting. */
   readonly dialTimeoutMs?: number
+  /** Default 500 ms: while a dial is not answered, another is tried beside it this often. */
+  readonly dialAgainMs?: number
   /** Default 200 ms to 1 s: a tried peer costs next to nothing, and a cut that heals is over soon. */
   readonly backoff?: BackoffOptions
   /** Default 1 s. */
@@ -65,27 +59,6 @@ export const linkUrl = (base: string): string => {
   return url.href
 }
 
-/** Of a refusal in plain HTTP; more is not worth a log line. */
-const SENTENCE_BYTES_MAX = 200
-
-/** First line of a body. `done` runs once: at the end, when enough has come, or when the connection breaks. */
-const sentenceOf = (response: IncomingMessage, done: (sentence: string) => void): void => {
-  let text = ''
-  let isOver = false
-  const end = (): void => {
-    if (isOver) return
-    isOver = true
-    const [line = ''] = text.split(/[\r\n]/, 1)
-    done(line.slice(0, SENTENCE_BYTES_MAX).replaceAll(/[^\x20-\x7e]/g, '?'))
-  }
-  response.setEncoding('latin1')
-  response.on('data', (part: string) => {
-    text += part
-    if (text.length >= SENTENCE_BYTES_MAX) end()
-  })
-  response.once('end', end).once('close', end).once('error', end)
-}
-
 /** Keeps one peer linked: dials, redials after every loss with growing waits, for ever, until closed. */
 export class PeerDialer {
   readonly url: string
@@ -94,7 +67,7 @@ export class PeerDialer {
   #state: DialerState = { kind: 'idle' }
   #failures = 0
   #timer: Disposable | undefined
-  #dialing: WebSocket | undefined
+  readonly #attempts = new Set<DialAttempt>()
   #link: SocketLink | undefined
   #loggedReason: string | undefined
   #closing: Promise<void> | undefined
@@ -123,63 +96,63 @@ export class PeerDialer {
   }
 
   #dial(): void {
-    const { timers, clusterKey, dialTimeoutMs = 3_000, heartbeat = LINK_HEARTBEAT, onLink } = this.#options
-    this.#state = { kind: 'dialing', attempt: this.#failures + 1, sinceMs: timers.elapsedMs() }
-    const ws = new WebSocket(this.url, [LINK_PROTOCOL], {
-      headers: clusterKey === undefined ? {} : { authorization: `Bearer ${clusterKey}` },
-      maxPayload: FRAME_BYTES_MAX,
-      perMessageDeflate: false,
-      followRedirects: false,
-    })
-    this.#dialing = ws
-    let reason = 'connection lost'
-    let socket: Socket | undefined
-    const timeout = timers.after(dialTimeoutMs, () => {
-      reason = 'no answer in time'
+    const { timers, dialTimeoutMs = 3_000 } = this.#options
+    const sinceMs = timers.elapsedMs()
+    this.#state = { kind: 'dialing', attempt: this.#failures + 1, sinceMs }
+    this.#attempt(sinceMs + dialTimeoutMs)
+  }
+
+  /** Another joins while it is not answered: a first packet that was lost is not sent again for a second, and then for two. */
+  #attempt(untilMs: number): void {
+    const { timers, clusterKey, dialAgainMs = 500 } = this.#options
+    const leftMs = untilMs - timers.elapsedMs()
+    const attempt = new DialAttempt(
+      { url: this.url, clusterKey },
+      timers,
+      leftMs,
+      (ws, socket) => {
+        this.#attempts.delete(attempt)
+        this.#abandon()
+        this.#opened(ws, socket)
+      },
+      (reason) => {
+        this.#attempts.delete(attempt)
+        if (this.#attempts.size > 0) return
+        this.#timer?.[Symbol.dispose]()
+        this.#retry(reason)
+      },
+    )
+    this.#attempts.add(attempt)
+    if (dialAgainMs < leftMs) this.#timer = timers.after(dialAgainMs, () => this.#attempt(untilMs))
+  }
+
+  /** What is under way is of no use any more. */
+  #abandon(): void {
+    this.#timer?.[Symbol.dispose]()
+    for (const attempt of this.#attempts) attempt.abandon()
+    this.#attempts.clear()
+  }
+
+  #opened(ws: WebSocket, socket: Socket): void {
+    const { timers, heartbeat = LINK_HEARTBEAT, log, onLink, refusals } = this.#options
+    // The peer was quicker: a second link would only take the place of a first that is at work already.
+    if (!this.#options.shouldDial()) {
       ws.terminate()
-    })
-    const failed = (): void => {
-      timeout[Symbol.dispose]()
-      this.#dialing = undefined
-      this.#retry(reason)
+      this.#next()
+      return
     }
-    ws.on('error', (error) => {
-      if (reason === 'connection lost') reason = error.message
-    })
-    ws.once('unexpected-response', (_request, response) => {
-      sentenceOf(response, (sentence) => {
-        reason = `answered ${response.statusCode}${sentence === '' ? '' : `: ${sentence}`}`
-        ws.terminate()
-      })
-    })
-    ws.once('upgrade', (response) => {
-      socket = response.socket
-    })
-    ws.once('close', failed)
-    ws.once('open', () => {
-      timeout[Symbol.dispose]()
-      ws.off('close', failed)
-      this.#dialing = undefined
-      // The peer was quicker: a second link would only take the place of a first that is at work already.
-      if (!this.#options.shouldDial()) {
-        ws.terminate()
-        this.#next()
-        return
-      }
-      const sinceMs = timers.elapsedMs()
-      this.#state = { kind: 'linked', sinceMs }
-      this.#loggedReason = undefined
-      this.#options.log.info({ url: this.url }, 'linked to peer')
-      const { refusals } = this.#options
-      const link = new SocketLink(
-        ws,
-        socket!,
-        { timers, heartbeat, ...(refusals === undefined ? {} : { refusals }) },
-        onLink,
-      )
-      this.#link = link
-      void link.ended.then((why) => this.#lost(sinceMs, why))
-    })
+    const sinceMs = timers.elapsedMs()
+    this.#state = { kind: 'linked', sinceMs }
+    this.#loggedReason = undefined
+    log.info({ url: this.url }, 'linked to peer')
+    const link = new SocketLink(
+      ws,
+      socket,
+      { timers, heartbeat, ...(refusals === undefined ? {} : { refusals }) },
+      onLink,
+    )
+    this.#link = link
+    void link.ended.then((why) => this.#lost(sinceMs, why))
   }
 
   #lost(sinceMs: number, reason: string): void {
@@ -208,13 +181,9 @@ export class PeerDialer {
 
   async #end(): Promise<void> {
     this.#state = { kind: 'idle' }
-    this.#timer?.[Symbol.dispose]()
-    const dialing = this.#dialing
-    if (dialing !== undefined) {
-      const gone = new Promise<void>((resolve) => dialing.once('close', () => resolve()))
-      dialing.terminate()
-      await gone
-    }
+    const attempts = [...this.#attempts]
+    this.#abandon()
+    await Promise.all(attempts.map(({ over }) => over))
     this.#link?.goAway()
     await this.#link?.ended
   }
