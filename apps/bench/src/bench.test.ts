@@ -122,7 +122,7 @@ test('[BN7] a pulse asks on while answers are awaited, and counts the waiting', 
   const server = createHttpServer((_, response) => void held.push(() => response.end('{}'))).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const startedAt = performance.now()
-  const pulse = new Pulse((server.address() as AddressInfo).port, 5, () => ({ method: 'GET', path: '/', body: '' }))
+  const pulse = Pulse.of((server.address() as AddressInfo).port, 5, () => ({ method: 'GET', path: '/', body: '' }))
   while (held.length < 5) await new Promise(setImmediate)
   const heldFor = performance.now() - startedAt - 5
   for (const answer of held.splice(0)) answer()

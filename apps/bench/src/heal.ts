@@ -92,7 +92,7 @@ export const heal = async (plan: HealPlan, index = 'none'): Promise<HealResult> 
     }
     for (const each of [us, ap]) {
       const from = regions.indexOf(each) * REGION_STEP
-      pulses.push(new Pulse(each.port, 1000 / plan.requestsPerSecond, (i) => requestOf(from, i)))
+      pulses.push(Pulse.of(each.port, 1000 / plan.requestsPerSecond, (i) => requestOf(from, i)))
     }
 
     await pause(HEAL_LEAST_MS)

@@ -9,14 +9,18 @@ const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 export interface LineAnswer {
   readonly status: number
   readonly body: Buffer
+  /** Seconds, as the answer's `retry-after` says; `undefined` without one. */
+  readonly retryAfter?: number
 }
 
 /** A request with a JSON body as it goes over the wire: made before the clock runs. */
-export const postBytes = (path: string, body: string): Buffer =>
+export const requestBytes = (method: string, path: string, body: string): Buffer =>
   Buffer.from(
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
+    `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
+
+export const postBytes = (path: string, body: string): Buffer => requestBytes('POST', path, body)
 
 /**
  * The first answer in `bytes`, and how many of them it took; `undefined`: it is not whole yet.
@@ -34,7 +38,9 @@ export const readAnswer = (bytes: Buffer): { readonly answer: LineAnswer; readon
   const from = end + HEAD_END.length
   const size = from + Number(length)
   if (bytes.length < size) return undefined
-  return { answer: { status: Number(status), body: bytes.subarray(from, size) }, size }
+  const retryAfter = /\r\nretry-after: *(\d{1,9}) *(?:\r|$)/i.exec(head)?.[1]
+  const answer = { status: Number(status), body: bytes.subarray(from, size) }
+  return { answer: retryAfter === undefined ? answer : { ...answer, retryAfter: Number(retryAfter) }, size }
 }
 
 /**
@@ -69,6 +75,10 @@ export class HttpLine implements Disposable {
       this.#waiting = { resolve, reject }
       this.#socket.write(request)
     })
+  }
+
+  get isOpen(): boolean {
+    return !this.#socket.destroyed
   }
 
   [Symbol.dispose](): void {

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HNSW_DEFAULT } from '@meridian/core'
 import { HnswIndex } from '@meridian/index'
+import { BatchLoad, searchBytes } from './batch-load.js'
 import { atLeast, atMost, type Floor, type Goal } from './goal.js'
-import { Pulse } from './pulse.js'
+import { requestBytes } from './http-line.js'
+import { HttpLines } from './http-lines.js'
+import { machineMs } from './machine-ms.js'
+import { timesBetween } from './pulse.js'
+import { PulseThread } from './pulse-thread.js'
 import { type Quantiles, quantiles } from './quantiles.js'
 import { RegionChild } from './region-child.js'
 import { ThreadClock, type ThreadTimes } from './thread-times.js'
@@ -49,8 +53,8 @@ export interface IngestFigures {
 }
 
 const COLLECTION = '/collections/ingest'
-/** One write in so many is searched for. */
-const SAMPLE = 5
+/** Loaded before the clock runs, into another collection. */
+const WARM_UP = { collection: '/collections/warm-up', count: 3000 }
 
 /** Loads all vectors into a region over HTTP, durably, with searches at a steady pace beside it. */
 export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFigures> => {
@@ -64,56 +68,39 @@ export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFi
       ...(plan.pendingSlowBytes !== undefined && { 'index-pending-bytes-slow': String(plan.pendingSlowBytes) }),
     })
     const peak = new PeakMemory(region.process.pid!)
-    const agent = new Agent({ keepAlive: true, maxSockets: plan.connections + 1 })
-    const call = (method: string, path: string, body?: string): Promise<Answer> =>
-      ask(region.port, agent, method, COLLECTION + path, body)
-    await call('PUT', '', JSON.stringify({ vectors: { size: set.dims, distance: NAMES[set.metric] } }))
-    // Bodies are made before the clock runs: on few cores the maker would be measured too.
-    const bodies: string[] = []
-    for (let from = 0; from < set.vectors.length; from += plan.batch)
-      bodies.push(bodyOf(set, from, Math.min(set.vectors.length, from + plan.batch)))
-    const questions = set.queries.map((vector) => JSON.stringify({ query: [...vector], limit: 10 }))
-    const pulse = new Pulse(region.port, plan.searchEveryMs, (i) => ({
-      method: 'POST',
-      path: `${COLLECTION}/points/query`,
-      body: questions[i % questions.length]!,
-    }))
-    let next = 0
-    let refused = 0
-    const searchable: number[] = []
+    using lines = new HttpLines(region.port)
+    const make = (collection: string): Promise<unknown> =>
+      lines.ask(
+        requestBytes('PUT', collection, JSON.stringify({ vectors: { size: set.dims, distance: NAMES[set.metric] } })),
+      )
+    await make(WARM_UP.collection)
+    await warmUp(lines, set, plan)
+    await make(COLLECTION)
+    const load = new BatchLoad(lines, COLLECTION, set, plan.batch)
+    const pulse = await PulseThread.open({
+      port: region.port,
+      everyMs: plan.searchEveryMs,
+      requests: set.queries.map((vector) => searchBytes(COLLECTION, vector)),
+    })
     const threads = new ThreadClock(region.process.pid!)
     const loader = process.cpuUsage()
-    const startedMs = performance.now()
-    const write = async (): Promise<void> => {
-      for (let at = next++; at < bodies.length; at = next++) {
-        for (;;) {
-          const { status, retryAfterMs } = await call('PUT', '/points?wait=true', bodies[at]!)
-          if (status === 200) break
-          if (status !== 429) throw new Error(`write: ${status}`)
-          refused++
-          await pause(retryAfterMs)
-        }
-        if (at % SAMPLE === 0)
-          searchable.push(await found(call, set, Math.min(set.vectors.length, (at + 1) * plan.batch) - 1))
-      }
-    }
-    await Promise.all(Array.from({ length: plan.connections }, write))
-    const endedMs = performance.now()
+    const startedMs = machineMs()
+    await load.run(plan.connections)
+    const endedMs = machineMs()
     const { main, worker, rest } = threads.read()
     const loaderCpu = process.cpuUsage(loader)
-    const ofBatch = (ms: number): number => Number((ms / bodies.length).toFixed(2))
+    const ofBatch = (ms: number): number => Number((ms / load.batches).toFixed(2))
     for (;;) {
-      const { text } = await call('GET', '')
-      if (JSON.parse(text).result.indexed_vectors_count >= set.vectors.length) break
+      const { body } = await lines.ask(requestBytes('GET', COLLECTION, ''))
+      if (JSON.parse(body.toString()).result.indexed_vectors_count >= set.vectors.length) break
       await pause(100)
     }
-    const builtMs = performance.now()
+    const builtMs = machineMs()
     await pause(1000)
-    const idleMs = performance.now()
+    const idleMs = machineMs()
     await pause(plan.idleSeconds * 1000)
     const memoryPeak = peak.stop()
-    await pulse.stop()
-    agent.destroy()
+    const beats = await pulse.stop()
     return {
       graphPerSecond: Math.round(graphPerSecond),
       graphMs: ofBatch((graphCpu.user + graphCpu.system) / 1000),
@@ -121,11 +108,11 @@ export const ingest = async (set: VectorSet, plan: IngestPlan): Promise<IngestFi
       loaderMs: ofBatch((loaderCpu.user + loaderCpu.system) / 1000),
       acknowledgedPerSecond: Math.round((set.vectors.length * 1000) / (endedMs - startedMs)),
       graphSecondsAfter: Number(((builtMs - endedMs) / 1000).toFixed(1)),
-      refused,
-      searchable: quantiles(searchable),
-      searchDuring: quantiles(pulse.times(startedMs, endedMs)),
-      searchAfter: quantiles([...pulse.times(endedMs, builtMs), 0]),
-      searchIdle: quantiles(pulse.times(idleMs, Number.POSITIVE_INFINITY)),
+      refused: load.refused,
+      searchable: quantiles(load.searchable),
+      searchDuring: quantiles(timesBetween(beats, startedMs, endedMs)),
+      searchAfter: quantiles([...timesBetween(beats, endedMs, builtMs), 0]),
+      searchIdle: quantiles(timesBetween(beats, idleMs, Number.POSITIVE_INFINITY)),
       memoryPeakOfVectors: Number((memoryPeak / (set.vectors.length * set.dims * 4)).toFixed(2)),
     }
   } finally {
@@ -141,10 +128,13 @@ export const ingestGoals = (figures: IngestFigures): (Goal | Floor)[] => [
 
 const NAMES = { Cosine: 'Cosine', Dot: 'Dot', Euclid: 'Euclid', Manhattan: 'Manhattan' } as const
 
-const bodyOf = (set: VectorSet, from: number, to: number): string =>
-  JSON.stringify({
-    points: Array.from({ length: to - from }, (_, i) => ({ id: from + i, vector: [...set.vectors[from + i]!] })),
-  })
+/** Code that was not compiled yet is no part of what a region that serves for hours does. */
+const warmUp = async (lines: HttpLines, set: VectorSet, plan: IngestPlan): Promise<void> => {
+  const count = Math.min(WARM_UP.count, set.vectors.length)
+  await new BatchLoad(lines, WARM_UP.collection, set, plan.batch, count).run(plan.connections)
+  for (const vector of set.queries) await lines.ask(searchBytes(WARM_UP.collection, vector))
+  await lines.ask(requestBytes('DELETE', WARM_UP.collection, ''))
+}
 
 /** One graph in one worker, nothing else. */
 const graphRate = async (set: VectorSet, directory: string): Promise<number> => {
@@ -164,45 +154,6 @@ const graphRate = async (set: VectorSet, directory: string): Promise<number> => 
     await index.close()
   }
 }
-
-type Call = (method: string, path: string, body?: string) => Promise<Answer>
-
-/** Milliseconds until the answer of a search that has the point. */
-const found = async (call: Call, set: VectorSet, id: number): Promise<number> => {
-  const startedMs = performance.now()
-  const body = JSON.stringify({ query: [...set.vectors[id]!], limit: 10 })
-  for (;;) {
-    const { status, text } = await call('POST', '/points/query', body)
-    if (status !== 200) throw new Error(`search: ${status}`)
-    const { points } = JSON.parse(text).result as { points: { id: number }[] }
-    if (points.some((point) => point.id === id)) return performance.now() - startedMs
-  }
-}
-
-interface Answer {
-  readonly status: number
-  readonly retryAfterMs: number
-  readonly text: string
-}
-
-const ask = (port: number, agent: Agent, method: string, path: string, body = ''): Promise<Answer> =>
-  new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }
-    const sent = request({ host: '127.0.0.1', port, agent, method, path, headers }, (response) => {
-      const pieces: Buffer[] = []
-      response.on('data', (piece: Buffer) => void pieces.push(piece))
-      response.on('error', reject)
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode!,
-          retryAfterMs: Number(response.headers['retry-after'] ?? 1) * 1000,
-          text: Buffer.concat(pieces).toString(),
-        }),
-      )
-    })
-    sent.on('error', reject)
-    sent.end(body)
-  })
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 

@@ -10,7 +10,6 @@ export interface Beat {
 /** Asks a server at a steady pace, whether or not it has answered what came before: who waits is counted as waiting. */
 export class Pulse {
   readonly beats: Beat[] = []
-  readonly #agent = new Agent({ keepAlive: true })
   #timer: NodeJS.Timeout
   readonly #startedAt = performance.now()
   readonly #under = new Set<Promise<void>>()
@@ -18,11 +17,23 @@ export class Pulse {
   #failure: unknown
 
   constructor(
-    readonly port: number,
     readonly everyMs: number,
-    readonly next: (i: number) => Request,
+    /** Sends request number `i`, from 0 on; resolves when it is answered. */
+    readonly ask: (i: number) => Promise<unknown>,
+    /** Ends the connections. */
+    readonly end: () => void,
   ) {
     this.#timer = this.#arm()
+  }
+
+  /** Of requests that are made as they are due. */
+  static of(port: number, everyMs: number, next: (i: number) => Request): Pulse {
+    const agent = new Agent({ keepAlive: true })
+    return new Pulse(
+      everyMs,
+      (i) => send(port, agent, next(i)),
+      () => agent.destroy(),
+    )
   }
 
   #arm(): NodeJS.Timeout {
@@ -35,7 +46,7 @@ export class Pulse {
     for (; this.#count < due; this.#count++) {
       // From when it was due: this process may itself have been kept waiting, which then counts too.
       const atMs = this.#startedAt + (this.#count + 1) * this.everyMs
-      const asked = send(this.port, this.#agent, this.next(this.#count)).then(
+      const asked = this.ask(this.#count).then(
         () => {
           this.beats.push({ atMs, tookMs: performance.now() - atMs })
         },
@@ -51,14 +62,18 @@ export class Pulse {
 
   /** Of the requests that were due from one moment (inclusive) to another (exclusive). */
   times(fromMs: number, toMs: number): number[] {
-    return this.beats.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).map(({ tookMs }) => tookMs)
+    return timesBetween(this.beats, fromMs, toMs)
   }
 
   /** Once all that was asked for is answered. @throws what a request failed with */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
     await Promise.all(this.#under)
-    this.#agent.destroy()
+    this.end()
     if (this.#failure !== undefined) throw this.#failure
   }
 }
+
+/** How long those of the requests took that were due from one moment (inclusive) to another (exclusive). */
+export const timesBetween = (beats: readonly Beat[], fromMs: number, toMs: number): number[] =>
+  beats.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).map(({ tookMs }) => tookMs)

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { NODE_FLAGS } from '@meridian/server'
 import { built } from './built.js'
 import type { ChildReply, ChildRequest, Told } from './child-message.js'
 
@@ -20,7 +21,11 @@ export class RegionChild implements AsyncDisposable {
   /** @param flags  of `meridian serve`; `index` is `graph` or `none` */
   static async open(region: string, index: string, flags: Readonly<Record<string, string>>): Promise<RegionChild> {
     const args = [index, ...Object.entries({ region, ...flags }).map(([name, value]) => `${name}=${value}`)]
-    const child = fork(MAIN, args, { env: ENV, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const child = fork(MAIN, args, {
+      env: ENV,
+      execArgv: [...NODE_FLAGS],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
     const reply = await answer(child)
     if (reply.type !== 'ready') throw new Error(`region ${region} did not start: ${JSON.stringify(reply)}`)
     return new RegionChild(region, reply.port, reply.replica, child)

@@ -5,9 +5,10 @@ import { createLog, parseConfig, type RunningServer, startServer } from '@meridi
 import { LmdbStorage } from '@meridian/storage'
 import type { ChildReply, ChildRequest, Told } from './child-message.js'
 import { Gauge } from './gauge.js'
+import { machineMs } from './machine-ms.js'
 import { NoIndex } from './no-index.js'
 import { records } from './records.js'
-import { machineMs, Sightings } from './sightings.js'
+import { Sightings } from './sightings.js'
 import { Sustained } from './sustained.js'
 
 /*

@@ -1,10 +1,8 @@
 import { assert, isDense } from '@meridian/core'
 import type { VectorIndex } from '@meridian/core'
 import type { Replica } from '@meridian/replica'
+import { machineMs } from './machine-ms.js'
 import { records } from './records.js'
-
-/** The monotonic clock that all processes of one machine share, in ms. */
-export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
 /** When each of a run of records, written elsewhere, came to be shown here, and found. */
 export class Sightings {

@@ -66,8 +66,10 @@ const written = async (
   ops: readonly RecordOp[] | ResolveOps,
   bodyBytes: number,
 ): Promise<number> => {
-  const receipt = await promised<WriteReceipt>((done) =>
-    region.replica.write({ collection: collection.name, ops, resolverBytes: bodyBytes }, done),
+  const receipt = await region.intake.passage.through(bodyBytes, () =>
+    promised<WriteReceipt>((done) =>
+      region.replica.write({ collection: collection.name, ops, resolverBytes: bodyBytes }, done),
+    ),
   )
   noteWritten(receipt.seq)
   return receipt.seq

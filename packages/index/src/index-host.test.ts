@@ -331,16 +331,19 @@ test('[IX56] where processors are shared, building rests while vectors keep comi
 
 test('[IX56] the more vectors are in no graph, the shorter building rests', () => {
   /** Before the turn after one of 2 ms. */
-  const restOf = (numbers: number): number => {
+  const restOf = (numbers: number, isSearched = false): number => {
     const feed = new Feed(true)
     feed.came(1000)
-    feed.built(1002, 2, numbers)
+    feed.built(1002, 2, numbers, isSearched)
     return feed.restMs(1002)
   }
   expect(restOf(1000)).toBe(6)
   expect(restOf(4_000_000)).toBe(2)
   expect(restOf(8_000_000)).toBe(0)
   expect(restOf(80_000_000)).toBe(0)
+  expect(restOf(1000, true)).toBe(6)
+  expect(restOf(250_000, true)).toBe(2)
+  expect(restOf(500_000, true)).toBe(0)
   const feed = new Feed(true)
   feed.came(1000)
   feed.built(1002, 2, 1000)

@@ -28,6 +28,8 @@ import type { Changes, IndexReply, IndexRequest, Offer, SpaceNumber } from './wo
 const SLICE_MS = 2
 const SLICE_SERVING_MS = 1
 const SERVING_MS = 50
+/** After a search, others are counted on for so long: less often than that, they hardly wait for one another. */
+const SEARCHED_MS = 250
 /** Of a rebuild, which can wait: about two insertions. */
 const REBUILD_SERVING_MS = 0.5
 /** From this share of the time on a rebuild is done soon enough for fresh vectors to wait for it. */
@@ -123,7 +125,8 @@ export class IndexHost {
     const startedMs = this.elapsedMs()
     hosted.space.step(this.#during(sliceMs))
     const endedMs = this.elapsedMs()
-    this.#feed.built(endedMs, endedMs - startedMs, hosted.space.tail * hosted.space.params.size)
+    const isSearched = endedMs - this.#searchedAtMs < SEARCHED_MS
+    this.#feed.built(endedMs, endedMs - startedMs, hosted.space.tail * hosted.space.params.size, isSearched)
     this.#changed.add(number)
     if (!hosted.space.hasWork) this.#saver.saveIfDue(hosted, this.#searchedAtMs)
     this.#report()

@@ -11,6 +11,8 @@ const BATCH_CHANGES = 4096
 export class Outbox {
   #requests: IndexRequest[] = []
   #batch: Batch | undefined
+  /** Numbers that the last batch came to: the next, which is likely to be as large, need not grow step by step. */
+  #lastFloats = 0
 
   push(request: IndexRequest): void {
     this.#close()
@@ -35,12 +37,15 @@ export class Outbox {
 
   #batchFor(space: SpaceNumber): Batch {
     if (this.#batch?.space !== space || this.#batch.isFull) this.#close()
-    this.#batch ??= new Batch(space)
+    this.#batch ??= new Batch(space, this.#lastFloats)
     return this.#batch
   }
 
   #close(): void {
-    if (this.#batch) this.#requests.push({ type: 'change', space: this.#batch.space, changes: this.#batch.finish() })
+    const batch = this.#batch
+    if (batch === undefined) return
+    this.#lastFloats = batch.floats
+    this.#requests.push({ type: 'change', space: batch.space, changes: batch.finish() })
     this.#batch = undefined
   }
 }
@@ -49,10 +54,21 @@ class Batch {
   readonly #ordinals: number[] = []
   readonly #ids: (string | undefined)[] = []
   readonly #versions: string[] = []
-  #vectors = new Float32Array(0)
+  #vectors: Float32Array
   #floats = 0
 
-  constructor(readonly space: SpaceNumber) {}
+  /** With room for so many numbers at first. */
+  constructor(
+    readonly space: SpaceNumber,
+    floats: number,
+  ) {
+    this.#vectors = new Float32Array(floats)
+  }
+
+  /** Numbers that are in it. */
+  get floats(): number {
+    return this.#floats
+  }
 
   get isFull(): boolean {
     return this.#floats * 4 >= BATCH_BYTES || this.#ordinals.length >= BATCH_CHANGES

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { NODE_FLAGS } from '@meridian/server'
 
 /** One region of a local cluster. */
 export interface RegionPlan {
@@ -30,6 +31,7 @@ export const planCluster = (options: PlanOptions): RegionPlan[] => {
     const peers = options.regions.flatMap((peer, i) => (i === index ? [] : ['--peer', `${peer}=${url(i)}`]))
     const level = options.logLevel === undefined ? [] : ['--log-level', options.logLevel]
     const args = [
+      ...NODE_FLAGS,
       options.script,
       'serve',
       '--region',

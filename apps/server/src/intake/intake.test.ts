@@ -9,7 +9,7 @@ const change = { kind: 'patch', id: 1, clear: false, set: {}, unset: [], vectors
 const remove: RecordOp = { kind: 'delete', id: 1 }
 
 /** An intake of 100 MiB pending and 1000 MiB of memory, and a clock that is stepped. Writes slow down only from there on unless it says earlier. */
-const stage = (slowMib = 100) => {
+const stage = (slowMib = 100, isShared = true) => {
   let nowMs = 0
   const timers: { atMs: number; run: () => void }[] = []
   const state = { pendingMib: 0, usedMib: 0, otherPendingMib: 0 }
@@ -24,6 +24,7 @@ const stage = (slowMib = 100) => {
     pendingBytes: (name) => (name === 'other' ? state.otherPendingMib : state.pendingMib) * MIB,
     pendingBytesMax: 100 * MIB,
     pendingBytesSlow: slowMib * MIB,
+    isShared,
     memoryUsed: () => state.usedMib * MIB,
     memoryMaxBytes: 1000 * MIB,
   })
@@ -107,6 +108,37 @@ test('[IN7] two seconds are enough, and 64 wait at most; past the bound what com
   await pass(2100)
   await refused
   expect(intake.slowed).toBe(64)
+})
+
+test('[IN8] while searches come, they do so from a sixteenth of that on, where processors are shared; where it is off, never', async () => {
+  const { intake, state, pass } = stage(80)
+  state.pendingMib = 5
+  await intake.admit('c', [put])
+  intake.passage.searched()
+  let isIn = false
+  const admitted = intake.admit('c', [put]).then(() => {
+    isIn = true
+  })
+  await pass(1)
+  await pass(200)
+  expect(isIn).toBe(false)
+  intake.passage.searched()
+  state.pendingMib = 4
+  await pass(20)
+  await admitted
+  state.pendingMib = 5
+  const second = intake.admit('c', [put])
+  await pass(1)
+  // None came any more.
+  await pass(300)
+  await second
+  expect(intake.slowed).toBe(2)
+  for (const other of [stage(80, false), stage(100)]) {
+    other.state.pendingMib = 50
+    other.intake.passage.searched()
+    await other.intake.admit('c', [put])
+    expect(other.intake.slowed).toBe(0)
+  }
 })
 
 test('[IN2] one that has waited two seconds is told to come again, and so is one too many; what has no vectors passes', async () => {

@@ -1,4 +1,5 @@
 import { type RecordOp, StoreError, type Timers } from '@meridian/core'
+import { Passage } from './passage.js'
 import { Turns } from './turns.js'
 
 /** How long a write waits for the graphs to come nearer before it is refused, and how often it looks. */
@@ -10,6 +11,8 @@ const WAITING_MAX = 64
 const STALE_MS = 250
 /** Once refused for memory, writes are taken again below this share of the ceiling. */
 const RESUME_SHARE = 0.97
+/** While searches come, writes go in one by one from this share of the bound on: each search scans all that waits. */
+const SEARCHED_SHARE = 1 / 16
 
 export interface IntakeParts {
   readonly timers: Timers
@@ -18,6 +21,8 @@ export interface IntakeParts {
   readonly pendingBytesMax: number
   /** From so many on writes go in one by one, as fast as vectors are inserted. */
   readonly pendingBytesSlow: number
+  /** Whether graphs are built by a processor that also serves: then it is far fewer while searches come. */
+  readonly isShared: boolean
   memoryUsed(): number
   readonly memoryMaxBytes: number
 }
@@ -29,6 +34,8 @@ export interface IntakeParts {
 export class Intake {
   readonly #parts: IntakeParts
   readonly #turns: Turns
+  /** What large writes go through once they are admitted. */
+  readonly passage: Passage
   #waiting = 0
   #isFull = false
   #used = 0
@@ -38,9 +45,10 @@ export class Intake {
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
+    this.passage = new Passage(() => parts.timers.elapsedMs())
     this.#turns = new Turns(
       parts.timers,
-      (name) => this.#isNear(name) && parts.pendingBytes(name) >= parts.pendingBytesSlow,
+      (name) => this.#isNear(name) && parts.pendingBytes(name) >= this.#pendingBytesSlow,
     )
   }
 
@@ -122,6 +130,12 @@ export class Intake {
   check(collection: string, ops: readonly RecordOp[]): void {
     this.#checkMemory(ops)
     if (ops.some(hasVectors) && !this.#isNear(collection)) throw this.#behind(collection)
+  }
+
+  get #pendingBytesSlow(): number {
+    const { pendingBytesSlow, pendingBytesMax, isShared } = this.#parts
+    const isEager = isShared && this.passage.isSearched && pendingBytesSlow < pendingBytesMax
+    return pendingBytesSlow * (isEager ? SEARCHED_SHARE : 1)
   }
 
   #isNear(collection: string): boolean {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { VectorIndex } from '@meridian/core'
 import type { Replica } from '@meridian/replica'
 import { systemTimers } from '@meridian/transport'
@@ -13,6 +14,7 @@ export const regionIntake = (config: Config, replica: Replica, index: VectorInde
     pendingBytes: (name) => pendingBytes(index, replica.collection(name)),
     pendingBytesMax: config.indexPendingBytesMax,
     pendingBytesSlow: config.indexPendingBytesSlow,
+    isShared: availableParallelism() <= 2,
     memoryUsed,
     memoryMaxBytes: config.memoryMaxBytes,
   })

@@ -29,6 +29,7 @@ export const timed = async <T>(region: Region, call: Call, run: (search: Search)
   const name = call.params.collection!
   const timeoutMs = readTimeout(call.query)
   const started = performance.now()
+  region.intake.passage.searched()
   const limit = timeoutMs === undefined ? undefined : new TimeLimit(call.signal, timeoutMs)
   const signal = limit?.signal ?? call.signal
   const lookup = (other: string): Collection => {
