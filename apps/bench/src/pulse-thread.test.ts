@@ -34,7 +34,9 @@ test('[BN30] a pulse in a thread asks in turn, counts the waiting, and tells whe
   while (paths.length < 10) await new Promise(setImmediate)
   const beats = await pulse.stop()
   expect(beats.length).toBe(paths.length)
-  expect(paths.slice(0, 4).sort()).toEqual(['/a', '/a', '/b', '/b'])
+  // Over several lines they may overtake one another.
+  const count = (path: string): number => paths.filter((each) => each === path).length
+  expect(Math.abs(count('/a') - count('/b'))).toBeLessThanOrEqual(1)
   expect(timesBetween(beats, fromMs, machineMs())).toHaveLength(beats.length)
   expect(timesBetween(beats, machineMs(), Number.POSITIVE_INFINITY)).toEqual([])
 })
