@@ -92,6 +92,11 @@ export interface Collection {
   watch(changed: (id: PointId, ordinal: number) => void): Disposable
   /** The index's name of one vector space. */
   space(vector: string): SpaceRef
+  /**
+   * As `space`, for a search of it: to be asked before, and again with the answer.
+   * @throws StoreError `STORAGE_CORRUPT` while the index lacks vectors of it that are in damaged blocks here.
+   */
+  searchable(vector: string): SpaceRef
   digests(): ShardDigest[]
 }
 

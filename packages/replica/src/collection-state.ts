@@ -9,6 +9,7 @@ import {
   type PointId,
   type SpaceRef,
   shardOf,
+  StoreError,
   type VectorIndex,
   type VectorValue,
 } from '@meridian/core'
@@ -246,6 +247,13 @@ export class CollectionState implements Collection {
     return this.feed.space(this.#keys.key(vector) ?? vector)
   }
 
+  searchable(vector: string): SpaceRef {
+    const space = this.space(vector)
+    const missing = this.feed.missing(space.vector)
+    if (missing.size > 0) throw missingVectors(this.name, vector, missing.size, this.id(missing.values().next().value!))
+    return space
+  }
+
   digests(): ShardDigest[] {
     return this.views.map((view, shard) => ({
       shard,
@@ -325,6 +333,12 @@ export class CollectionState implements Collection {
     for (const watch of this.#watches) this.window.drop(watch)
   }
 }
+
+const missingVectors = (collection: string, vector: string, count: number, some: PointId): StoreError =>
+  new StoreError(
+    'STORAGE_CORRUPT',
+    `collection \`${collection}\` cannot be searched${vector === '' ? '' : ` by vector \`${vector}\``} in this region: the index lacks vectors in damaged blocks, ${count} in all, that of point ${some} among them, which are fetched from its peers: retry in a second, or ask another region`,
+  )
 
 const grown = (bytes: Uint8Array, length: number): Uint8Array => {
   if (length <= bytes.length) return bytes

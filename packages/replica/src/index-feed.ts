@@ -33,6 +33,8 @@ export class IndexFeed {
   readonly #told = new Map<string, string>()
   /** By space: hash of the version that the index holds, by ordinal; 0: none. */
   readonly #fed = new Map<string, Float64Array>()
+  /** By space: live records whose vector the index lacks, for the block it is in is damaged. */
+  readonly #missing = new Map<string, Set<number>>()
 
   constructor(
     readonly collection: FedCollection,
@@ -45,6 +47,11 @@ export class IndexFeed {
     return { collection: this.collection.uid, vector: key }
   }
 
+  /** Ordinals of live records whose vector in a space is in a damaged block, so that the index was not handed it. */
+  missing(key: string): ReadonlySet<number> {
+    return this.#missing.get(key) ?? NONE
+  }
+
   /** Vector spaces were added, dropped or renamed: what records hold of new ones is handed over. */
   reshaped(): void {
     const { keys } = this.collection
@@ -52,6 +59,7 @@ export class IndexFeed {
       if (keys.has(key)) continue
       this.index.dropSpace(this.space(key))
       this.#fed.delete(key)
+      this.#missing.delete(key)
       this.#told.delete(key)
     }
     for (const key of keys.keys()) {
@@ -105,10 +113,11 @@ export class IndexFeed {
   #readLate(key: string, view: MergedView, slot: number, ordinal: number): VectorValue {
     const read = readable(() => view.vector(slot, key))
     if (read === undefined) {
-      this.#fedFor(key, ordinal)[ordinal] = 0
+      this.#lacks(key, ordinal)
       throw new StoreError('STORAGE_CORRUPT', `the vector of point ${view.id(slot)} is in a damaged block`)
     }
     assert(read.value !== undefined, 'a vector that was listed and not changed since has values')
+    this.#missing.get(key)?.delete(ordinal)
     return read.value
   }
 
@@ -116,6 +125,7 @@ export class IndexFeed {
     const fed = this.#fedFor(key, ordinal)
     const version = view.isLive(slot) ? view.vectorVersion(slot, key) : undefined
     const hash = version === undefined ? 0 : versionHash(version)
+    this.#missing.get(key)?.delete(ordinal)
     if (fed[ordinal] === hash) return
     const wasFed = fed[ordinal] !== 0
     fed[ordinal] = hash
@@ -123,13 +133,19 @@ export class IndexFeed {
     const read = version === undefined ? undefined : readable(() => view.vector(slot, key))
     if (version === undefined || read === undefined) {
       // One that cannot be read is not found until its block has been repaired, and is fed again then.
-      fed[ordinal] = 0
+      if (version !== undefined) this.#lacks(key, ordinal)
       if (wasFed) this.index.remove(space, ordinal)
       return
     }
     const values = read.value
     assert(values !== undefined, 'a vector with a version has values')
     this.index.set(space, { ordinal, id: String(view.id(slot)), version, vector: values })
+  }
+
+  #lacks(key: string, ordinal: number): void {
+    this.#fedFor(key, ordinal)[ordinal] = 0
+    const missing = this.#missing.get(key) ?? new Set()
+    this.#missing.set(key, missing.add(ordinal))
   }
 
   #fedFor(key: string, ordinal: number): Float64Array {
@@ -147,6 +163,8 @@ export class IndexFeed {
     return params && withQuantization(params, settings, keys.name(key)!)
   }
 }
+
+const NONE: ReadonlySet<number> = new Set()
 
 /** 52 bits of a version text, never 0: compared instead of the text, which would take five times the memory. */
 const versionHash = (version: string): number =>

@@ -205,6 +205,10 @@ export class StagedCollection implements Collection {
     return this.#base.space(vector)
   }
 
+  searchable(vector: string): SpaceRef {
+    return this.#base.searchable(vector)
+  }
+
   digests(): ShardDigest[] {
     return this.#base.digests()
   }

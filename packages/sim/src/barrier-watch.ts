@@ -1,6 +1,13 @@
-import { type CollectionConfig, HNSW_DEFAULT, type PointId, StoreError, type VersionVector } from '@meridian/core'
+import {
+  type CollectionConfig,
+  HNSW_DEFAULT,
+  type PointId,
+  type SpaceRef,
+  StoreError,
+  type VersionVector,
+} from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
-import type { WriteReceipt } from '@meridian/replica'
+import type { Collection, WriteReceipt } from '@meridian/replica'
 import type { SimNode } from './sim-node.js'
 import { Violation } from './violation.js'
 
@@ -87,12 +94,13 @@ export class BarrierWatch {
   #mustFind(node: SimNode, ids: readonly PointId[], how: string): void {
     const { replica, late } = node
     if (replica === undefined || late === undefined || late.isBeingRetold) return
-    const { blocks, unreadable } = replica.status().damage
-    if (blocks > 0 || unreadable.includes(NAME)) return
-    this.answered++
+    if (replica.status().damage.unreadable.includes(NAME)) return
     const collection = replica.collections().find(({ name }) => name === NAME)
+    const space = collection === undefined ? undefined : spaceOf(collection)
+    if (space === 'refused') return
+    this.answered++
     const query = { vector: new Float32Array([1]), limit: 1e6 }
-    const hits = collection === undefined ? [] : late.index.searchNow(collection.space(''), query)
+    const hits = space === undefined ? [] : late.index.searchNow(space, query)
     const found = new Set(hits.map(({ ordinal }) => collection!.id(ordinal)))
     const waits = (id: PointId): boolean => replica.status().deferred > 0 && !collection?.history(id).length
     const missed = ids.filter((id) => !found.has(id) && !waits(id))
@@ -104,6 +112,16 @@ export class BarrierWatch {
     const { membership } = node.replica!.regions
     if (membership.standing !== 'active') return false
     return membership.configuration.index > 0 || activeCount(node) >= this.nodes.length
+  }
+}
+
+/** `refused`: the index lacks what damaged blocks hold. */
+const spaceOf = (collection: Collection): SpaceRef | 'refused' => {
+  try {
+    return collection.searchable('')
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return 'refused'
+    throw error
   }
 }
 

@@ -1,9 +1,20 @@
-import type { SpaceRef, VectorIndex } from '@meridian/core'
+import { type IndexedVector, type SpaceRef, StoreError, type VectorIndex } from '@meridian/core'
 import type { SeededRandom } from '@meridian/core/seeded-random'
 import { ExactIndex } from '@meridian/index'
 import type { ProcessTimers } from './virtual-time.js'
 
 const DELAY_MAX_MS = 40
+
+/** Nothing of a vector that is in a damaged block: it is left out, as the port says. */
+const readNow = ({ ordinal, id, version, read }: IndexedVector): IndexedVector[] => {
+  try {
+    const vector = read()
+    return [{ ordinal, id, version, read: () => vector }]
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'STORAGE_CORRUPT') return []
+    throw error
+  }
+}
 
 /**
  * A second copy of the index that takes everything in order and a while later: what is merged is not searchable yet. `tee` feeds
@@ -23,13 +34,7 @@ export class LateIndex {
   tee(real: VectorIndex): VectorIndex {
     return {
       openSpace: (space, params, vectors) => {
-        const read = [...vectors].map((each) => ({ each, vector: each.read() }))
-        const again = read.map(({ each: { ordinal, id, version }, vector }) => ({
-          ordinal,
-          id,
-          version,
-          read: () => vector,
-        }))
+        const again = [...vectors].flatMap((each) => readNow(each))
         real.openSpace(space, params, again)
         this.later(() => this.index.openSpace(space, params, again))
         this.retold()

@@ -50,7 +50,9 @@ export const nearest = async (
       ...(stage.quantization === undefined ? {} : { quantization: stage.quantization }),
       ...(among === undefined ? {} : { among }),
     }
-    const raw = await index.search(collection.space(stage.target.space), asked, signal, tell)
+    const raw = await index.search(collection.searchable(stage.target.space), asked, signal, tell)
+    // The space may have been opened anew while it was searched, and its vectors been read again.
+    collection.searchable(stage.target.space)
     const hits = current(collection, raw, query, collection.changedSince(mark))
     const isAll = raw.length < fetched
     const isCut = !isAll && (hits.length < limit || hits[limit - 1]!.score === raw.at(-1)!.score)

@@ -14,7 +14,7 @@ const AS_IT_IS: Weigh = (value) => value
  */
 export const weighing = async (collection: Collection, index: VectorIndex, target: Target): Promise<Weigh> => {
   if (!isSparseSpace(target.params) || target.params.modifier !== 'idf') return AS_IT_IS
-  const terms = await index.terms(collection.space(target.space))
+  const terms = await index.terms(collection.searchable(target.space))
   if (terms === undefined) return AS_IT_IS
   const { vectors } = terms
   const weighed = new Map<VectorValue, VectorValue>()

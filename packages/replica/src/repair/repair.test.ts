@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { encodeMessage } from '../message.js'
-import { converge, patch, put, TestNode } from '../test-node.js'
+import { converge, del, patch, put, TestNode } from '../test-node.js'
 import { TestTime } from '../test-time.js'
 
 const SETTINGS = { blockCacheBytes: 0, payloadCacheBytes: 0, scrubMs: 2000, maintenanceMs: 100 }
@@ -106,6 +106,41 @@ test('[RD4] what a damaged block hides from the index is found again once it is 
   us.write([patch(2, { more: true })])
   time.until(() => us.replica.status().damage.blocks === 0, 'repairs')
   expect(us.searched()).toEqual(all)
+})
+
+test('[RD8] a space opened anew without what a damaged block holds is not searched until it has it; other reads go on', () => {
+  const { time, eu, us, link } = pair(TEXT)
+  const collection = () => us.replica.collection('c')
+  const [key] = blocksOf(us)
+  const all = us.searched()
+  damage(us, [key!])
+  expect(collection().searchable('')).toEqual(collection().space(''))
+  us.replica.resyncSpace(collection().uid, '')
+  expect(us.searched()).toHaveLength(11)
+  expect(() => collection().searchable('')).toThrow(REFUSED)
+  const lost = all.filter((id) => !us.searched().includes(id))
+  expect(() => collection().searchable('')).toThrow(
+    `the index lacks vectors in damaged blocks, 1 in all, that of point ${lost[0]} among them`,
+  )
+  for (const id of us.searched()) expect(us.read(id)).toMatchObject({ i: id })
+  time.until(() => us.replica.status().damage.blocks === 0, 'the repair')
+  expect(collection().searchable('')).toEqual(collection().space(''))
+  expect(us.searched()).toEqual(all)
+
+  // What is overwritten or deleted is missing no longer, repaired or not.
+  link.cut()
+  damage(us, blocksOf(us).slice(0, 2))
+  us.replica.resyncSpace(collection().uid, '')
+  const two = all.filter((id) => !us.searched().includes(id))
+  expect(two).toHaveLength(2)
+  us.write([del(two[0]!)])
+  expect(() => collection().searchable('')).toThrow(REFUSED)
+  us.put(two[1]!, { i: 'anew' })
+  expect(collection().searchable('')).toEqual(collection().space(''))
+  us.link(eu)
+  converge(time, eu, us)
+  time.until(() => us.replica.status().damage.blocks === 0, 'the repairs')
+  expect(us.searched()).toEqual(eu.searched())
 })
 
 test('[RD5] bytes of another run are not taken, nor any that do not decode', () => {
