@@ -13,6 +13,7 @@ import { runHttpSet } from './http-set-report.js'
 import { runIngest } from './ingest-report.js'
 import { RAW_BYTES } from './records.js'
 import { runIndex } from './index-report.js'
+import { runDatatype } from './datatype-report.js'
 import { runMemory } from './memory-report.js'
 import { runRestart } from './restart-report.js'
 import { runSearch } from './search-report.js'
@@ -135,6 +136,11 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   memory: {
     meaning: 'resident memory of a region with vectors loaded and idle  [--rows N] [--dims N]',
     run: runMemory,
+  },
+  datatype: {
+    meaning:
+      'graphs of float16, or uint8, beside float32 of the same numbers: memory, searches in turn, recall  [--set NAME] [--limit ROWS] [--datatype NAME] [--queries N] [--rounds N]',
+    run: runDatatype,
   },
   replicate: {
     meaning:

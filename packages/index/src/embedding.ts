@@ -1,9 +1,11 @@
-import { assert, type VectorParams } from '@meridian/core'
+import { assert, HALF_MAX, type VectorParams } from '@meridian/core'
 import { DirectionSigns } from './direction-signs.js'
-import { type GraphShape, SQUARED_NORM_MAX, squaredNorm } from './graph.js'
+import { fitsGraph, type GraphShape, SQUARED_NORM_MAX, squaredNorm } from './graph.js'
 import type { Point } from './native-graph.js'
-import { extraCodes, isWhole, quantileOf, Quantizer } from './quantizer.js'
+import { formOf } from './number-form.js'
+import { extraCodes, quantileOf, Quantizer } from './quantizer.js'
 import type { Rows } from './rows.js'
+import { normalize } from './scoring.js'
 
 /** Of the squared norms, this share decides the ceiling; beyond four times that, a vector is an outlier. */
 const QUANTILE = 0.999
@@ -32,9 +34,9 @@ export interface Lengths {
 }
 
 /**
- * How a space's vectors are laid into its graph. `Cosine` vectors arrive normalised: the nearest by Euclid are those of the largest
+ * How a space's vectors, as they are stored, are laid into its graph. `Cosine` vectors of floats are normalised: the nearest by Euclid are those of the largest
  * cosine, and a sum of squares can be given up once it is too large, which a product cannot. A vector that could not be normalised has
- * no direction and would lie nearer than it is: it stays outside.
+ * no direction and would lie nearer than it is: it stays outside. A graph of smaller numbers holds them as they came, and goes by cosine.
  *
  * Walking by inner product leaves vectors that nothing leads to. So `Dot` vectors get numbers beside their own, whose squares add up to
  * `ceiling - |x|²`, and queries zeros: then the nearest by Euclid are those of the largest product. (Bachrach et al., "Speeding up the
@@ -69,7 +71,10 @@ export class Embedding {
     const isSigned = lengths.mean > 0
     const extra = !this.#isAugmented ? 0 : quantizer ? extraCodes(size) : isSigned ? extraNumbers(size) : 1
     const dims = size + extra
-    this.shape = { dims, distance: 'l2', hnsw, ...(quantizer && { bytes: true }) }
+    const form = formOf(params)
+    const isPacked = quantizer === undefined && form !== 'float32'
+    const packed = isPacked && { packed: { numbers: form, floats: extra, isDirected: this.#isDirected } }
+    this.shape = { dims, distance: 'l2', hnsw, ...(quantizer && { bytes: true }), ...packed }
     this.#signs = isSigned ? new DirectionSigns(size, extra) : undefined
     this.#codes = new Int8Array(quantizer ? dims : 0)
     this.#scratch = new Float32Array(dims)
@@ -80,7 +85,6 @@ export class Embedding {
     const lengths = params.metric === 'Dot' ? lengthsOver(rows) : { ceiling: SQUARED_NORM_MAX, mean: 0 }
     const quantile = quantileOf(params)
     if (quantile === undefined) return new Embedding(params, lengths)
-    if (isWhole(params)) return new Embedding(params, lengths, Quantizer.INTEGERS)
     const quantizer = Quantizer.over(rows, quantile)
     if (params.metric !== 'Dot') return new Embedding(params, lengths, quantizer)
     return new Embedding(params, lengths, quantizer.around(Math.sqrt(lengths.ceiling / extraCodes(params.size))))
@@ -88,7 +92,6 @@ export class Embedding {
 
   /** `never`: no graph can hold it. `later`: one built anew might. */
   fits(vector: Float32Array): 'now' | 'later' | 'never' {
-    if (this.quantizer?.isWhole && !this.quantizer.holds(vector)) return 'never'
     const norm = squaredNorm(vector)
     if (this.#isDirected && norm < 0.5) return 'never'
     const { ceiling, mean } = this.lengths
@@ -99,7 +102,7 @@ export class Embedding {
 
   /** What the graph holds for it; valid until the next call. */
   row(vector: Float32Array): Point {
-    if (!this.#isAugmented) return this.quantizer?.encode(vector, this.#codes) ?? vector
+    if (!this.#isAugmented) return this.#plain(vector)
     const { ceiling } = this.lengths
     const { size } = this.params
     const row = this.#scratch
@@ -112,14 +115,28 @@ export class Embedding {
     return row
   }
 
-  /** As `row`, for what is looked for. */
+  /** Whether the graph can be asked for it: what is finite, and not beyond the numbers that it holds. */
+  asks(query: Float32Array): boolean {
+    if (!fitsGraph(query)) return false
+    const { packed } = this.shape
+    if (packed === undefined) return true
+    const [low, high] = packed.numbers === 'uint8' ? [0, 255] : [-HALF_MAX, HALF_MAX]
+    return query.every((number) => number >= low && number <= high)
+  }
+
+  /** As `row`, for what is looked for, as it came. */
   query(vector: Float32Array): Point {
-    if (!this.#isAugmented) return this.quantizer?.encode(vector, this.#codes) ?? vector
+    if (!this.#isAugmented) return this.#plain(vector)
     this.#scratch.set(vector)
     this.#scratch.fill(0, vector.length)
     if (this.quantizer === undefined) return this.#scratch
     stretch(this.#scratch, this.quantizer.reach)
     return this.quantizer.encode(this.#scratch, this.#codes)
+  }
+
+  #plain(vector: Float32Array): Point {
+    const compared = this.#isDirected && this.shape.packed === undefined ? normalize(vector) : vector
+    return this.quantizer?.encode(compared, this.#codes) ?? compared
   }
 
   /** The vector behind what the graph holds. */

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import { fstatSync, readSync } from 'node:fs'
 import { malformed } from '@meridian/core'
 import type { GraphShape } from './graph.js'
+import { packedBytes } from './number-form.js'
 
 /*
  * Layout of a file that hnswlib 0.8 writes on a 64-bit little-endian machine:
  *
  *   head   96 bytes, all u64 but four: offset of level 0 · capacity · slots · bytes a slot · offset of the label in a slot
  *          · offset of the vector · top level (i32) · entry point (u32) · maxM · maxM0 · M · mult (f64) · efConstruct
- *   slots  links of level 0 (u16 count, u16 flags, maxM0 * u32) · vector (dims * f32, or i8 of codes) · label (u64)
+ *   slots  links of level 0 (u16 count, u16 flags, maxM0 * u32) · vector (dims * f32, or i8 of codes, or packed numbers) · label (u64)
  *   upper  for every slot: byte length u32, links of its upper levels
  *
  * Reading it ourselves gives back the vectors of a snapshot without a second copy on disk.
@@ -50,7 +51,7 @@ export const checkGraphFile = (fd: number, shape: GraphShape, slots: number): vo
 }
 
 /**
- * Hands over each label's vector, ascending; the view is valid during the call, and empty where the graph holds codes. Returns the digest of the whole file, which is read
+ * Hands over each label's vector, ascending; the view is valid during the call, and empty where the graph holds no floats. Returns the digest of the whole file, which is read
  * once: until the caller has compared it, what was handed over may be damaged. For a file that was checked.
  * @throws StoreError `DECODE_FAILED`.
  */
@@ -66,7 +67,8 @@ export const eachVector = (
   const perPiece = Math.max(1, Math.floor(PIECE_BYTES / slotBytes))
   // One for all: what waits for the collector counts as used memory until then.
   const room = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, slotBytes))
-  const vector = new Float32Array(shape.bytes ? 0 : shape.dims)
+  const isWhole = !shape.bytes && !shape.packed
+  const vector = new Float32Array(isWhole ? shape.dims : 0)
   const bytes = new Uint8Array(vector.buffer)
   for (let first = 0; first < slots; first += perPiece) {
     const count = Math.min(perPiece, slots - first)
@@ -75,7 +77,7 @@ export const eachVector = (
     for (let i = 0; i < count; i++) {
       const start = i * slotBytes
       if (Number(piece.readBigUInt64LE(start + slotBytes - 8)) !== first + i) throw malformed('labels out of order')
-      if (!shape.bytes) bytes.set(piece.subarray(start + vectorAt, start + slotBytes - 8))
+      if (isWhole) bytes.set(piece.subarray(start + vectorAt, start + slotBytes - 8))
       visit(first + i, vector)
     }
   }
@@ -87,7 +89,8 @@ export const eachVector = (
 
 const slotBytesOf = (shape: GraphShape): number => 4 + shape.hnsw.m * 2 * 4 + vectorBytesOf(shape) + 8
 
-const vectorBytesOf = ({ dims, bytes }: GraphShape): number => (bytes ? dims : dims * 4)
+const vectorBytesOf = ({ dims, bytes, packed }: GraphShape): number =>
+  packed ? packedBytes(packed, dims - packed.floats) : bytes ? dims : dims * 4
 
 /** `into`, which is long enough, is used where it is given. */
 const read = (fd: number, at: number, length: number, into = Buffer.allocUnsafe(length)): Buffer => {

@@ -1,4 +1,4 @@
-import { assert, type HnswParams, type Metric } from '@meridian/core'
+import { assert, type Datatype, type HnswParams, type Metric } from '@meridian/core'
 import hnswlib from 'hnswlib-node'
 import { type Addon, type Engine, engineOf, type NativeGraph, type Point } from './native-graph.js'
 
@@ -13,6 +13,17 @@ export interface GraphShape {
   readonly hnsw: HnswParams
   /** Its vectors are codes: `Int8Array`s. Only of an engine that `hasBytes`, and of `l2`. */
   readonly bytes?: true
+  /** Its numbers lie in fewer bytes. Only of an engine that `hasPacked`, and of `l2`. */
+  readonly packed?: PackedShape
+}
+
+/** Vectors are given and read as floats all the same: they become the nearest that the numbers can say. */
+export interface PackedShape {
+  readonly numbers: Datatype
+  /** So many elements, the last ones, stay floats; fewer than there are. */
+  readonly floats: number
+  /** They are compared by their cosine, whatever their lengths; then none stay floats. */
+  readonly isDirected: boolean
 }
 
 const CAPACITY_MIN = 1024

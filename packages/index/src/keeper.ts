@@ -15,8 +15,8 @@ export interface Keeper {
   labelOf(row: number): number
   /** `NO_ROW` for a label that is dead. */
   rowOf(label: number): number
-  /** Copies the vector of a label. */
+  /** Copies the vector of a label as it is stored: see `Rows.storedAt`. */
   read(label: number, into: Float32Array): void
-  /** As `ScoreVectors`, of the vectors of labels. */
+  /** As `ScoreVectors`, of the vectors of labels as they are compared. */
   score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void
 }

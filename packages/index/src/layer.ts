@@ -1,6 +1,5 @@
 import type { Metric, Trace, VectorParams } from '@meridian/core'
 import { Buried, UNKNOWN_ID } from './buried.js'
-import { CodeVectors } from './code-vectors.js'
 import { Embedding } from './embedding.js'
 import { ENGINE, Graph } from './graph.js'
 import type { VectorFile } from './vector-file.js'
@@ -25,8 +24,6 @@ export class Layer implements Keeper {
   #labelOf: Uint32Array
   /** By label. */
   #rowOf: Uint32Array
-  /** Where whole vectors are read, if the graph has codes in their place. */
-  readonly #whole: VectorFile | CodeVectors | undefined
   /** Rows still to be put into the graph, oldest first. */
   readonly missing = new Set<number>()
   /** Rows too long for this graph; scanned as long as it serves. */
@@ -45,9 +42,6 @@ export class Layer implements Keeper {
     readonly file?: VectorFile,
   ) {
     this.#rowOf = rowOf
-    const { quantizer } = embedding
-    this.#whole =
-      file ?? (quantizer === undefined ? undefined : quantizer.isWhole ? new CodeVectors(graph, quantizer) : undefined)
     this.#labelOf = new Uint32Array(rowOf.length).fill(NO_LABEL)
     for (let label = 0; label < graph.slots; label++) {
       if (rowOf[label] !== NO_ROW) this.#setLabel(rowOf[label]!, label)
@@ -57,7 +51,7 @@ export class Layer implements Keeper {
   /** With none of the rows yet, not even among the missing. */
   static empty(params: VectorParams, rows: Rows, files?: VectorFiles): Layer {
     const embedding = Embedding.over(params, rows)
-    const file = embedding.quantizer?.isWhole === false ? files?.create() : undefined
+    const file = embedding.quantizer ? files?.create() : undefined
     const expected = Math.ceil(rows.live * ROOM)
     return new Layer(embedding, Graph.create(embedding.shape, ENGINE, expected), undefined, undefined, file)
   }
@@ -70,7 +64,7 @@ export class Layer implements Keeper {
 
   /** The layer, where its graph can keep the vectors of the rows. */
   get keeper(): Keeper | undefined {
-    return this.graph.keepsVectors && (!this.embedding.quantizer || this.#whole) ? this : undefined
+    return this.graph.keepsVectors && (!this.embedding.quantizer || this.file) ? this : undefined
   }
 
   keeps(row: number): boolean {
@@ -89,12 +83,12 @@ export class Layer implements Keeper {
   }
 
   read(label: number, into: Float32Array): void {
-    if (this.#whole) this.#whole.read(label, into)
+    if (this.file) this.file.read(label, into)
     else this.graph.vector(label, into)
   }
 
   score(metric: Metric, query: Float32Array, labels: Uint32Array, scores: Float32Array): void {
-    if (this.#whole) this.#whole.score(metric, query, labels, scores)
+    if (this.file) this.file.score(metric, query, labels, scores)
     else this.graph.score(metric, query, labels, scores)
   }
 
@@ -105,7 +99,7 @@ export class Layer implements Keeper {
 
   /** Takes note of a row that was just taken. */
   enlist(row: number, rows: Rows): void {
-    const fit = this.embedding.fits(rows.vectorAt(row))
+    const fit = rows.isOdd(row) ? 'never' : this.embedding.fits(rows.storedAt(row))
     if (fit === 'now') this.missing.add(row)
     else this.loose.add(row)
     if (fit === 'later') this.#outgrown.add(row)
@@ -141,7 +135,7 @@ export class Layer implements Keeper {
   }
 
   #put(row: number, rows: Rows): void {
-    const vector = rows.vectorAt(row)
+    const vector = rows.storedAt(row)
     const label = this.graph.add(this.embedding.row(vector))
     this.file?.append(vector)
     if (label >= this.#rowOf.length) this.#rowOf = grown(this.#rowOf, label, NO_ROW)
@@ -152,7 +146,7 @@ export class Layer implements Keeper {
     this.revision++
   }
 
-  /** Labels of about the `ef` nearest to a vector of the space; see `Graph.search`. */
+  /** Labels of about the `ef` nearest to a query as it came; see `Graph.search`. */
   search(vector: Float32Array, ef: number, allowed?: Uint8Array): ArrayLike<number> {
     const wide = this.embedding.ef(ef)
     return this.graph.search(this.embedding.query(vector), wide, wide, allowed)

@@ -1,9 +1,9 @@
-import type { Log, Metric } from '@meridian/core'
+import type { Datatype, Log, Metric } from '@meridian/core'
 import type { GraphShape } from './graph.js'
 import { type SketchAddon, type Sketcher, sketcherOf } from './sketches.js'
 import {
-  NATIVE_METRICS,
   type NativeMetric,
+  nativeMetric,
   type NativeScoreVectors,
   scoreInJs,
   scoreNatively,
@@ -43,6 +43,8 @@ export interface Engine {
   readonly keepsVectors: boolean
   /** Whether there are graphs of bytes. */
   readonly hasBytes: boolean
+  /** Whether numbers may lie in fewer bytes, in graphs and in what is scanned. */
+  readonly hasPacked: boolean
   /** Gives freed memory back to the system, if the addon can. */
   trimMemory(): void
   /** From now on little of it is kept at the ends of the threads' arenas, which `trimMemory` does not reach; in the whole process. */
@@ -52,12 +54,14 @@ export interface Engine {
 
 /** The part of the addon that is used. Its own types depend on the patch, which another package manager does not apply. */
 export interface Addon extends SketchAddon {
-  readonly HierarchicalNSW: new (distance: 'l2' | 'ip' | 'l2-int8', dims: number) => AddonGraph
+  readonly HierarchicalNSW: new (space: AddonSpace, dims: number, kernel?: undefined, floats?: number) => AddonGraph
   readonly simdKernel?: () => string
   readonly trimMemory?: () => void
   readonly limitFreeMemory?: () => void
   readonly scoreVectors?: NativeScoreVectors
 }
+
+type AddonSpace = 'l2' | 'ip' | 'l2-int8' | `${'l2' | 'cosine'}-${Datatype}`
 
 export interface AddonGraph {
   initIndex(capacity: number, m: number, efConstruct: number): void
@@ -95,7 +99,10 @@ abstract class AddonBacked implements NativeGraph {
     { HierarchicalNSW }: Addon,
     protected readonly shape: GraphShape,
   ) {
-    this.addon = new HierarchicalNSW(shape.bytes ? 'l2-int8' : shape.distance, shape.dims)
+    const { packed, dims } = shape
+    this.addon = packed
+      ? new HierarchicalNSW(`${packed.isDirected ? 'cosine' : 'l2'}-${packed.numbers}`, dims, undefined, packed.floats)
+      : new HierarchicalNSW(shape.bytes ? 'l2-int8' : shape.distance, dims)
   }
 
   get capacity(): number {
@@ -131,7 +138,7 @@ abstract class AddonBacked implements NativeGraph {
   }
 
   score(metric: Metric, query: Point, labels: Uint32Array, scores: Float32Array): void {
-    this.addon.scoreLabels!(NATIVE_METRICS[metric], query, labels, scores)
+    this.addon.scoreLabels!(nativeMetric(metric, this.shape.packed === undefined), query, labels, scores)
   }
 
   abstract add(vector: Point, label: number): void
@@ -170,9 +177,9 @@ class StockGraph extends AddonBacked {
   }
 }
 
-const hasBytes = ({ HierarchicalNSW }: Addon): boolean => {
+const hasSpace = ({ HierarchicalNSW }: Addon, space: AddonSpace): boolean => {
   try {
-    new HierarchicalNSW('l2-int8', 1)
+    new HierarchicalNSW(space, 1)
     return true
   } catch {
     return false
@@ -192,7 +199,9 @@ export const engineOf = (addon: Addon): Engine => {
     scoreVectors,
     sketcher: sketcherOf(addon),
     keepsVectors,
-    hasBytes: keepsVectors && hasBytes(addon),
+    hasBytes: keepsVectors && hasSpace(addon, 'l2-int8'),
+    // Those that have one of these spaces have all, and scan such numbers.
+    hasPacked: keepsVectors && addon.scoreVectors !== undefined && hasSpace(addon, 'l2-float16'),
     trimMemory: () => addon.trimMemory?.(),
     limitFreeMemory: () => addon.limitFreeMemory?.(),
     create: (shape) => new Backed(addon, shape),

@@ -124,7 +124,7 @@ test('[IX74] integers of a byte are their own codes: a quarter of the memory, no
   checked.set(4001, new Float32Array(48).fill(300))
   build(checked.space)
   const { space } = checked
-  expect(space.current!.graph.shape.bytes).toBe(true)
+  expect(space.current!.graph.shape.packed?.numbers).toBe('uint8')
   expect([...space.current!.loose]).toHaveLength(2)
   // A chunk of rows, for those two.
   expect(space.rows.held).toBeLessThan(700)

@@ -1,5 +1,6 @@
 import type { VectorParams } from '@meridian/core'
 import { ENGINE } from './graph.js'
+import { formOf } from './number-form.js'
 import type { Rows } from './rows.js'
 
 /** Vectors whose elements decide the range, and elements of them all: to be sorted in one go. */
@@ -20,16 +21,15 @@ export const extraCodes = (size: number): number => Math.max(Math.ceil(size / 8)
 /** Bytes of a vector in a graph of codes. */
 export const codesOf = ({ size, metric }: VectorParams): number => size + (metric === 'Dot' ? extraCodes(size) : 0)
 
-/** Whether the numbers of such a space are integers that codes say whole, and their distances too. */
-export const isWhole = ({ datatype, metric }: VectorParams): boolean =>
-  datatype === 'uint8' && metric === 'Euclid' && ENGINE.hasBytes
-
 /** Whether the graph of such a space holds codes; `Manhattan` has no graph. */
 export const isQuantized = (params: VectorParams): boolean => quantileOf(params) !== undefined
 
-/** What share of the numbers the codes of such a space have a range for; `undefined`: its graph holds none. */
+/**
+ * What share of the numbers the codes of such a space have a range for; `undefined`: its graph holds none. Integers of a byte take no
+ * more room than codes, and say all.
+ */
 export const quantileOf = (params: VectorParams): number | undefined => {
-  if (isWhole(params)) return 1
+  if (formOf(params) === 'uint8') return undefined
   const hasCodes = params.metric !== 'Manhattan' && codesOf(params) <= CODES_MAX && ENGINE.hasBytes
   return hasCodes ? params.quantization?.quantile : undefined
 }
@@ -41,11 +41,7 @@ export class Quantizer {
     readonly low: number,
     readonly step: number,
     readonly quantile: number,
-    /** Its vectors have nothing that codes do not say: integers from 0 to 255. */
-    readonly isWhole = false,
   ) {}
-
-  static readonly INTEGERS = new Quantizer(0, 1, 1, true)
 
   /**
    * The range that holds the middle `quantile` of the elements of a sample of the rows, or all of them where cutting the rest off
@@ -75,11 +71,6 @@ export class Quantizer {
   /** The largest number of either sign that has a code; of a quantizer `around` zero. */
   get reach(): number {
     return -this.low
-  }
-
-  /** Whether an integer vector is what its codes say. */
-  holds(vector: Float32Array): boolean {
-    return vector.every((number) => Number.isInteger(number) && number >= 0 && number <= HIGHEST - LOWEST)
   }
 
   decode(codes: Int8Array, into: Float32Array): void {

@@ -2,6 +2,7 @@ import { assert, isFinite32, type Metric } from '@meridian/core'
 import { ABSENT, OrdinalMap } from './ordinal-map.js'
 import { ENGINE } from './graph.js'
 import { type Keeper, NO_ROW } from './keeper.js'
+import { holds, type NumberForm } from './number-form.js'
 import { ScanBatch, type Sieve } from './scan-batch.js'
 import { normalize } from './scoring.js'
 import { isSketched, type Sketcher } from './sketches.js'
@@ -13,24 +14,30 @@ import type { ScoreVectors } from './vector-scan.js'
 export const NO_ORDINAL = 0xffffffff
 /** Of a row whose vector is the keeper's. */
 const NO_SLOT = 0xffffffff
+/** From here on slots are those of odd rows. */
+const ODD = 0x80000000
 
 /** Shared by all: a scan is over before the next begins. */
 const own = new ScanBatch()
+const odd = new ScanBatch()
 const kept = new ScanBatch()
 const coarse = new ScanBatch()
 
 /**
- * The vectors of a space as float32 rows, and the exact scan over them. Invariants:
+ * The vectors of a space as rows, in the form of their datatype where it holds them, and the exact scan over them. Invariants:
  *  1. `rowOf(o) = r` exactly when `ordinalAt(r) = o`.
- *  2. A row's floats never change while it is taken: an update takes a new row.
- *  3. `Cosine` rows are normalised, whatever was handed in.
- *  4. A taken row's vector lies in one place: here, or with the keeper under a living label.
+ *  2. A row's numbers never change while it is taken: an update takes a new row.
+ *  3. `Cosine` vectors are compared by length 1, whatever was handed in. As floats they are stored so, in other forms as they came.
+ *  4. Odd rows, which the form does not hold, are stored as floats, and never with a keeper.
+ *  5. A taken row's vector lies in one place: here, or with the keeper under a living label.
  */
 export class Rows {
   readonly #byOrdinal = new OrdinalMap()
   readonly #slab: Slab
+  #oddSlab: Slab | undefined
   readonly #free: number[] = []
   readonly #scratch: Float32Array
+  readonly #isDirectedLater: boolean
   #keeper: Keeper | undefined
   /** By row. */
   #ordinals: Uint32Array = new Uint32Array(64).fill(NO_ORDINAL)
@@ -42,11 +49,14 @@ export class Rows {
   constructor(
     readonly dims: number,
     readonly metric: Metric,
-    scoreVectors: ScoreVectors = ENGINE.scoreVectors,
+    readonly scoreVectors: ScoreVectors = ENGINE.scoreVectors,
     /** With it, scans pass over vectors that are here without reading them, where that changes nothing. */
     sketcher?: Sketcher,
+    /** Other than floats only where the engine `hasPacked`. */
+    readonly form: NumberForm = 'float32',
   ) {
-    this.#slab = new Slab(dims, scoreVectors, isSketched(dims, metric) ? sketcher : undefined)
+    this.#slab = new Slab(dims, scoreVectors, isSketched(dims, metric) ? sketcher : undefined, form)
+    this.#isDirectedLater = metric === 'Cosine' && form !== 'float32'
     this.#scratch = new Float32Array(dims)
   }
 
@@ -62,12 +72,12 @@ export class Rows {
 
   /** Vectors that memory is held for here, beside what the keeper has. */
   get held(): number {
-    return this.#slab.held
+    return this.#slab.held + (this.#oddSlab?.held ?? 0)
   }
 
   /** What they take, sketches included. */
   get heldBytes(): number {
-    return this.#slab.held * this.#slab.slotBytes
+    return this.#slab.held * this.#slab.slotBytes + (this.#oddSlab ? this.#oddSlab.held * this.#oddSlab.slotBytes : 0)
   }
 
   rowOf(ordinal: number): number | undefined {
@@ -93,8 +103,14 @@ export class Rows {
   take(vector: Float32Array): number {
     assert(this.accepts(vector), 'a row holds finite numbers of the right count')
     const row = this.takeKept()
-    this.#slots[row] = this.#slab.take(this.metric === 'Cosine' ? normalize(vector) : vector)
+    this.#slots[row] = this.#store(vector)
     return row
+  }
+
+  /** Whether the form of this space does not hold its numbers: it is in no graph. */
+  isOdd(row: number): boolean {
+    const slot = this.#slots[row]!
+    return slot >= ODD && slot !== NO_SLOT
   }
 
   /** A row that belongs to nobody yet, of which the next keeper has the vector. */
@@ -146,15 +162,21 @@ export class Rows {
     if (next === this.#keeper) return
     for (const row of this.taken()) {
       if (next?.keeps(row)) this.#drop(row)
-      else if (this.#slots[row] === NO_SLOT) this.#slots[row] = this.#slab.take(this.vectorAt(row))
+      else if (this.#slots[row] === NO_SLOT) this.#slots[row] = this.#store(this.storedAt(row))
     }
     this.#keeper = next
   }
 
-  /** Valid until the next call, and while the row is taken. */
+  /** As it is compared. Valid until the next call, and while the row is taken. */
   vectorAt(row: number): Float32Array {
+    return this.#isDirectedLater ? normalize(this.storedAt(row)) : this.storedAt(row)
+  }
+
+  /** As it is stored; valid as `vectorAt`. What a graph of the form, or a file, holds of the row. */
+  storedAt(row: number): Float32Array {
     const slot = this.#slots[row]!
-    if (slot !== NO_SLOT) return this.#slab.at(slot)
+    if (slot < ODD) return this.#slab.at(slot, this.#scratch)
+    if (slot !== NO_SLOT) return this.#oddSlab!.at(slot - ODD, this.#scratch)
     const keeper = this.#keeper
     assert(keeper, 'a vector is here or with the keeper')
     keeper.read(keeper.labelOf(row), this.#scratch)
@@ -183,7 +205,8 @@ export class Rows {
       const row = keeper!.rowOf(label)
       if (row !== NO_ROW && this.#slots[row] === NO_SLOT) offered += this.#offer(query, row, best)
     }
-    for (let row = 0; this.#slab.size > 0 && row < this.#end; row++)
+    const size = this.#slab.size + (this.#oddSlab?.size ?? 0)
+    for (let row = 0; size > 0 && row < this.#end; row++)
       if (this.#slots[row] !== NO_SLOT) offered += this.#offer(query, row, best)
     return offered + this.#finish(query, best)
   }
@@ -230,6 +253,7 @@ export class Rows {
 
   #begin(): void {
     own.clear()
+    odd.clear()
     kept.clear()
   }
 
@@ -238,13 +262,14 @@ export class Rows {
     const ordinal = this.#ordinals[row]!
     if (ordinal === NO_ORDINAL) return 0
     const slot = this.#slots[row]!
-    if (slot !== NO_SLOT) return own.add(slot, ordinal) ? this.#finish(query, best) : 0
+    if (slot < ODD) return own.add(slot, ordinal) ? this.#finish(query, best) : 0
+    if (slot !== NO_SLOT) return odd.add(slot - ODD, ordinal) ? this.#finish(query, best) : 0
     return kept.add(this.#keeper!.labelOf(row), ordinal) ? this.#offerKept(query, best) : 0
   }
 
   /** The keeper's first: with them `best` may be full, and then most of the others need not be read. */
   #finish(query: Float32Array, best: TopK): number {
-    return this.#offerKept(query, best) + this.#offerOwn(query, best)
+    return this.#offerKept(query, best) + this.#offerOwn(query, best) + this.#offerOdd(query, best)
   }
 
   #offerOwn(query: Float32Array, best: TopK): number {
@@ -256,6 +281,10 @@ export class Rows {
     return own.offer((slots, scores) => slab.score(this.metric, query, slots, scores), best, sieve)
   }
 
+  #offerOdd(query: Float32Array, best: TopK): number {
+    return odd.offer((slots, scores) => this.#oddSlab!.score(this.metric, query, slots, scores), best)
+  }
+
   #offerKept(query: Float32Array, best: TopK): number {
     return kept.offer((labels, scores) => this.#keeper!.score(this.metric, query, labels, scores), best)
   }
@@ -265,7 +294,17 @@ export class Rows {
     const slot = this.#slots[row]!
     if (slot === NO_SLOT) return
     this.#slots[row] = NO_SLOT
-    this.#slab.free(slot)
+    if (slot < ODD) this.#slab.free(slot)
+    else this.#oddSlab!.free(slot - ODD)
+  }
+
+  /** Returns the slot. */
+  #store(vector: Float32Array): number {
+    const compared = this.metric === 'Cosine' ? normalize(vector) : vector
+    if (this.form === 'float32') return this.#slab.take(compared)
+    if (holds(this.form, vector)) return this.#slab.take(vector, compared)
+    this.#oddSlab ??= new Slab(this.dims, this.scoreVectors)
+    return ODD + this.#oddSlab.take(compared)
   }
 }
 

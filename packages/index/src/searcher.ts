@@ -1,5 +1,4 @@
 import type { IndexHit, IndexQuery, SearchWork } from '@meridian/core'
-import { fitsGraph } from './graph.js'
 import { NO_LABEL, NO_ROW } from './keeper.js'
 import type { Layer } from './layer.js'
 import { FILTERED_WIDTH, type Planner } from './planner.js'
@@ -26,7 +25,8 @@ export class Searcher {
 
   /** `query` was checked; `layer` has the graph that serves, if there is one. `tell` hears how it was done. */
   search(query: IndexQuery, layer: Layer | undefined, tell?: (work: SearchWork) => void): IndexHit[] {
-    const vector = this.rows.prepare(denseVector(query))
+    const asked = denseVector(query)
+    const vector = this.rows.prepare(asked)
     const { among } = query
     const live = this.rows.live
     const candidates = Math.min(live, among?.length ?? live)
@@ -39,18 +39,14 @@ export class Searcher {
     const rescored = this.#rescored(query, limit)
     const ef = Math.max((query.ef ?? EF_DEFAULT * (among ? FILTERED_WIDTH : 1)) * wide, limit, rescored.asked)
     const best = new TopK(this.rows.metric, limit)
+    const canAsk = query.exact !== true && layer !== undefined && layer.embedding.asks(asked)
     const isScanned =
-      query.exact === true ||
-      layer === undefined ||
-      layer.graph.live === 0 ||
-      !fitsGraph(vector) ||
-      this.#isBetterScanned(layer, vector, layer.embedding.ef(ef), among)
+      !canAsk || layer.graph.live === 0 || this.#isBetterScanned(layer, asked, layer.embedding.ef(ef), among)
     if (isScanned) {
-      const codes = query.exact === true || !fitsGraph(vector) ? undefined : layer
-      const scanned = this.#scan(codes, vector, among, rescored.count, best)
+      const scanned = this.#scan(canAsk ? layer : undefined, asked, vector, among, rescored.count, best)
       tell?.({ plan: 'scan', candidates, ef: 0, scanned })
     } else {
-      const scanned = this.#walk(layer, vector, ef, among, best, rescored.count)
+      const scanned = this.#walk(layer, asked, vector, ef, among, best, rescored.count)
       tell?.({ plan: among ? 'filtered-graph' : 'graph', candidates, ef: layer.embedding.ef(ef), scanned })
     }
     return best.take()
@@ -69,6 +65,7 @@ export class Searcher {
   /** Everything, or those `among` all; of the graph's `rescored` at most in full, the nearest by its codes, if it has any. */
   #scan(
     layer: Layer | undefined,
+    asked: Float32Array,
     vector: Float32Array,
     among: Uint32Array | undefined,
     rescored: number,
@@ -78,7 +75,7 @@ export class Searcher {
     const count = among?.length ?? rows.live
     if (layer?.keeper === undefined || layer.embedding.quantizer === undefined || rescored >= count)
       return among ? rows.offerAmong(vector, among, best) : rows.offerAll(vector, best)
-    const codes = layer.embedding.query(vector)
+    const codes = layer.embedding.query(asked)
     const nearest = new TopK('Euclid', rescored)
     const own = rows.offerCoarse(
       vector,
@@ -97,11 +94,11 @@ export class Searcher {
     )
   }
 
-  #isBetterScanned(layer: Layer, vector: Float32Array, ef: number, among: Uint32Array | undefined): boolean {
+  #isBetterScanned(layer: Layer, asked: Float32Array, ef: number, among: Uint32Array | undefined): boolean {
     const facts = { live: this.rows.live, allowed: among?.length, dims: this.rows.dims, ef }
     const width = this.planner.probeWidth(facts)
     if (width === 0 || among === undefined) return this.planner.plan(facts) === 'scan'
-    const labels = layer.search(vector, width)
+    const labels = layer.search(asked, width)
     let hits = 0
     for (let i = 0; i < labels.length; i++) {
       const row = layer.rowOf(labels[i]!)
@@ -113,6 +110,7 @@ export class Searcher {
   /** The graph's candidates and everything it lacks, scored from their rows; returns how many those were. */
   #walk(
     layer: Layer,
+    asked: Float32Array,
     vector: Float32Array,
     ef: number,
     among: Uint32Array | undefined,
@@ -138,7 +136,7 @@ export class Searcher {
       if (count === 0) return this.rows.offerRows(vector, found, best)
     }
     // All `ef` candidates are asked for: they were looked at anyway, and exact scores decide among them, or the first of them.
-    const labels = layer.search(vector, ef, allowed)
+    const labels = layer.search(asked, ef, allowed)
     const end = layer.embedding.quantizer ? Math.min(labels.length, rescored) : labels.length
     for (let i = 0; i < end; i++) {
       const row = layer.rowOf(labels[i]!)

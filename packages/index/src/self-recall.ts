@@ -73,13 +73,13 @@ export class SelfRecall {
   /** The vector itself or one that equals it. */
   #finds(row: number, rows: Rows): boolean {
     const { layer } = this
-    const vector = rows.vectorAt(row).slice()
+    const vector = rows.storedAt(row).slice()
     const own = layer.labelOf(row)
     const found = layer.graph.search(layer.embedding.row(vector), EF_DEFAULT, EF_DEFAULT)
     for (let i = 0; i < found.length; i++) if (found[i] === own) return true
     for (let i = 0; i < found.length; i++) {
       const other = layer.rowOf(found[i]!)
-      if (other !== NO_ROW && isEqual(vector, rows.vectorAt(other))) return true
+      if (other !== NO_ROW && isEqual(vector, rows.storedAt(other))) return true
     }
     return false
   }

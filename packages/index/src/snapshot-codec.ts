@@ -10,22 +10,25 @@ import {
 } from '@meridian/core'
 import { UNKNOWN_ID } from './buried.js'
 import type { Lengths } from './embedding.js'
+import type { NumberForm } from './number-form.js'
 
 /*
  * Layout of the head file (big-endian; v = LEB128 integer; text is length-prefixed):
  *
  *   "MVIX" u32 · format u8 · collection text · vector text · metric u8 · dims v · m v · efConstruct v · ceiling f64
  *   · (from format 4) mean f64
+ *   · (from format 5) form of numbers u8: 0 float32, 1 float16, 2 uint8
  *   · (from format 3) 0 u8, or where the graph holds codes 1 u8 · lowest f64 · step f64 · quantile f64 · number of the file of vectors v
- *   · sha-256 of those of all slots; 2 u8: codes are integers, whole vectors less 128
+ *   · sha-256 of those of all slots; (formats 3 and 4) 2 u8: numbers are uint8
  *   · generation v · graph bytes v · graph sha-256 · slots v · per label: 1 u8 · id text · version text if it is alive,
  *   else 2 u8 · hash of the id u64, or (all that format 1 has) 0 u8 if the id is not known
  *   · sha-256 of everything before
  */
 const MAGIC = 0x4d564958
-const FORMAT = 4
-const FORMATS_READ = [1, 2, 3, 4]
+const FORMAT = 5
+const FORMATS_READ = [1, 2, 3, 4, 5]
 const DIGEST_BYTES = 32
+const FORMS: readonly NumberForm[] = ['float32', 'float16', 'uint8']
 const DEAD = 0
 const ALIVE = 1
 const BURIED = 2
@@ -36,9 +39,9 @@ export interface SnapshotHead {
   readonly params: VectorParams
   /** Of the graph's embedding. */
   readonly lengths: Lengths
+  /** Of the graph, or of the file behind one of codes. */
+  readonly form: NumberForm
   readonly codes?: SnapshotCodes
-  /** Its graph holds codes of integers, which say all of them. */
-  readonly integers?: true
   /** Names the graph file; grows with every snapshot of the space. */
   readonly generation: number
   readonly graphBytes: number
@@ -70,13 +73,14 @@ export const encodeHead = (head: SnapshotHead): Uint8Array => {
   out.u8(METRICS.indexOf(params.metric)).varuint(params.size).varuint(params.hnsw.m).varuint(params.hnsw.efConstruct)
   writeDouble(out, lengths.ceiling)
   writeDouble(out, lengths.mean)
+  out.u8(FORMS.indexOf(head.form))
   if (head.codes) {
     out.u8(1)
     writeDouble(out, head.codes.low)
     writeDouble(out, head.codes.step)
     writeDouble(out, head.codes.quantile)
     out.varuint(head.codes.file).raw(head.codes.digest)
-  } else out.u8(head.integers ? 2 : 0)
+  } else out.u8(0)
   out.varuint(head.generation).varuint(head.graphBytes).raw(head.graphDigest).varuint(labels.length)
   for (const label of labels) {
     if (typeof label === 'object') out.u8(ALIVE).text(label.id).text(label.version)
@@ -102,8 +106,11 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   if (metric === undefined) throw malformed('unknown metric')
   const params = { size: input.varuint(), metric, hnsw: { m: input.varuint(), efConstruct: input.varuint() } }
   const lengths = readLengths(input, format, metric)
-  const codes = format < 3 ? undefined : readCodes(input)
-  const coded = codes === 'integers' ? { integers: true as const } : codes && { codes }
+  const ownForm = format < 5 ? 'float32' : FORMS[input.u8()]
+  if (ownForm === undefined) throw malformed('form of numbers')
+  const codes = format < 3 ? undefined : readCodes(input, format)
+  const form = codes === 'uint8' ? codes : ownForm
+  const coded = codes !== 'uint8' && codes && { codes }
   const generation = input.varuint()
   const graphBytes = input.varuint()
   const graphDigest = input.raw(DIGEST_BYTES)
@@ -111,7 +118,7 @@ export const decodeHead = (bytes: Uint8Array): SnapshotHead => {
   const labels: (SnapshotLabel | number)[] = []
   for (let label = 0; label < slots; label++) labels.push(readLabel(input))
   input.end()
-  return { space, params, lengths, ...coded, generation, graphBytes, graphDigest, labels }
+  return { space, params, lengths, form, ...coded, generation, graphBytes, graphDigest, labels }
 }
 
 const writeDouble = (out: ByteWriter, number: number): void =>
@@ -132,10 +139,11 @@ const readLengths = (input: ByteReader, format: number, metric: Metric): Lengths
   return { ceiling, mean }
 }
 
-const readCodes = (input: ByteReader): SnapshotCodes | 'integers' | undefined => {
+/** `uint8`: that is the form. */
+const readCodes = (input: ByteReader, format: number): SnapshotCodes | 'uint8' | undefined => {
   const kind = input.u8()
   if (kind === 0) return undefined
-  if (kind === 2) return 'integers'
+  if (kind === 2 && format < 5) return 'uint8'
   if (kind !== 1) throw malformed(`codes of kind ${kind}`)
   const [low, step, quantile] = [readDouble(input), readDouble(input), readDouble(input)]
   if (!(Number.isFinite(low) && step > 0 && Number.isFinite(1 / step) && quantile >= 0.5 && quantile <= 1))

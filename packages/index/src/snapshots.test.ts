@@ -234,13 +234,14 @@ test('[IX30] of the dead labels of an older file it is not known whose vectors t
     space: REF,
     params: PARAMS,
     lengths: { ceiling: 1, mean: 0 },
+    form: 'float32' as const,
     generation: 1,
     graphBytes: 1,
     graphDigest: new Uint8Array(32),
   }
   const bytes = encodeHead({ ...head, labels: [alive, dead] })
-  // Without the mean of lengths, and the byte that says whether there are codes.
-  const older = Buffer.concat([bytes.subarray(0, 27), bytes.subarray(36, -32)])
+  // Without the mean of lengths, and the bytes that say how numbers lie and whether there are codes.
+  const older = Buffer.concat([bytes.subarray(0, 27), bytes.subarray(37, -32)])
   older[4] = 1
   const digest = createHash('sha256').update(older).digest()
   expect(decodeHead(Buffer.concat([older, digest])).labels).toEqual([alive, UNKNOWN_ID])

@@ -10,7 +10,8 @@ import { checkGraphFile, eachVector } from './graph-file.js'
 import { NO_ROW } from './keeper.js'
 import { Layer, type VectorFiles } from './layer.js'
 import { PLANNER } from './planner.js'
-import { isQuantized, isWhole, Quantizer } from './quantizer.js'
+import { formOf } from './number-form.js'
+import { isQuantized, Quantizer } from './quantizer.js'
 import { decodeHead, encodeHead, type SnapshotHead, type SnapshotLabel } from './snapshot-codec.js'
 import { Space } from './space.js'
 import { VectorFile } from './vector-file.js'
@@ -84,8 +85,7 @@ export class Snapshots {
       const labels = labelsOf(space, layer)
       const vectors = layer.file
       // Whole vectors are in memory where there is no room for them on the disk: that is not written down, but read from the records.
-      const integers = quantizer?.isWhole === true
-      if (quantizer && !integers && vectors?.end !== labels.length) throw new Error('there is no room for the vectors')
+      if (quantizer && vectors?.end !== labels.length) throw new Error('there is no room for the vectors')
       const codes = quantizer && vectors && { ...quantizer, file: numberOf(vectors.path), digest: vectors.digest() }
       await vectors?.sync()
       const handle = await open(graphPath, 'r+')
@@ -96,8 +96,18 @@ export class Snapshots {
         const graphBytes = (await handle.stat()).size
         const graphDigest = await digestOf(handle)
         const { params } = space
-        const coded = integers ? { integers } : codes && { codes }
-        head = { space: ref, params, lengths, ...coded, generation, graphBytes, graphDigest, labels }
+        const form = formOf(params)
+        head = {
+          space: ref,
+          params,
+          lengths,
+          form,
+          ...(codes && { codes }),
+          generation,
+          graphBytes,
+          graphDigest,
+          labels,
+        }
       } finally {
         await handle.close()
       }
@@ -126,13 +136,13 @@ export class Snapshots {
   }
 
   /** Where the whole vectors of a space go when its graph holds codes. */
-  filesFor(ref: SpaceRef, { size }: VectorParams): VectorFiles {
+  filesFor(ref: SpaceRef, params: VectorParams): VectorFiles {
     const name = nameOf(ref)
     return {
       create: () => {
         const number = Math.max(0, ...this.#filesOf(name).filter(isVectors).map(numberOf)) + 1
         try {
-          return VectorFile.create(join(this.directory, vectorsFile(name, number)), size)
+          return VectorFile.create(join(this.directory, vectorsFile(name, number)), params.size, formOf(params))
         } catch (error) {
           this.log.warn({ ...ref, error: String(error) }, 'no file for vectors: they stay in memory')
           return undefined
@@ -158,10 +168,9 @@ export class Snapshots {
 
   #read(head: SnapshotHead, file: string, ref: SpaceRef, params: VectorParams): Space {
     const { codes } = head
-    if (head.integers ? !isWhole(params) : codes && !isQuantized({ ...head.params, quantization: codes }))
-      throw malformed('codes where none can be')
-    const quantizer = head.integers ? Quantizer.INTEGERS : codes && new Quantizer(codes.low, codes.step, codes.quantile)
-    const embedding = new Embedding(head.params, head.lengths, quantizer)
+    if (codes && !isQuantized({ ...params, quantization: codes })) throw malformed('codes where none can be')
+    const quantizer = codes && new Quantizer(codes.low, codes.step, codes.quantile)
+    const embedding = new Embedding({ ...params, ...head.params }, head.lengths, quantizer)
     const { shape } = embedding
     const slots = head.labels.length
     const path = join(this.directory, file)
@@ -194,6 +203,7 @@ export class Snapshots {
         head.params.size,
         slots,
         codes.digest,
+        head.form,
       )
     space.adopt(new Layer(embedding, Graph.load(shape, path, slots, dead), rowOf, buried, vectors))
     return space
@@ -224,6 +234,7 @@ const isStale = (file: string, graph: string, vectors: number | undefined): bool
 const isFor = (head: SnapshotHead, ref: SpaceRef, params: VectorParams): boolean =>
   head.space.collection === ref.collection &&
   head.space.vector === ref.vector &&
+  head.form === formOf(params) &&
   head.params.size === params.size &&
   head.params.metric === params.metric &&
   head.params.hnsw.m === params.hnsw.m &&

@@ -12,6 +12,7 @@ import { idHash } from './buried.js'
 import { ENGINE } from './graph.js'
 import { rowsBytes } from './graph-memory.js'
 import type { Layer, VectorFiles } from './layer.js'
+import { formOf } from './number-form.js'
 import { PLANNER, type Planner } from './planner.js'
 import { checkQuery } from './query.js'
 import { Rows } from './rows.js'
@@ -40,7 +41,7 @@ export class Space {
     /** Where whole vectors go when the graph holds codes; without it they stay in memory. */
     files?: VectorFiles,
   ) {
-    this.rows = new Rows(params.size, params.metric, ENGINE.scoreVectors, ENGINE.sketcher)
+    this.rows = new Rows(params.size, params.metric, ENGINE.scoreVectors, ENGINE.sketcher, formOf(params))
     this.#searcher = new Searcher(this.rows, planner)
     this.#serving = new Serving(params, this.rows, files)
   }

@@ -3,19 +3,20 @@ import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, readSync, rmS
 import { promisify } from 'node:util'
 import { type Metric, malformed, StoreError } from '@meridian/core'
 import { ENGINE } from './graph.js'
+import { formBytes, type NumberForm, type Numbers, readNumbers, roomFor, writeNumbers } from './number-form.js'
 
 /** Read in one go. */
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * The whole vectors behind a graph of codes, in a file: float32 in the machine's order, that of label 0 first. It only grows, so that
+ * The whole vectors behind a graph of codes, in a file: as they are stored, in the machine's order, that of label 0 first. It only grows, so that
  * a snapshot may name its beginning and a crash after that harms nothing. Read with positions instead of being mapped: what was read
  * lies in the system's cache, and is no memory of this process.
  */
 export class VectorFile {
   readonly #fd: number
   readonly #hash: Hash
-  readonly #room: Float32Array
+  readonly #room: Numbers
   readonly #perPiece: number
   #end: number
   #isFull = false
@@ -26,6 +27,7 @@ export class VectorFile {
   private constructor(
     readonly path: string,
     readonly dims: number,
+    readonly form: NumberForm,
     fd: number,
     hash: Hash,
     end: number,
@@ -33,20 +35,20 @@ export class VectorFile {
     this.#fd = fd
     this.#hash = hash
     this.#end = end
-    this.#perPiece = perPiece(dims)
-    this.#room = new Float32Array(this.#perPiece * dims)
+    this.#perPiece = Math.max(1, Math.floor(PIECE_BYTES / this.#vectorBytes))
+    this.#room = roomFor(form, this.#perPiece * dims)
   }
 
   /** @throws Error of the system */
-  static create(path: string, dims: number): VectorFile {
-    return new VectorFile(path, dims, openSync(path, 'wx+'), createHash('sha256'), 0)
+  static create(path: string, dims: number, form: NumberForm = 'float32'): VectorFile {
+    return new VectorFile(path, dims, form, openSync(path, 'wx+'), createHash('sha256'), 0)
   }
 
   /** The first `end` vectors of a file, if they are what `digest` was made of; what comes after them is cut off. @throws StoreError `DECODE_FAILED` */
-  static open(path: string, dims: number, end: number, digest: Uint8Array): VectorFile {
+  static open(path: string, dims: number, end: number, digest: Uint8Array, form: NumberForm = 'float32'): VectorFile {
     const fd = openSync(path, 'r+')
     try {
-      const size = end * dims * 4
+      const size = end * dims * formBytes(form)
       if (fstatSync(fd).size < size) throw malformed('file of vectors is cut short')
       const hash = createHash('sha256')
       const room = Buffer.allocUnsafeSlow(PIECE_BYTES)
@@ -58,7 +60,7 @@ export class VectorFile {
       }
       if (!hash.copy().digest().equals(digest)) throw malformed('checksum of the vectors does not match')
       ftruncateSync(fd, size)
-      const file = new VectorFile(path, dims, fd, hash, end)
+      const file = new VectorFile(path, dims, form, fd, hash, end)
       file.isNamed = true
       return file
     } catch (error) {
@@ -72,13 +74,18 @@ export class VectorFile {
     return this.#end
   }
 
-  /** The vector of label `end`. `false`: it cannot be written, and none will be after it. */
+  get #vectorBytes(): number {
+    return this.dims * formBytes(this.form)
+  }
+
+  /** The vector of label `end`, which the form holds. `false`: it cannot be written, and none will be after it. */
   append(vector: Float32Array): boolean {
     if (this.#isFull) return false
-    const bytes = bytesOf(vector)
+    writeNumbers(vector, this.#room, 0)
+    const bytes = bytesOf(this.#room.subarray(0, this.dims))
     try {
       for (let done = 0; done < bytes.length; )
-        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#end * this.dims * 4 + done)
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#end * this.#vectorBytes + done)
     } catch {
       this.#isFull = true
       return false
@@ -90,7 +97,9 @@ export class VectorFile {
 
   /** @throws StoreError `STORAGE_FAILED` */
   read(label: number, into: Float32Array): void {
-    this.#readAt(label, bytesOf(into))
+    const room = this.#room.subarray(0, into.length)
+    this.#readAt(label, bytesOf(room))
+    readNumbers(room, 0, into)
   }
 
   /** As `ScoreVectors`, of the vectors of labels. @throws StoreError `STORAGE_FAILED` */
@@ -127,7 +136,7 @@ export class VectorFile {
   }
 
   #readAt(label: number, into: Uint8Array): void {
-    const at = label * this.dims * 4
+    const at = label * this.#vectorBytes
     try {
       for (let done = 0; done < into.length; ) {
         const count = readSync(this.#fd, into, done, into.length - done, at + done)
@@ -142,7 +151,5 @@ export class VectorFile {
 
 const flushed = promisify(fdatasync)
 
-const perPiece = (dims: number): number => Math.max(1, Math.floor(PIECE_BYTES / (4 * dims)))
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
