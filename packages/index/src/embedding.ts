@@ -21,6 +21,8 @@ const DOT_EF_FACTOR_MAX = 12
 const EVEN_RATIO = 3
 /** Lengths are alike where no squared one is less than this share of the ceiling: within a tenth of one another. */
 const ALIKE_SHARE = 0.675
+/** Rounding to halves changes a number by 2^-11 of it at most, and the square of a length by twice that share. */
+const UNIT_DEVIATION_MAX = 2e-3
 
 /** Numbers beside a vector's own in a graph of whole vectors of unlike lengths. */
 export const extraNumbers = (size: number): number => Math.min(size, 32)
@@ -36,7 +38,8 @@ export interface Lengths {
 /**
  * How a space's vectors, as they are stored, are laid into its graph. `Cosine` vectors of floats are normalised: the nearest by Euclid are those of the largest
  * cosine, and a sum of squares can be given up once it is too large, which a product cannot. A vector that could not be normalised has
- * no direction and would lie nearer than it is: it stays outside. A graph of smaller numbers holds them as they came, and goes by cosine.
+ * no direction and would lie nearer than it is: it stays outside. A graph of smaller numbers holds them as they came: halves have about that length, and what has not stays outside;
+ * integers are compared by their cosine.
  *
  * Walking by inner product leaves vectors that nothing leads to. So `Dot` vectors get numbers beside their own, whose squares add up to
  * `ceiling - |x|²`, and queries zeros: then the nearest by Euclid are those of the largest product. (Bachrach et al., "Speeding up the
@@ -54,6 +57,7 @@ export class Embedding {
   readonly shape: GraphShape
   readonly #isAugmented: boolean
   readonly #isDirected: boolean
+  readonly #isUnit: boolean
   readonly #signs: DirectionSigns | undefined
   readonly #scratch: Float32Array
   readonly #codes: Int8Array
@@ -72,6 +76,7 @@ export class Embedding {
     const extra = !this.#isAugmented ? 0 : quantizer ? extraCodes(size) : isSigned ? extraNumbers(size) : 1
     const dims = size + extra
     const form = formOf(params)
+    this.#isUnit = this.#isDirected && quantizer === undefined && form === 'float16'
     const isPacked = quantizer === undefined && form !== 'float32'
     const packed = isPacked && { packed: { numbers: form, floats: extra, isDirected: this.#isDirected } }
     this.shape = { dims, distance: 'l2', hnsw, ...(quantizer && { bytes: true }), ...packed }
@@ -94,6 +99,7 @@ export class Embedding {
   fits(vector: Float32Array): 'now' | 'later' | 'never' {
     const norm = squaredNorm(vector)
     if (this.#isDirected && norm < 0.5) return 'never'
+    if (this.#isUnit && Math.abs(norm - 1) > UNIT_DEVIATION_MAX) return 'never'
     const { ceiling, mean } = this.lengths
     if (!(norm < SQUARED_NORM_MAX)) return 'never'
     const isTooShort = this.#isAugmented && mean === 0 && norm < ceiling * ALIKE_SHARE
@@ -102,7 +108,7 @@ export class Embedding {
 
   /** What the graph holds for it; valid until the next call. */
   row(vector: Float32Array): Point {
-    if (!this.#isAugmented) return this.#plain(vector)
+    if (!this.#isAugmented) return this.#plain(vector, this.shape.packed === undefined)
     const { ceiling } = this.lengths
     const { size } = this.params
     const row = this.#scratch
@@ -126,7 +132,7 @@ export class Embedding {
 
   /** As `row`, for what is looked for, as it came. */
   query(vector: Float32Array): Point {
-    if (!this.#isAugmented) return this.#plain(vector)
+    if (!this.#isAugmented) return this.#plain(vector, this.shape.packed === undefined || this.#isUnit)
     this.#scratch.set(vector)
     this.#scratch.fill(0, vector.length)
     if (this.quantizer === undefined) return this.#scratch
@@ -134,8 +140,9 @@ export class Embedding {
     return this.quantizer.encode(this.#scratch, this.#codes)
   }
 
-  #plain(vector: Float32Array): Point {
-    const compared = this.#isDirected && this.shape.packed === undefined ? normalize(vector) : vector
+  /** A graph of smaller numbers has the vectors of rows as they came. */
+  #plain(vector: Float32Array, isNormalized: boolean): Point {
+    const compared = this.#isDirected && isNormalized ? normalize(vector) : vector
     return this.quantizer?.encode(compared, this.#codes) ?? compared
   }
 

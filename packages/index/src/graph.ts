@@ -22,7 +22,7 @@ export interface PackedShape {
   readonly numbers: Datatype
   /** So many elements, the last ones, stay floats; fewer than there are. */
   readonly floats: number
-  /** They are compared by their cosine, whatever their lengths; then none stay floats. */
+  /** They are compared by their cosine; then none stay floats, and halves have length 1 but for their rounding. */
   readonly isDirected: boolean
 }
 

@@ -1,5 +1,5 @@
 import type { Datatype, Log, Metric } from '@meridian/core'
-import type { GraphShape } from './graph.js'
+import type { GraphShape, PackedShape } from './graph.js'
 import { type SketchAddon, type Sketcher, sketcherOf } from './sketches.js'
 import {
   type NativeMetric,
@@ -61,7 +61,7 @@ export interface Addon extends SketchAddon {
   readonly scoreVectors?: NativeScoreVectors
 }
 
-type AddonSpace = 'l2' | 'ip' | 'l2-int8' | `${'l2' | 'cosine'}-${Datatype}`
+type AddonSpace = 'l2' | 'ip' | 'l2-int8' | `l2-${Datatype}` | 'cosine-uint8' | 'unit-float16'
 
 export interface AddonGraph {
   initIndex(capacity: number, m: number, efConstruct: number): void
@@ -101,7 +101,7 @@ abstract class AddonBacked implements NativeGraph {
   ) {
     const { packed, dims } = shape
     this.addon = packed
-      ? new HierarchicalNSW(`${packed.isDirected ? 'cosine' : 'l2'}-${packed.numbers}`, dims, undefined, packed.floats)
+      ? new HierarchicalNSW(packedSpace(packed), dims, undefined, packed.floats)
       : new HierarchicalNSW(shape.bytes ? 'l2-int8' : shape.distance, dims)
   }
 
@@ -177,6 +177,9 @@ class StockGraph extends AddonBacked {
   }
 }
 
+const packedSpace = ({ numbers, isDirected }: PackedShape): AddonSpace =>
+  !isDirected ? `l2-${numbers}` : numbers === 'uint8' ? 'cosine-uint8' : 'unit-float16'
+
 const hasSpace = ({ HierarchicalNSW }: Addon, space: AddonSpace): boolean => {
   try {
     new HierarchicalNSW(space, 1)
@@ -201,7 +204,7 @@ export const engineOf = (addon: Addon): Engine => {
     keepsVectors,
     hasBytes: keepsVectors && hasSpace(addon, 'l2-int8'),
     // Those that have one of these spaces have all, and scan such numbers.
-    hasPacked: keepsVectors && addon.scoreVectors !== undefined && hasSpace(addon, 'l2-float16'),
+    hasPacked: keepsVectors && addon.scoreVectors !== undefined && hasSpace(addon, 'unit-float16'),
     trimMemory: () => addon.trimMemory?.(),
     limitFreeMemory: () => addon.limitFreeMemory?.(),
     create: (shape) => new Backed(addon, shape),

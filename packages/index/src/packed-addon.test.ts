@@ -82,7 +82,7 @@ describe.each(hnswlib.simdKernels())('kernel %s', (kernel) => {
     },
   )
 
-  test.each(['l2-float16', 'cosine-float16', 'l2-uint8', 'cosine-uint8'] as const)(
+  test.each(['l2-float16', 'cosine-float16', 'unit-float16', 'l2-uint8', 'cosine-uint8'] as const)(
     '[NA16] %s: a graph gives distances that no bound changes',
     (space) => {
       const datatype: Datatype = space.endsWith('16') ? 'float16' : 'uint8'
@@ -108,6 +108,27 @@ describe.each(hnswlib.simdKernels())('kernel %s', (kernel) => {
     },
   )
 })
+
+test.each(hnswlib.simdKernels())(
+  '[NA16] kernel %s: halves of length 1 are compared by half of their squared distance',
+  (kernel) => {
+    for (const dims of [1, 2, 3, 17, 64, 300]) {
+      const graph = new hnswlib.HierarchicalNSW('unit-float16', dims, kernel)
+      graph.initIndex(1)
+      const make = (): Float32Array =>
+        stored('float16', normalize(Float32Array.from({ length: dims }, () => random() - 0.5)))
+      const [a, b] = [make(), make()]
+      graph.addPoint(a, 0)
+      const [x, y] = [normalize(a), normalize(b)]
+      const cosine = x.reduce((sum, number, i) => sum + number * y[i]!, 0)
+      const found = graph.searchKnn(b, 1).distances[0]!
+      expect(Math.abs(found - (1 - cosine))).toBeLessThan(1e-3 * (1 - cosine) + 1e-6)
+      const scores = new Float32Array(1)
+      graph.scoreLabels!('cosine', x, Uint32Array.of(0), scores)
+      expect(scores[0]).toBe(KERNELS.Cosine(x, x, 0))
+    }
+  },
+)
 
 test('[NA16] every half comes back as it was, and floats become the nearest', () => {
   const halves = Array.from({ length: 65_536 }, (_, bits) => bits).filter((bits) => (bits & 0x7c00) !== 0x7c00)
@@ -201,7 +222,7 @@ test.each(METRICS)(
 )
 
 test('[NA17] a file of small numbers is read back whole, with its last byte and no other space', () => {
-  for (const space of ['l2-float16', 'cosine-float16', 'l2-uint8', 'cosine-uint8'] as const) {
+  for (const space of ['l2-float16', 'cosine-float16', 'unit-float16', 'l2-uint8', 'cosine-uint8'] as const) {
     const datatype: Datatype = space.endsWith('16') ? 'float16' : 'uint8'
     const graph = new hnswlib.HierarchicalNSW(space, 13, undefined, 2)
     graph.initIndex(300)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -199,6 +200,27 @@ test.each(EACH)(
   },
 )
 
+test('[IX74] halves that are not of length 1 are found in a Cosine space, and in no graph', () => {
+  const params = packedParams(30, 'Cosine', 'float16')
+  const checked = new Checked(params)
+  const vectors = clustered(1200, 30, 74)
+  for (const [ordinal, vector] of vectors.entries()) checked.set(ordinal, storedAs(params, vector))
+  for (let i = 0; i < 20; i++)
+    checked.set(
+      5000 + i,
+      rounded(
+        'float16',
+        vectors[i]!.map((x) => x * (0.001 + i)),
+      ) as Float32Array,
+    )
+  build(checked.space)
+  expect(checked.space.current!.loose.size).toBe(20)
+  for (const vector of [...vectors.slice(0, 3), vectors[3]!.map((x) => x * 50)]) {
+    checked.checkScans(vector)
+    expect(checked.recall({ vector, limit: 10 })).toBeGreaterThan(0.8)
+  }
+})
+
 test.each(['Cosine', 'Euclid', 'Dot'] as const)(
   '[IX74] %s: codes over halves have the halves in their file, and come and go without changing one',
   async (metric) => {
@@ -276,6 +298,26 @@ test('[IX13] a head says how numbers lie; older ones are of floats, or of intege
   }
   for (const form of ['float32', 'float16', 'uint8'] as const)
     expect(decodeHead(encodeHead({ ...head, form })).form).toBe(form)
+  const bytes = encodeHead({ ...head, form: 'float32' })
+  // Of format 4: no form, and another byte where codes would be told of.
+  for (const [kind, form] of [
+    [0, 'float32'],
+    [2, 'uint8'],
+  ] as const) {
+    const older = Buffer.concat([bytes.subarray(0, 28), Uint8Array.of(kind), bytes.subarray(30, -32)])
+    older[4] = 4
+    const digest = createHash('sha256').update(older).digest()
+    expect(decodeHead(Buffer.concat([older, digest])).form).toBe(form)
+  }
+  for (const [at, wrong] of [
+    [28, 3],
+    [29, 2],
+  ] as const) {
+    const damaged = Buffer.from(bytes.subarray(0, -32))
+    damaged[at] = wrong
+    const digest = createHash('sha256').update(damaged).digest()
+    expect(() => decodeHead(Buffer.concat([damaged, digest]))).toThrow(/form of numbers|codes of kind/)
+  }
 })
 
 test('[IX74] the published addon holds floats whatever the datatype', () => {

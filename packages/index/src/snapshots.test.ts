@@ -101,7 +101,8 @@ test('[IX79] a snapshot of vectors of unlike lengths goes on as it was; one from
   }
   for (const vector of VECTORS.slice(0, 50))
     expect(loaded.search({ vector, limit: 10 })).toEqual(space.search({ vector, limit: 10 }))
-  const head = { space: REF, params, generation: 1, graphBytes: 1, graphDigest: new Uint8Array(32), labels: [] }
+  const form = 'float32' as const
+  const head = { space: REF, params, form, generation: 1, graphBytes: 1, graphDigest: new Uint8Array(32), labels: [] }
   const older = Buffer.from(encodeHead({ ...head, lengths: { ceiling: 1, mean: 0 } }).subarray(0, -32))
   older[4] = 3
   const digest = createHash('sha256').update(older).digest()
@@ -241,7 +242,7 @@ test('[IX30] of the dead labels of an older file it is not known whose vectors t
   }
   const bytes = encodeHead({ ...head, labels: [alive, dead] })
   // Without the mean of lengths, and the bytes that say how numbers lie and whether there are codes.
-  const older = Buffer.concat([bytes.subarray(0, 27), bytes.subarray(37, -32)])
+  const older = Buffer.concat([bytes.subarray(0, 20), bytes.subarray(30, -32)])
   older[4] = 1
   const digest = createHash('sha256').update(older).digest()
   expect(decodeHead(Buffer.concat([older, digest])).labels).toEqual([alive, UNKNOWN_ID])
