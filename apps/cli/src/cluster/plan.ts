@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { NODE_FLAGS } from '@meridian/server'
+import { nodeFlags } from '@meridian/server'
 
 /** One region of a local cluster. */
 export interface RegionPlan {
@@ -31,7 +31,7 @@ export const planCluster = (options: PlanOptions): RegionPlan[] => {
     const peers = options.regions.flatMap((peer, i) => (i === index ? [] : ['--peer', `${peer}=${url(i)}`]))
     const level = options.logLevel === undefined ? [] : ['--log-level', options.logLevel]
     const args = [
-      ...NODE_FLAGS,
+      ...nodeFlags(),
       options.script,
       'serve',
       '--region',
