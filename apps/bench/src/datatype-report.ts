@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type Datatype, DATATYPES, HNSW_DEFAULT, rounded, type VectorParams } from '@meridian/core'
-import { ExactIndex, normalize, Space } from '@meridian/index'
+import { ExactIndex, giveMemoryBack, normalize, Space } from '@meridian/index'
 import { dataSet, vectorAt } from './data-set.js'
 import { memory } from './gauge.js'
 import { atMost } from './goal.js'
@@ -122,5 +122,8 @@ const ask = (
 
 const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1]!
 
-/** `npm run bench` asks for it. */
-const collect = (): void => globalThis.gc?.()
+/** What is garbage by now counts for nobody. `npm run bench` asks for the collector. */
+const collect = (): void => {
+  globalThis.gc?.()
+  giveMemoryBack()
+}

@@ -1,4 +1,4 @@
-import { type Datatype, decodeNumbers, rounded, toHalf, type VectorParams } from '@meridian/core'
+import { type Datatype, fromHalf, rounded, toHalf, type VectorParams } from '@meridian/core'
 import { ENGINE, type PackedShape } from './graph.js'
 
 /** How the numbers of vectors lie in memory: as the datatype of their space has them, where the addon can compare such, else whole. */
@@ -37,10 +37,17 @@ export const writeNumbers = (vector: Float32Array, into: Numbers, at: number): v
   else into.set(vector, at)
 }
 
-/** Reads as many as there is room for, from `at` on. */
+let halves: Float32Array | undefined
+/** By its bits: 256 KiB, made when the first is read. */
+const table = (): Float32Array => (halves ??= Float32Array.from({ length: 65536 }, (_, half) => fromHalf(half)))
+
+/**
+ * Reads as many as there is room for, from `at` on. Nothing is allocated: short-lived arrays between the links of a graph that is being
+ * built would leave holes that the system does not get back.
+ */
 export const readNumbers = (from: Numbers, at: number, into: Float32Array): void => {
-  const some = from.subarray(at, at + into.length)
-  if (some instanceof Uint16Array)
-    into.set(decodeNumbers('float16', new Uint8Array(some.buffer, some.byteOffset, some.byteLength)))
-  else into.set(some)
+  if (from instanceof Uint16Array) {
+    const ofHalf = table()
+    for (let i = 0; i < into.length; i++) into[i] = ofHalf[from[at + i]!]!
+  } else into.set(from.subarray(at, at + into.length))
 }
