@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { nodeFlags } from '@meridian/server'
+import { NODE_FLAGS } from '@meridian/server'
 import { built } from './built.js'
 import type { ChildReply, ChildRequest, Told } from './child-message.js'
 
@@ -23,7 +23,7 @@ export class RegionChild implements AsyncDisposable {
     const args = [index, ...Object.entries({ region, ...flags }).map(([name, value]) => `${name}=${value}`)]
     const child = fork(MAIN, args, {
       env: ENV,
-      execArgv: nodeFlags(),
+      execArgv: [...NODE_FLAGS],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     const reply = await answer(child)

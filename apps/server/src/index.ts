@@ -1,6 +1,6 @@
 export * from './config.js'
 export * from './flags.js'
-export { nodeFlags } from './node-flags.js'
+export { NODE_FLAGS } from './node-flags.js'
 export { createLog, type ServerLog } from './logging.js'
 export { publishedDocument } from './openapi/published.js'
 export { type Parts, type RunningServer, startServer } from './serve.js'

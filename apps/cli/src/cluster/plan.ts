@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { nodeFlags } from '@meridian/server'
+import { NODE_FLAGS } from '@meridian/server'
 
 /** One region of a local cluster. */
 export interface RegionPlan {
@@ -31,7 +31,7 @@ export const planCluster = (options: PlanOptions): RegionPlan[] => {
     const peers = options.regions.flatMap((peer, i) => (i === index ? [] : ['--peer', `${peer}=${url(i)}`]))
     const level = options.logLevel === undefined ? [] : ['--log-level', options.logLevel]
     const args = [
-      ...nodeFlags(),
+      ...NODE_FLAGS,
       options.script,
       'serve',
       '--region',
