@@ -2,7 +2,7 @@ import { isDense, isMulti, type VectorValue } from './vector-value.js'
 
 /**
  * How the numbers of a dense space are stored where not as float32: in halves, or as integers from 0 to 255. Numbers are rounded by
- * the region that takes a write, before anything else sees them; in memory they are float32 even so.
+ * the region that takes a write, before anything else sees them. A vector is handed around as float32 even so; what holds many packs them.
  */
 export type Datatype = 'float16' | 'uint8'
 export const DATATYPES: readonly Datatype[] = ['float16', 'uint8']
