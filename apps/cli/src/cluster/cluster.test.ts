@@ -15,7 +15,7 @@ test('[CC1] every region gets its own port and directory and knows all others', 
     [7010, 'd/ap'],
   ])
   expect(plans[1]!.args).toEqual(
-    '--max-semi-space-size=2 main.js serve --region us --port 7005 --data d/us --peer eu=http://127.0.0.1:7000 --peer ap=http://127.0.0.1:7010'.split(
+    '--max-semi-space-size=8 main.js serve --region us --port 7005 --data d/us --peer eu=http://127.0.0.1:7000 --peer ap=http://127.0.0.1:7010'.split(
       ' ',
     ),
   )
