@@ -5,6 +5,7 @@ import { encodeEntry } from '@meridian/core'
 import type { ReplicaId } from '@meridian/core'
 import { expect, test } from 'vitest'
 import { bootstrap } from './bootstrap.js'
+import { catchUp } from './catch-up.js'
 import { findBenchmark, usage } from './bench.js'
 import { atMost } from './goal.js'
 import { DIMS, RAW_BYTES, records } from './records.js'
@@ -199,3 +200,7 @@ test('[BN4] bad options are refused before anything runs', async () => {
 test('[BN4] tables are aligned to the right', () => {
   expect(table(['a', 'bcd'], [[100, 2]])).toBe('  a  bcd\n100    2')
 })
+
+test('[BN32] two engines that were cut apart catch up, and what that took is told', async () => {
+  expect(await catchUp(20, 5)).toBeGreaterThan(1)
+}, 60_000)

@@ -2,6 +2,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runBreaker } from './breaker-report.js'
 import { runBootstrap } from './bootstrap-report.js'
+import { runCatchUp } from './catch-up-report.js'
 import { runChurn } from './churn-report.js'
 import { atLeast, atMost, type Goal } from './goal.js'
 import { runFilter } from './filter-report.js'
@@ -169,6 +170,11 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     meaning:
       'a region of three is cut off and healed under writes: time, wire, requests elsewhere  [--seconds N] [--writes N] [--graph]',
     run: runHeal,
+  },
+  'catch-up': {
+    meaning:
+      'processor time a record of two engines in one process, one of which was away, by size of transactions  [--transactions N] [--rounds N]',
+    run: runCatchUp,
   },
   bootstrap: {
     meaning:
